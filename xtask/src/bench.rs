@@ -1,0 +1,110 @@
+//! `cargo xtask bench`: the measurements of `benches/`, with real weights and pictures at hand.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+
+use crate::shell::{self, root, say};
+use crate::{Usage, data, libtorch};
+
+/// Runs the bench that the first argument names, or all of them; further arguments go to the bench.
+///
+/// # Errors
+/// There is no such bench, or one failed.
+pub(crate) fn run(args: &[String]) -> Result<()> {
+    let all = names()?;
+    let (chosen, rest) = choose(&all, args)?;
+    ensure!(!chosen.is_empty(), "there are no benches in benches/");
+    libtorch::provide()?;
+    data::provide()?;
+    for name in chosen {
+        say(format_args!("\n=== bench {name}"));
+        let mut cargo = libtorch::cargo();
+        // The profile of demo and tests: libtorch's bindings take minutes to build.
+        cargo
+            .args([
+                "bench",
+                "--profile",
+                "dev",
+                "--package",
+                "splitscope",
+                "--bench",
+                name,
+                "--",
+            ])
+            .args(rest);
+        shell::run(&mut cargo)?;
+    }
+    Ok(())
+}
+
+fn names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(root().join("benches")).into_iter().flatten() {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rs")
+            && let Some(name) = path.file_stem().and_then(|name| name.to_str())
+        {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn choose<'a>(all: &'a [String], args: &'a [String]) -> Result<(Vec<&'a str>, &'a [String])> {
+    match args {
+        [name, rest @ ..] if !name.starts_with('-') => {
+            if !all.contains(name) {
+                return Err(Usage(format!(
+                    "there is no bench `{name}`; benches/ has: {}",
+                    all.join(", ")
+                ))
+                .into());
+            }
+            Ok((vec![name], without_separator(rest)))
+        }
+        rest => Ok((
+            all.iter().map(String::as_str).collect(),
+            without_separator(rest),
+        )),
+    }
+}
+
+fn without_separator(args: &[String]) -> &[String] {
+    match args {
+        [first, rest @ ..] if first == "--" => rest,
+        args => args,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(words: &[&str]) -> Vec<String> {
+        words.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn the_first_word_is_a_bench_and_the_rest_is_its_own() {
+        let all = strings(&["codec", "halo"]);
+        let args = strings(&["halo", "--repeats", "3"]);
+        let (chosen, rest) = choose(&all, &args).unwrap();
+        assert_eq!((chosen, rest), (vec!["halo"], &args[1..]));
+    }
+
+    #[test]
+    fn no_name_means_all_of_them() {
+        let all = strings(&["codec", "halo"]);
+        let args = strings(&["--", "--quick"]);
+        let (chosen, rest) = choose(&all, &args).unwrap();
+        assert_eq!((chosen, rest), (vec!["codec", "halo"], &args[1..]));
+    }
+
+    #[test]
+    fn an_unknown_bench_is_answered_with_the_known_ones() {
+        let error = choose(&strings(&["codec"]), &strings(&["codex"])).unwrap_err();
+        assert!(error.is::<Usage>() && error.to_string().ends_with("codec"));
+    }
+}
