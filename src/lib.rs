@@ -1,0 +1,4 @@
+//! splitscope
+pub mod clock;
+pub mod model;
+pub mod units;
