@@ -20,30 +20,22 @@ const WHEEL: Wheel = Wheel {
     bytes: 530_604_548,
 };
 
-/// Where a libtorch is.
-pub(crate) struct Libtorch {
-    /// The folder with `libtorch_cpu.so`.
-    pub(crate) lib: PathBuf,
-}
-
 /// Makes sure that cargo finds a libtorch of the right version: the one the user's environment
 /// names, or else the one in the cache, fetched when it is not there yet.
 ///
 /// # Errors
 /// The user's libtorch has another version, the platform has no recipe, or the download failed.
-pub(crate) fn provide() -> Result<Libtorch> {
+pub(crate) fn provide() -> Result<()> {
     if std::env::var_os("LIBTORCH_USE_PYTORCH").is_some() {
-        return of_python().and_then(|libtorch| forget_ours().map(|()| libtorch));
+        return of_python().and_then(|()| forget_ours());
     }
     if let Some(folder) = users_own() {
-        return of_user(&folder).and_then(|libtorch| forget_ours().map(|()| libtorch));
+        return of_user(&folder).and_then(|()| forget_ours());
     }
     let torch = cached()?;
     point_cargo_at(&torch)?;
     say(format_args!("libtorch {VERSION}: {}", short(&torch)));
-    Ok(Libtorch {
-        lib: torch.join("lib"),
-    })
+    Ok(())
 }
 
 /// `LIBTORCH` as the user set it. Cargo also sets it for xtask, from the file that xtask wrote:
@@ -64,7 +56,7 @@ pub(crate) fn cargo() -> Command {
     cargo
 }
 
-fn of_user(folder: &Path) -> Result<Libtorch> {
+fn of_user(folder: &Path) -> Result<()> {
     let what = format!("LIBTORCH={}", folder.display());
     let lib = std::env::var_os("LIBTORCH_LIB")
         .map_or_else(|| folder.to_path_buf(), PathBuf::from)
@@ -84,10 +76,10 @@ fn of_user(folder: &Path) -> Result<Libtorch> {
         "libtorch of your environment: {}",
         folder.display()
     ));
-    Ok(Libtorch { lib })
+    Ok(())
 }
 
-fn of_python() -> Result<Libtorch> {
+fn of_python() -> Result<()> {
     // The interpreter that torch-sys asks.
     let python = if std::env::var_os("VIRTUAL_ENV").is_some() {
         "python"
@@ -108,9 +100,7 @@ fn of_python() -> Result<Libtorch> {
     say(format_args!(
         "libtorch of python's PyTorch {version}: {folder}"
     ));
-    Ok(Libtorch {
-        lib: Path::new(folder).join("lib"),
-    })
+    Ok(())
 }
 
 /// The version a libtorch or PyTorch folder states about itself, in the files that have it.

@@ -68,7 +68,7 @@ fn dispatch(args: &[String]) -> anyhow::Result<()> {
             say(format_args!("{HELP}"));
             Ok(())
         }
-        "libtorch" => no_more(command, rest).and_then(|()| libtorch::provide().map(drop)),
+        "libtorch" => no_more(command, rest).and_then(|()| libtorch::provide()),
         "data" => no_more(command, rest).and_then(|()| data::provide()),
         "test" => test::run(rest),
         "demo" => demo::run(rest),

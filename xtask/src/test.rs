@@ -1,11 +1,9 @@
 //! `cargo xtask test`: every check, in the order in which a failure is cheapest to learn.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result};
 
-use crate::libtorch::Libtorch;
 use crate::shell::{Stopwatch, run as run_to_end, say};
 use crate::{Usage, data, libtorch};
 
@@ -22,10 +20,10 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let filters = filters(args)?;
     let total = Stopwatch::start();
     say(format_args!("=== libtorch, weights, pictures"));
-    let libtorch = libtorch::provide()?;
+    libtorch::provide()?;
     data::provide()?;
 
-    let stages = stages(&libtorch, filters, has_nextest());
+    let stages = stages(filters, has_nextest());
     let count = stages.len();
     let mut times = Vec::new();
     for (index, Stage { name, mut command }) in stages.into_iter().enumerate() {
@@ -64,92 +62,61 @@ fn has_nextest() -> bool {
     ask.status().is_ok_and(|status| status.success())
 }
 
-fn stages(libtorch: &Libtorch, filters: &[String], nextest: bool) -> Vec<Stage> {
-    let stage = |name, args: &[&str]| {
-        let mut command = libtorch::cargo();
-        command.args(args);
-        Stage { name, command }
-    };
-    let tests = |name, features: &[&str]| {
-        let mut command = libtorch::cargo();
-        // A screen without its stored snapshot is a failure, not a new snapshot.
-        command.env("INSTA_UPDATE", "no");
-        if nextest {
-            command.args(["nextest", "run"]).args(features);
-            if !filters.is_empty() {
-                command.arg("--no-tests=pass").args(filters);
-            }
-        } else {
-            command
-                .args(["test", "--all-targets"])
-                .args(features)
-                .arg("--")
-                .args(filters);
-        }
-        Stage { name, command }
-    };
-
-    let with_torch = ["--workspace"];
-    let without_torch = ["--package", "splitscope", "--no-default-features"];
-    let mut all = vec![
-        stage("format", &["fmt", "--all", "--check"]),
-        stage(
-            "lints",
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        stage(
+fn stages(filters: &[String], nextest: bool) -> Vec<Stage> {
+    vec![
+        stage("format", "fmt --all --check"),
+        stage("lints", "clippy --workspace --all-targets -- -D warnings"),
+        without_torch(stage(
             "lints without torch",
-            &[
-                "clippy",
-                "--package",
-                "splitscope",
-                "--no-default-features",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        ),
-        tests("tests", &with_torch),
-        tests("tests without torch", &without_torch),
-        stage("tests in documents", &["test", "--workspace", "--doc"]),
-        stage("documents", &["doc", "--workspace", "--no-deps"]),
-    ];
-    for Stage { name, command } in &mut all {
-        match *name {
-            // Nothing here may reach for libtorch: there is none.
-            "lints without torch" | "tests without torch" => {
-                command
-                    .env("LIBTORCH", "/nonexistent")
-                    .env_remove("LIBTORCH_USE_PYTORCH");
-            }
-            // Build scripts cannot give documents' programs a search path.
-            "tests in documents" => {
-                command.env("LD_LIBRARY_PATH", library_path(&libtorch.lib));
-            }
-            "documents" => {
-                command.env("RUSTDOCFLAGS", "-D warnings");
-            }
-            _ => {}
-        }
-    }
-    all
+            "clippy --package splitscope --no-default-features --all-targets -- -D warnings",
+        )),
+        tests("tests", "--workspace", filters, nextest),
+        without_torch(tests(
+            "tests without torch",
+            "--package splitscope --no-default-features",
+            filters,
+            nextest,
+        )),
+        stage("tests in documents", "test --package splitscope --doc"),
+        documents(),
+    ]
 }
 
-fn library_path(lib: &Path) -> std::ffi::OsString {
-    let mut path = lib.as_os_str().to_os_string();
-    if let Some(old) = std::env::var_os("LD_LIBRARY_PATH").filter(|old| !old.is_empty()) {
-        path.push(":");
-        path.push(old);
+fn stage(name: &'static str, arguments: &str) -> Stage {
+    let mut command = libtorch::cargo();
+    command.args(arguments.split_whitespace());
+    Stage { name, command }
+}
+
+/// Benches are no tests: neither runner starts them.
+fn tests(name: &'static str, packages: &str, filters: &[String], nextest: bool) -> Stage {
+    let runner = if nextest {
+        "nextest run"
+    } else {
+        "test --tests"
+    };
+    let mut stage = stage(name, &format!("{runner} --no-fail-fast {packages}"));
+    match (nextest, filters) {
+        (_, []) => {}
+        (true, filters) => _ = stage.command.arg("--no-tests=pass").args(filters),
+        (false, filters) => _ = stage.command.arg("--").args(filters),
     }
-    path
+    // A screen without its stored snapshot is a failure, not a new snapshot.
+    stage.command.env("INSTA_UPDATE", "no");
+    stage
+}
+
+/// Nothing in such a stage may reach for libtorch: there is none to find.
+fn without_torch(mut stage: Stage) -> Stage {
+    stage.command.env("LIBTORCH", "/nonexistent");
+    stage.command.env_remove("LIBTORCH_USE_PYTORCH");
+    stage
+}
+
+fn documents() -> Stage {
+    let mut stage = stage("documents", "doc --workspace --no-deps");
+    stage.command.env("RUSTDOCFLAGS", "-D warnings");
+    stage
 }
 
 #[cfg(test)]
@@ -158,11 +125,8 @@ mod tests {
     use crate::shell::command_line;
 
     fn lines(filters: &[&str], nextest: bool) -> Vec<String> {
-        let libtorch = Libtorch {
-            lib: "/torch/lib".into(),
-        };
         let filters: Vec<String> = filters.iter().map(ToString::to_string).collect();
-        stages(&libtorch, &filters, nextest)
+        stages(&filters, nextest)
             .iter()
             .map(|stage| command_line(&stage.command))
             .collect()
@@ -171,15 +135,14 @@ mod tests {
     #[test]
     fn filters_reach_both_runners_and_may_match_nothing_in_one_of_them() {
         let with = lines(&["halo"], true);
-        assert!(
-            with.iter()
-                .any(|line| line.ends_with("nextest run --workspace --no-tests=pass halo"))
-        );
+        assert!(with.iter().any(|line| {
+            line.ends_with("nextest run --no-fail-fast --workspace --no-tests=pass halo")
+        }));
         let without = lines(&["halo"], false);
         assert!(
             without
                 .iter()
-                .any(|line| line.ends_with("test --all-targets --workspace -- halo"))
+                .any(|line| line.ends_with("test --tests --no-fail-fast --workspace -- halo"))
         );
     }
 
@@ -203,10 +166,7 @@ mod tests {
 
     #[test]
     fn the_stages_without_torch_have_no_libtorch_to_find() {
-        let libtorch = Libtorch {
-            lib: "/torch/lib".into(),
-        };
-        for stage in stages(&libtorch, &[], true) {
+        for stage in stages(&[], true) {
             let bare = stage
                 .command
                 .get_envs()
