@@ -1,0 +1,221 @@
+//! The `.safetensors` form: a JSON header with names, types, shapes and places, then the raw values.
+
+use std::borrow::Cow;
+use std::io::{BufRead, Seek, SeekFrom};
+use std::path::Path;
+
+use ::safetensors::tensor::{Metadata, TensorInfo};
+use ::safetensors::{Dtype, SafeTensorError, View};
+
+use super::catalogue::{self, Catalogue, Entry};
+use super::dtype::Element;
+use super::error::WeightsError;
+use super::layout::Layout;
+use super::{Init, ParamSpec, Source, WeightTensor, Weights};
+
+/// The header's length stands before it.
+const LENGTH_BYTES: u64 = 8;
+/// The format's own limit on the header.
+const MAX_HEADER: u64 = 100_000_000;
+
+/// Whether a file of `length` bytes that starts with `head` is of this form: a possible header length, then `{`.
+pub(super) fn starts(head: [u8; 9], length: u64) -> bool {
+    let [count @ .., brace] = head;
+    let count = u64::from_le_bytes(count);
+    brace == b'{' && count <= MAX_HEADER && count <= length.saturating_sub(LENGTH_BYTES)
+}
+
+/// Reads the wanted parameters; `source` stands at its start.
+pub(super) fn load<R: BufRead + Seek>(
+    mut source: Source<R>,
+    wanted: &[ParamSpec],
+) -> Result<Weights, WeightsError> {
+    let catalogue = Header::read(&mut source)?.catalogue();
+    fill(source, wanted, &catalogue)
+}
+
+/// Reads every float tensor that the file names: what it holds, whatever a graph wants.
+pub(super) fn load_all<R: BufRead + Seek>(mut source: Source<R>) -> Result<Weights, WeightsError> {
+    let catalogue = Header::read(&mut source)?.catalogue();
+    let wanted: Vec<ParamSpec> = catalogue
+        .iter()
+        .filter(|(_, entry)| entry.element.float.is_some())
+        .filter_map(|(name, entry)| {
+            let shape = entry
+                .layout
+                .shape
+                .iter()
+                .map(|&size| u32::try_from(size).ok())
+                .collect::<Option<_>>()?;
+            Some(ParamSpec {
+                name: name.clone(),
+                shape,
+                init: Init {
+                    low: 0.0,
+                    high: 0.0,
+                },
+            })
+        })
+        .collect();
+    fill(source, &wanted, &catalogue)
+}
+
+fn fill<R: BufRead + Seek>(
+    mut source: Source<R>,
+    wanted: &[ParamSpec],
+    catalogue: &Catalogue<u64>,
+) -> Result<Weights, WeightsError> {
+    let origin = source.origin.clone();
+    catalogue::fill(&origin, wanted, catalogue, |_, entry, float, out| {
+        let read = source.reader.seek(SeekFrom::Start(entry.place));
+        read.and_then(|_| entry.layout.read(&mut source.reader, float, out))
+            .map_err(|cause| source.io("read", cause))
+    })
+}
+
+/// The header, checked by the safetensors crate and against the file's length.
+struct Header {
+    metadata: Metadata,
+    /// Where the values begin.
+    end: u64,
+}
+
+impl Header {
+    fn read<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Self, WeightsError> {
+        let malformed = |cause| WeightsError::Safetensors {
+            origin: source.origin.clone(),
+            cause,
+        };
+        if source.length < LENGTH_BYTES {
+            return Err(malformed(SafeTensorError::HeaderTooSmall));
+        }
+        let mut count = [0; LENGTH_BYTES as usize];
+        source
+            .reader
+            .read_exact(&mut count)
+            .map_err(|cause| source.io("read", cause))?;
+        let count = u64::from_le_bytes(count);
+        if count > MAX_HEADER {
+            return Err(malformed(SafeTensorError::HeaderTooLarge));
+        }
+        if count > source.length - LENGTH_BYTES {
+            return Err(malformed(SafeTensorError::InvalidHeaderLength));
+        }
+        let mut header = vec![0; count as usize];
+        source
+            .reader
+            .read_exact(&mut header)
+            .map_err(|cause| source.io("read", cause))?;
+        let metadata: Metadata = serde_json::from_slice(&header)
+            .map_err(|cause| malformed(SafeTensorError::InvalidHeaderDeserialization(cause)))?;
+        let end = LENGTH_BYTES + count;
+        if end.checked_add(metadata.data_len() as u64) != Some(source.length) {
+            return Err(malformed(SafeTensorError::MetadataIncompleteBuffer));
+        }
+        Ok(Self { metadata, end })
+    }
+
+    fn catalogue(&self) -> Catalogue<u64> {
+        let entry = |info: &TensorInfo| {
+            let layout = Layout::row_major(info.shape.iter().map(|&size| size as u64).collect())?;
+            Some(Entry {
+                element: element(info.dtype),
+                layout,
+                place: self.end + info.data_offsets.0 as u64,
+            })
+        };
+        let tensors = self.metadata.tensors();
+        tensors
+            .into_iter()
+            .filter_map(|(name, info)| Some((name, entry(info)?)))
+            .collect()
+    }
+}
+
+fn element(dtype: Dtype) -> Element {
+    match dtype {
+        Dtype::F16 => Element::F16,
+        Dtype::BF16 => Element::BF16,
+        Dtype::F32 => Element::F32,
+        Dtype::F64 => Element::F64,
+        Dtype::I64 => Element::other("i64", 8),
+        Dtype::I32 => Element::other("i32", 4),
+        Dtype::I16 => Element::other("i16", 2),
+        Dtype::I8 => Element::other("i8", 1),
+        Dtype::U64 => Element::other("u64", 8),
+        Dtype::U32 => Element::other("u32", 4),
+        Dtype::U16 => Element::other("u16", 2),
+        Dtype::U8 => Element::other("u8", 1),
+        Dtype::BOOL => Element::other("bool", 1),
+        _ => Element::other("a type of less than 16 bits", 1),
+    }
+}
+
+/// The canonical bytes of these weights.
+pub(super) fn to_bytes(weights: &Weights) -> Result<Vec<u8>, WeightsError> {
+    ::safetensors::serialize(views(weights), None).map_err(written("weights in memory"))
+}
+
+/// Writes the canonical bytes of these weights to a file, one tensor at a time.
+pub(super) fn to_file(weights: &Weights, path: &Path) -> Result<(), WeightsError> {
+    let origin = path.display().to_string();
+    ::safetensors::serialize_to_file(views(weights), None, path).map_err(written(&origin))
+}
+
+fn written(origin: &str) -> impl FnOnce(SafeTensorError) -> WeightsError {
+    |cause| match cause {
+        SafeTensorError::IoError(cause) => WeightsError::Io {
+            doing: "write",
+            origin: origin.to_owned(),
+            cause,
+        },
+        cause => WeightsError::Safetensors {
+            origin: origin.to_owned(),
+            cause,
+        },
+    }
+}
+
+fn views(weights: &Weights) -> impl Iterator<Item = (&str, Canonical<'_>)> {
+    let sizes = |tensor: &WeightTensor| tensor.shape.iter().map(|&size| size as usize).collect();
+    weights.iter().map(move |(name, tensor)| {
+        (
+            name,
+            Canonical {
+                tensor,
+                shape: sizes(tensor),
+            },
+        )
+    })
+}
+
+/// A tensor as the safetensors crate writes it.
+struct Canonical<'a> {
+    tensor: &'a WeightTensor,
+    shape: Vec<usize>,
+}
+
+impl View for Canonical<'_> {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        let mut bytes = Vec::with_capacity(self.data_len());
+        bytes.extend(
+            self.tensor
+                .data
+                .iter()
+                .flat_map(|value| value.to_le_bytes()),
+        );
+        Cow::Owned(bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(&*self.tensor.data)
+    }
+}
