@@ -15,11 +15,12 @@ pub(crate) fn say(line: Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// The repository root.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
+/// The repository root, as `cargo run` states it: with a target folder shared by several checkouts
+/// the path known at build time may be another checkout's.
+pub(crate) fn root() -> PathBuf {
+    let built_in = || env!("CARGO_MANIFEST_DIR").into();
+    let xtask = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(built_in));
+    xtask.parent().map_or_else(|| ".".into(), Path::to_path_buf)
 }
 
 /// Cargo, in the repository root, with the environment that the user's own shell would give it.
