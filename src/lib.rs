@@ -1,4 +1,6 @@
 //! splitscope
 pub mod clock;
 pub mod model;
+pub mod plan;
 pub mod units;
+pub mod wire;

@@ -25,10 +25,11 @@ pub(in super::super) fn load<R: BufRead + Seek>(
 ) -> Result<Weights, WeightsError> {
     let origin = source.origin.clone();
     let head = Head::read(&mut source)?;
+    let tensors = state_dict(&head.state, &origin)?;
     let storages = storages(&head.state, &origin)?;
     let places = places(&mut source, &head, &storages)?;
     let mut catalogue = Catalogue::new();
-    for (name, storage, layout) in state_dict(&head.state, &origin)? {
+    for (name, storage, layout) in tensors {
         let Some(&start) = places.get(storage.key.as_str()) else {
             return Err(damaged(
                 &origin,

@@ -1,0 +1,312 @@
+//! Where it is computed: plans, the programs that modes compile them to, and the machine that schedules programs.
+//!
+//! A mode is one compiler (one file here) from `(graph, plan)` to a [`Schedule`]: a list of [`Step`]s per device.
+//! Compilers know nothing of sockets, tensors or clocks. The worker and the simulator drive the same pure
+//! [`Machine`]; neither has scheduling rules of its own.
+
+mod compile;
+mod linked;
+mod local;
+mod machine;
+mod placement;
+mod remote;
+mod resume;
+mod split;
+mod validate;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Graph, Region, Shape, Span};
+use crate::units::{Bytes, DeviceId, Epoch, NodeId};
+
+pub use compile::{PlanError, compile};
+pub use linked::Linked;
+pub use machine::{
+    Admit, Completed, Done, Event, Lane, Machine, MachineError, Piece, StepRef, Timing, TimingOf,
+    Work,
+};
+pub use resume::resume;
+pub use validate::{Invalid, validate, validate_program};
+
+/// Whether a value is whole or one summand of an all-reduce; the bias is only in addend 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Term {
+    /// The finished output.
+    Whole,
+    /// Summand `i` of `of`, over a part of the input channels.
+    Addend {
+        /// Which summand.
+        i: u8,
+        /// How many there are.
+        of: u8,
+    },
+}
+
+/// A region of one operator's output: what tables hold and links carry, keyed with a
+/// [`FrameKey`](crate::units::FrameKey).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Value {
+    /// The operator.
+    pub node: NodeId,
+    /// The box of its output.
+    pub region: Region,
+    /// Whole, or a summand.
+    pub term: Term,
+}
+
+impl Value {
+    /// An operator's whole output.
+    pub fn whole(graph: &Graph, node: NodeId) -> Self {
+        Self {
+            node,
+            region: Region::whole(&graph.node(node).shape),
+            term: Term::Whole,
+        }
+    }
+
+    /// Bytes of this value on the wire, uncompressed.
+    pub fn bytes(&self, graph: &Graph) -> Bytes {
+        let node = graph.node(self.node);
+        Bytes(self.region.elements(node.shape.columns) * node.dtype.bytes())
+    }
+
+    /// The shape of this value as a tensor.
+    pub fn shape(&self, graph: &Graph) -> Shape {
+        let whole = graph.node(self.node).shape;
+        Shape {
+            batch: self.region.batch.len(),
+            channels: self.region.channel.len(),
+            rows: self.region.row.len(),
+            ..whole
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.term {
+            Term::Whole => write!(f, "node {} ({})", self.node, self.region),
+            Term::Addend { i, of } => {
+                write!(f, "addend {i} of {of} of node {} ({})", self.node, self.region)
+            }
+        }
+    }
+}
+
+/// One thing that a device does for a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Step {
+    /// Computes a region of an operator's output.
+    Compute {
+        /// The operator.
+        node: NodeId,
+        /// The box of its output.
+        out: Region,
+        /// The input channels it sums over and which addend that gives; all of them when absent.
+        over: Option<(Span, Term)>,
+    },
+    /// Sums the addends of a region in index order, the same on every device.
+    Reduce {
+        /// The operator.
+        node: NodeId,
+        /// The box of its output.
+        out: Region,
+        /// How many addends there are.
+        of: u8,
+    },
+    /// Sends a covered region, or one addend, to a peer.
+    Send {
+        /// What.
+        value: Value,
+        /// To whom.
+        to: DeviceId,
+    },
+    /// Expects a value from a peer; never blocks a lane.
+    Receive {
+        /// What.
+        value: Value,
+        /// From whom.
+        from: DeviceId,
+    },
+}
+
+/// When a value may be dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Until {
+    /// When the last step that reads it is done.
+    LastReader,
+    /// When the frame's result is delivered: what failover resumes from.
+    Delivered,
+}
+
+/// What one device does for one frame under a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// The device.
+    pub device: DeviceId,
+    /// Its steps; the compute lane keeps this order within a frame.
+    pub steps: Vec<Step>,
+    /// Values with a life longer than their last reader.
+    pub keep: Vec<(Value, Until)>,
+}
+
+/// The programs of all devices for one plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// The number of this plan in effect.
+    pub epoch: Epoch,
+    /// What it was compiled from.
+    pub plan: Plan,
+    /// One program per device that takes part, the robot's first.
+    pub programs: Vec<Program>,
+    /// The result; the robot delivers it.
+    pub output: Value,
+}
+
+impl Schedule {
+    /// The program of a device, if it takes part.
+    pub fn program(&self, device: DeviceId) -> Option<&Program> {
+        self.programs.iter().find(|p| p.device == device)
+    }
+}
+
+/// A division of the operators in two, closed under predecessors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// The first `k` operators stay.
+    Prefix(u32),
+    /// These operators stay (what a min-cut gives).
+    Set(Vec<NodeId>),
+}
+
+/// How a tensor-parallel layer is divided: the bounds between the devices' parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shard {
+    /// By output channels, joined by an all-gather.
+    OutChannels(Vec<u32>),
+    /// By input channels, joined by an all-reduce.
+    InChannels(Vec<u32>),
+}
+
+/// A parallel method with its parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// All on the robot.
+    Local,
+    /// All on the server: ships the camera image.
+    Remote,
+    /// Layer partition; with a window above 1, pipelined.
+    Split {
+        /// After each cut the operators run on its device, until the next cut.
+        cuts: Vec<(Cut, DeviceId)>,
+        /// Row tiles that the crossing tensors are streamed in; 1 sends them whole.
+        tiles: u16,
+    },
+    /// Tensor parallelism.
+    Tensor {
+        /// The sharded layers.
+        layers: Vec<(NodeId, Shard)>,
+    },
+    /// Data parallelism.
+    Data {
+        /// Images of the batch per device.
+        shares: Vec<u32>,
+    },
+    /// Local-operator parallelism: row segments on every device with exact halos.
+    Tile {
+        /// Segment ends with the row bounds between the devices.
+        segments: Vec<(NodeId, Vec<u32>)>,
+    },
+}
+
+/// How values are packed for the link.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Codec {
+    /// Raw little-endian elements.
+    #[default]
+    None,
+}
+
+/// A mode with everything that an operator can choose about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The method and its parameters.
+    pub mode: Mode,
+    /// Frames in flight at most.
+    pub window: u16,
+    /// How values are packed.
+    #[serde(default)]
+    pub codec: Codec,
+}
+
+impl Plan {
+    /// All on the robot, one frame at a time.
+    pub const LOCAL: Self = Self::of(Mode::Local);
+    /// All on the server, one frame at a time.
+    pub const REMOTE: Self = Self::of(Mode::Remote);
+
+    const fn of(mode: Mode) -> Self {
+        Self {
+            mode,
+            window: 1,
+            codec: Codec::None,
+        }
+    }
+
+    /// Layer partition after the first `k` operators, the rest on the first server.
+    pub fn split(k: u32) -> Self {
+        Self::of(Mode::Split {
+            cuts: vec![(Cut::Prefix(k), DeviceId::SERVER)],
+            tiles: 1,
+        })
+    }
+
+    /// The mode's name, as operators say it.
+    pub const fn mode_name(&self) -> &'static str {
+        match self.mode {
+            Mode::Local => "local",
+            Mode::Remote => "remote",
+            Mode::Split { .. } if self.window > 1 => "pipeline",
+            Mode::Split { .. } => "split",
+            Mode::Tensor { .. } => "tensor",
+            Mode::Data { .. } => "data",
+            Mode::Tile { .. } => "tile",
+        }
+    }
+
+    /// The partition point, where the mode has one: `local` is cut `n`, `remote` cut 0.
+    pub fn cut(&self, graph: &Graph) -> Option<u32> {
+        match &self.mode {
+            Mode::Local => Some(graph.operator_count()),
+            Mode::Remote => Some(0),
+            Mode::Split { cuts, .. } => match cuts.as_slice() {
+                [(Cut::Prefix(k), _)] => Some(*k),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// What an operator reads: `split 28`.
+    pub fn label(&self) -> String {
+        match &self.mode {
+            Mode::Split { cuts, .. } => {
+                let at: Vec<_> = cuts
+                    .iter()
+                    .map(|(cut, _)| match cut {
+                        Cut::Prefix(k) => k.to_string(),
+                        Cut::Set(nodes) => format!("a set of {} operators", nodes.len()),
+                    })
+                    .collect();
+                format!("{} {}", self.mode_name(), at.join("+"))
+            }
+            _ => self.mode_name().to_owned(),
+        }
+    }
+}

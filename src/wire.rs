@@ -1,0 +1,24 @@
+//! What crosses sockets: messages console <-> worker ([`console`]) and robot <-> server ([`data`]), their encoding and
+//! their versions. No I/O here.
+//!
+//! Every decoder is bounded: it checks a length against what is really there and against a limit before it allocates,
+//! and says what it read and what it expected.
+
+pub mod console;
+pub mod data;
+mod encoding;
+mod record;
+
+pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use record::{
+    BatchId,
+    ClassScore, EventRecord, Flow, FrameRecord, InputRecord, LeaseRecord, Level, LinkSample,
+    ModelRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record, ServerFrameRecord,
+    StepKind, StepTime, Steps, SwitchRecord, SwitchStage,
+};
+
+/// Version of both protocols; peers with another one are refused by name.
+pub const PROTOCOL: u32 = 1;
+
+/// This program's version, as said in every hello.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
