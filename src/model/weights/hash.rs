@@ -11,9 +11,6 @@ use super::{WeightTensor, Weights};
 /// Starts every hash, so that another encoding of the same weights can never give the same name.
 const DOMAIN: &[u8] = b"splitscope weights 1\n";
 
-/// Values hashed at once: enough for blake3's widest instructions, small enough for the first-level cache.
-const BLOCK: usize = 4096;
-
 /// blake3 of a set of weights in the canonical encoding; displayed and stored as 64 hex digits.
 ///
 /// The encoding: a domain line, the number of tensors, then for each tensor by sorted name its name's
@@ -82,12 +79,7 @@ fn hash_tensor(hasher: &mut blake3::Hasher, tensor: &WeightTensor) {
     for size in &tensor.shape {
         hasher.update(&size.to_le_bytes());
     }
-    let mut bytes = [0; BLOCK * size_of::<f32>()];
-    for values in tensor.data.chunks(BLOCK) {
-        let bytes = &mut bytes[..size_of_val(values)];
-        for (bytes, value) in bytes.chunks_exact_mut(size_of::<f32>()).zip(values) {
-            bytes.copy_from_slice(&value.to_le_bytes());
-        }
-        hasher.update(bytes);
+    for block in tensor.blocks() {
+        hasher.update(&block);
     }
 }

@@ -1,11 +1,9 @@
 //! The `.safetensors` form: a JSON header with names, types, shapes and places, then the raw values.
 
-use std::borrow::Cow;
-use std::io::{BufRead, Seek, SeekFrom};
-use std::path::Path;
+use std::io::{BufRead, Seek, SeekFrom, Write};
 
 use ::safetensors::tensor::{Metadata, TensorInfo};
-use ::safetensors::{Dtype, SafeTensorError, View};
+use ::safetensors::{Dtype, SafeTensorError};
 
 use super::catalogue::{self, Catalogue, Entry};
 use super::dtype::Element;
@@ -151,71 +149,45 @@ fn element(dtype: Dtype) -> Element {
     }
 }
 
-/// The canonical bytes of these weights.
-pub(super) fn to_bytes(weights: &Weights) -> Result<Vec<u8>, WeightsError> {
-    ::safetensors::serialize(views(weights), None).map_err(written("weights in memory"))
-}
-
-/// Writes the canonical bytes of these weights to a file, one tensor at a time.
-pub(super) fn to_file(weights: &Weights, path: &Path) -> Result<(), WeightsError> {
-    let origin = path.display().to_string();
-    ::safetensors::serialize_to_file(views(weights), None, path).map_err(written(&origin))
-}
-
-fn written(origin: &str) -> impl FnOnce(SafeTensorError) -> WeightsError {
-    |cause| match cause {
-        SafeTensorError::IoError(cause) => WeightsError::Io {
-            doing: "write",
-            origin: origin.to_owned(),
-            cause,
-        },
-        cause => WeightsError::Safetensors {
-            origin: origin.to_owned(),
-            cause,
-        },
-    }
-}
-
-fn views(weights: &Weights) -> impl Iterator<Item = (&str, Canonical<'_>)> {
-    let sizes = |tensor: &WeightTensor| tensor.shape.iter().map(|&size| size as usize).collect();
-    weights.iter().map(move |(name, tensor)| {
-        (
-            name,
-            Canonical {
-                tensor,
-                shape: sizes(tensor),
-            },
-        )
+/// Writes the canonical bytes of these weights, block by block; `origin` names the target in errors.
+pub(super) fn write(
+    weights: &Weights,
+    out: &mut impl Write,
+    origin: &str,
+) -> Result<(), WeightsError> {
+    let header = header(weights).map_err(|cause| WeightsError::Safetensors {
+        origin: origin.to_owned(),
+        cause,
+    })?;
+    let length = (header.len() as u64).to_le_bytes();
+    let blocks = weights.iter().flat_map(|(_, tensor)| tensor.blocks());
+    let mut parts = [length.to_vec(), header].into_iter().chain(blocks);
+    let written = parts.try_for_each(|part| out.write_all(&part));
+    written.map_err(|cause| WeightsError::Io {
+        doing: "write",
+        origin: origin.to_owned(),
+        cause,
     })
 }
 
-/// A tensor as the safetensors crate writes it.
-struct Canonical<'a> {
-    tensor: &'a WeightTensor,
-    shape: Vec<usize>,
-}
-
-impl View for Canonical<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
+/// Names in order, every tensor f32 behind the one before it, padded to 8 bytes as the format asks.
+fn header(weights: &Weights) -> Result<Vec<u8>, SafeTensorError> {
+    let mut end = 0;
+    let place = |(name, tensor): (&str, &WeightTensor)| {
+        let start = end;
+        end += size_of_val(&*tensor.data);
+        let info = TensorInfo {
+            dtype: Dtype::F32,
+            shape: tensor.shape.iter().map(|&size| size as usize).collect(),
+            data_offsets: (start, end),
+        };
+        (name.to_owned(), info)
+    };
+    let metadata = Metadata::new(None, weights.iter().map(place).collect())?;
+    let mut text = serde_json::to_vec(&metadata)?;
+    text.resize(text.len().next_multiple_of(LENGTH_BYTES as usize), b' ');
+    if text.len() as u64 > MAX_HEADER {
+        return Err(SafeTensorError::HeaderTooLarge);
     }
-
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-
-    fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        bytes.extend(
-            self.tensor
-                .data
-                .iter()
-                .flat_map(|value| value.to_le_bytes()),
-        );
-        Cow::Owned(bytes)
-    }
-
-    fn data_len(&self) -> usize {
-        size_of_val(&*self.tensor.data)
-    }
+    Ok(text)
 }

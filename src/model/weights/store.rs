@@ -4,7 +4,7 @@
 //! Two processes may share a directory: whole files appear by renaming, and a partial file that both
 //! wrote to fails its hash and is fetched again.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -119,7 +119,9 @@ impl WeightStore {
         let hash = weights.hash();
         let path = self.whole(&hash);
         if !path.is_file() {
-            safetensors::to_file(weights, &path)?;
+            let new = self.dir.join(format!("{hash}.{}.new", std::process::id()));
+            let written = write(weights, &new).and_then(|()| rename(&new, &path));
+            written.inspect_err(|_| drop(fs::remove_file(&new)))?;
         }
         Ok(hash)
     }
@@ -188,13 +190,7 @@ impl WeightStore {
             return self.load(hash, wanted);
         }
         let weights = verified(&part, hash, wanted)?;
-        // On the disk before it has its name: after a power cut the name must not stand for a hole.
-        let synced = OpenOptions::new()
-            .append(true)
-            .open(&part)
-            .and_then(|file| file.sync_all());
-        synced.map_err(io_error("sync", &part))?;
-        fs::rename(&part, self.whole(hash)).map_err(io_error("rename", &part))?;
+        rename(&part, &self.whole(hash))?;
         Ok(weights)
     }
 
@@ -214,12 +210,27 @@ pub fn transfer_limit_bytes(wanted: &[ParamSpec]) -> u64 {
     const ENTRY: usize = 128;
     // One byte of a name takes at most 6 in JSON (`\u001f`), a size at most 10 digits and a comma.
     let entry = |spec: &ParamSpec| ENTRY + 6 * spec.name.len() + 11 * spec.shape.len();
-    let values = |spec: &ParamSpec| elements(&spec.shape) * size_of::<f32>();
-    (HEADER
-        + wanted
-            .iter()
-            .map(|spec| entry(spec) + values(spec))
-            .sum::<usize>()) as u64
+    let values = |spec: &ParamSpec| elements(&spec.shape).saturating_mul(size_of::<f32>());
+    let sizes = wanted
+        .iter()
+        .map(|spec| entry(spec).saturating_add(values(spec)));
+    sizes.fold(HEADER, usize::saturating_add) as u64
+}
+
+fn write(weights: &Weights, path: &Path) -> Result<(), StoreError> {
+    let mut file = File::create(path).map_err(io_error("make", path))?;
+    safetensors::write(weights, &mut file, &path.display().to_string())?;
+    Ok(())
+}
+
+/// Gives a whole file its name, once it is on the disk: after a power cut the name must not stand for a hole.
+fn rename(file: &Path, name: &Path) -> Result<(), StoreError> {
+    let synced = OpenOptions::new()
+        .append(true)
+        .open(file)
+        .and_then(|file| file.sync_all());
+    synced.map_err(io_error("sync", file))?;
+    fs::rename(file, name).map_err(io_error("rename", file))
 }
 
 /// Reads `path` and compares its values with `hash`; deletes it when the file itself is wrong.
