@@ -1,0 +1,497 @@
+//! The shaper: one relay through which both directions of the robot-server connection pass, at a link's rate.
+//!
+//! It needs no root and touches no network settings: the robot connects to the relay, the relay to the server.
+//! [`Medium`] decides when a piece of bytes occupies the link; the threads here only read, wait and write. Buffers are
+//! small, so that the sender feels the bottleneck as it would on the air.
+//!
+//! ```text
+//! client --read--> Queue --reserve airtime--> in the air --its end + delay--> write--> upstream      (up)
+//! client <--write-- in the air <--reserve airtime-- Queue <--read-- upstream                       (down)
+//! ```
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use thiserror::Error;
+
+use crate::clock;
+use crate::units::{BitsPerSecond, Bytes, Nanos};
+
+mod medium;
+mod queue;
+mod relay;
+
+pub use medium::{Airtime, MAX_PIECE, Medium};
+use queue::{lock, wait};
+use relay::Connection;
+
+/// Kernel buffer asked for on each side of the relay, in bytes (Linux doubles it for its bookkeeping).
+const SOCKET_BUFFER: usize = 64 * 1024;
+/// Largest TCP segment, in bytes: loopback's 64 KiB segments would arrive in bursts that no radio makes.
+const SEGMENT: u32 = 1448;
+/// How long the relay tries to reach the upstream for one connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often the listening thread looks whether it should stop.
+const ACCEPT_POLL: Duration = Duration::from_millis(50);
+/// Connections relayed at once; more are refused.
+const MAX_CONNECTIONS: usize = 32;
+/// How long `cut` and drop wait for the threads to be gone.
+const GONE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What kind of link the relay plays.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ShaperProfile {
+    /// Payload bits per second that the medium carries; 0 holds the bytes.
+    pub rate: BitsPerSecond,
+    /// False: both directions share one medium, as on Wi-Fi. True: each has the rate for itself.
+    pub duplex: bool,
+    /// Added to each direction, after the time on the medium.
+    pub delay: Duration,
+    /// The bottleneck's buffer in each direction, in bytes.
+    pub queue_bytes: usize,
+}
+
+impl ShaperProfile {
+    /// A half-duplex link of a constant rate without added delay, behind 64 KiB of buffer.
+    pub const fn constant(rate: BitsPerSecond) -> Self {
+        Self {
+            rate,
+            duplex: false,
+            delay: Duration::ZERO,
+            queue_bytes: 64 * 1024,
+        }
+    }
+}
+
+/// What the ends notice of a pulled cable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outage {
+    /// Connections are reset without forwarding anything further, and new ones are reset at once.
+    Drop,
+    /// Connections stay and nothing passes; new ones wait until the link is back.
+    Stall,
+}
+
+/// What has passed through a shaper since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ShaperStats {
+    /// Payload from clients handed to the upstream.
+    pub up: Bytes,
+    /// Payload from the upstream handed to clients.
+    pub down: Bytes,
+    /// Connections relayed now.
+    pub connections: usize,
+    /// Connections taken since the start.
+    pub accepted: u64,
+    /// Connections reset at once: during an outage, or because the upstream could not be reached.
+    pub refused: u64,
+}
+
+/// Why a shaper could not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ShaperError {
+    /// The address to listen on could not be had.
+    #[error("could not listen on {listen} for the shaped link to {upstream}: {cause}")]
+    Listen {
+        /// Where to listen.
+        listen: SocketAddr,
+        /// Where the link leads.
+        upstream: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The system gave no thread.
+    #[error("could not start the thread of the shaped link to {upstream}: {cause}")]
+    Thread {
+        /// Where the link leads.
+        upstream: SocketAddr,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// Why a link's description was not understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "the link \"{read}\" is no rate: expected megabits per second above 0, as 93 or 93mbps, \
+     or none (also unshaped) for the network as it is"
+)]
+pub struct LinkTextError {
+    /// What was read.
+    pub read: String,
+}
+
+/// Reads a link's description: `93` or `93mbps` is a constant rate, `none` or `unshaped` no shaping.
+///
+/// # Errors
+/// Any other text, and rates that are not above 0.
+pub fn parse_link(text: &str) -> Result<Option<BitsPerSecond>, LinkTextError> {
+    let lower = text.trim().to_ascii_lowercase();
+    if matches!(lower.as_str(), "none" | "unshaped") {
+        return Ok(None);
+    }
+    let number = lower.strip_suffix("mbps").unwrap_or(&lower).trim_end();
+    match number.parse::<f64>() {
+        Ok(mbps) if mbps.is_finite() && mbps > 0.0 => Ok(Some(BitsPerSecond::from_mbps(mbps))),
+        _ => Err(LinkTextError {
+            read: text.to_owned(),
+        }),
+    }
+}
+
+/// The direction of a byte, seen from the client, which is the robot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+/// The state of the link, which all directions of all connections share.
+#[derive(Debug)]
+struct Air {
+    /// One shared medium, or one per direction.
+    media: Vec<Medium>,
+    outage: Option<Outage>,
+    stopping: bool,
+    connections: Vec<Arc<Connection>>,
+    /// Threads that listen, connect or relay.
+    threads: usize,
+}
+
+impl Air {
+    fn medium(&mut self, direction: Direction) -> Option<&mut Medium> {
+        let last = self.media.len().saturating_sub(1);
+        self.media.get_mut((direction as usize).min(last))
+    }
+}
+
+#[derive(Debug)]
+struct Link {
+    upstream: SocketAddr,
+    profile: ShaperProfile,
+    air: Mutex<Air>,
+    /// The rate, the outage, a connection or the number of threads has changed.
+    changed: Condvar,
+    bytes: [AtomicU64; 2],
+    accepted: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Link {
+    fn air(&self) -> MutexGuard<'_, Air> {
+        lock(&self.air)
+    }
+
+    /// Changes the link's state and wakes everyone who waits for that.
+    fn change<R>(&self, change: impl FnOnce(&mut Air) -> R) -> R {
+        let result = change(&mut self.air());
+        self.changed.notify_all();
+        result
+    }
+
+    fn wait<'a>(&self, air: MutexGuard<'a, Air>, until: Option<Nanos>) -> MutexGuard<'a, Air> {
+        wait(&self.changed, air, until)
+    }
+
+    /// Waits until `gone` holds, but not longer than a second.
+    fn wait_gone(&self, gone: impl Fn(&Air) -> bool) {
+        let until = clock::now().shifted(GONE_TIMEOUT.as_nanos() as i64);
+        let mut air = self.air();
+        while !gone(&air) && clock::now() < until {
+            air = self.wait(air, Some(until));
+        }
+    }
+
+    /// Runs `body` on a thread that is counted until it ends.
+    fn spawn(
+        self: &Arc<Self>,
+        name: &str,
+        body: impl FnOnce(&Arc<Self>) + Send + 'static,
+    ) -> io::Result<()> {
+        struct Counted(Arc<Link>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.change(|air| air.threads -= 1);
+            }
+        }
+        self.change(|air| air.threads += 1);
+        let counted = Counted(Arc::clone(self));
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || body(&counted.0))
+            .map(|_detached| ())
+    }
+
+    fn listen(self: &Arc<Self>, listener: &TcpListener) {
+        loop {
+            let mut air = self.air();
+            while air.outage == Some(Outage::Stall) && !air.stopping {
+                air = self.wait(air, None);
+            }
+            if air.stopping {
+                return;
+            }
+            drop(air);
+            match listener.accept() {
+                Ok((client, _)) => self.admit(client),
+                Err(e) if is_timeout(&e) => {}
+                Err(cause) => {
+                    tracing::warn!(%cause, upstream = %self.upstream, "the shaped link could not accept a connection");
+                    std::thread::sleep(ACCEPT_POLL);
+                }
+            }
+        }
+    }
+
+    fn admit(self: &Arc<Self>, client: TcpStream) {
+        // An accepted socket inherits the listener's timeout (Linux): a silent client is not a gone one.
+        let refused = client.set_read_timeout(None).is_err() || {
+            let air = self.air();
+            air.outage == Some(Outage::Drop) || air.connections.len() >= MAX_CONNECTIONS
+        };
+        if refused {
+            self.refuse(&client);
+            return;
+        }
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        let spawned = self.spawn("shaper-relay", move |link| link.relay(client));
+        if let Err(cause) = spawned {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%cause, "the shaped link got no thread for a connection and closed it");
+        }
+    }
+
+    fn refuse(&self, client: &TcpStream) {
+        reset_on_close(client);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn relay(self: &Arc<Self>, client: TcpStream) {
+        let upstream = match connect(self.upstream) {
+            Ok(upstream) => upstream,
+            Err(cause) => {
+                tracing::warn!(%cause, upstream = %self.upstream, "the shaped link could not connect");
+                self.refuse(&client);
+                return;
+            }
+        };
+        let connection = Arc::new(Connection::new(client, upstream, self.profile.queue_bytes));
+        let gone = self.change(|air| {
+            air.connections.push(Arc::clone(&connection));
+            air.stopping || air.outage == Some(Outage::Drop)
+        });
+        if gone {
+            connection.abort();
+        }
+        connection.run(self);
+        self.change(|air| air.connections.retain(|c| !Arc::ptr_eq(c, &connection)));
+    }
+}
+
+/// A running shaper; dropping it closes its connections and stops its threads.
+#[derive(Debug)]
+pub struct ShaperHandle {
+    link: Arc<Link>,
+    local: SocketAddr,
+}
+
+/// The relay of a shaped link.
+#[derive(Debug)]
+pub struct Shaper;
+
+impl Shaper {
+    /// Listens on `listen` (port 0 takes a free one) and relays each connection to `upstream`.
+    ///
+    /// # Errors
+    /// When the address cannot be had or the system gives no thread. An upstream that does not answer is no error: the
+    /// client's connection is reset, as often as it tries.
+    pub fn start(
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        profile: ShaperProfile,
+    ) -> Result<ShaperHandle, ShaperError> {
+        let (listener, local) = bind(listen).map_err(|cause| ShaperError::Listen {
+            listen,
+            upstream,
+            cause,
+        })?;
+        let media = if profile.duplex { 2 } else { 1 };
+        let link = Arc::new(Link {
+            upstream,
+            profile,
+            air: Mutex::new(Air {
+                media: vec![Medium::new(profile.rate); media],
+                outage: None,
+                stopping: false,
+                connections: Vec::new(),
+                threads: 0,
+            }),
+            changed: Condvar::new(),
+            bytes: Default::default(),
+            accepted: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        });
+        link.spawn("shaper-listen", move |link| link.listen(&listener))
+            .map_err(|cause| ShaperError::Thread { upstream, cause })?;
+        Ok(ShaperHandle { link, local })
+    }
+}
+
+impl ShaperHandle {
+    /// Where clients connect to.
+    pub const fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// The rate in force.
+    pub fn rate(&self) -> BitsPerSecond {
+        self.link
+            .air()
+            .medium(Direction::Up)
+            .map_or(BitsPerSecond(0.0), |m| m.rate())
+    }
+
+    /// Changes the rate at once; 0 holds the bytes until the rate returns.
+    pub fn set_rate(&self, rate: BitsPerSecond) {
+        let now = clock::now();
+        self.link
+            .change(|air| air.media.iter_mut().for_each(|m| m.set_rate(rate, now)));
+    }
+
+    /// Pulls the cable. Nothing more is forwarded until [`restore`](Self::restore); a stalled link may still end the
+    /// write of a piece that it had begun.
+    pub fn cut(&self, outage: Outage) {
+        let connections = self.link.change(|air| {
+            air.outage = Some(outage);
+            air.connections.clone()
+        });
+        if outage == Outage::Drop {
+            for connection in &connections {
+                connection.abort();
+            }
+            drop(connections);
+            self.link.change(|_| ());
+            self.link.wait_gone(|air| air.connections.is_empty());
+        }
+    }
+
+    /// Puts the cable back.
+    pub fn restore(&self) {
+        let now = clock::now();
+        self.link.change(|air| {
+            air.outage = None;
+            air.media.iter_mut().for_each(|m| m.idle_until(now));
+        });
+    }
+
+    /// What has passed so far.
+    pub fn stats(&self) -> ShaperStats {
+        let [up, down] = &self.link.bytes;
+        ShaperStats {
+            up: Bytes(up.load(Ordering::Relaxed)),
+            down: Bytes(down.load(Ordering::Relaxed)),
+            connections: self.link.air().connections.len(),
+            accepted: self.link.accepted.load(Ordering::Relaxed),
+            refused: self.link.refused.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Drop for ShaperHandle {
+    fn drop(&mut self) {
+        let connections = self.link.change(|air| {
+            air.stopping = true;
+            std::mem::take(&mut air.connections)
+        });
+        for connection in connections {
+            connection.abort();
+        }
+        self.link.change(|_| ());
+        self.link.wait_gone(|air| air.threads == 0);
+    }
+}
+
+fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = small_socket(listen)?;
+    socket.set_reuse_address(true)?;
+    socket.set_read_timeout(Some(ACCEPT_POLL))?;
+    socket.bind(&listen.into())?;
+    socket.listen(64)?;
+    let listener = TcpListener::from(socket);
+    let local = listener.local_addr()?;
+    Ok((listener, local))
+}
+
+fn connect(upstream: SocketAddr) -> io::Result<TcpStream> {
+    let socket = small_socket(upstream)?;
+    socket.connect_timeout(&upstream.into(), CONNECT_TIMEOUT)?;
+    Ok(TcpStream::from(socket))
+}
+
+/// A TCP socket with small kernel buffers; accepted sockets inherit them, so they are set before the handshake.
+fn small_socket(towards: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(
+        Domain::for_address(towards),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    socket.set_recv_buffer_size(SOCKET_BUFFER)?;
+    socket.set_send_buffer_size(SOCKET_BUFFER)?;
+    socket.set_tcp_nodelay(true)?;
+    #[cfg(unix)]
+    socket.set_tcp_mss(SEGMENT)?;
+    Ok(socket)
+}
+
+/// Closing this socket will drop what the kernel still holds and reset the connection.
+fn reset_on_close(socket: &TcpStream) {
+    // A socket that is already closed needs no more than that.
+    let _closed = SockRef::from(socket).set_linger(Some(Duration::ZERO));
+}
+
+fn is_timeout(e: &io::Error) -> bool {
+    matches!(
+        e.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_a_rate_or_none() {
+        let mbps = |x| Ok(Some(BitsPerSecond::from_mbps(x)));
+        assert_eq!(parse_link("93"), mbps(93.0));
+        assert_eq!(parse_link("93mbps"), mbps(93.0));
+        assert_eq!(parse_link(" 73.5 Mbps "), mbps(73.5));
+        assert_eq!(parse_link("none"), Ok(None));
+        assert_eq!(parse_link("unshaped"), Ok(None));
+    }
+
+    #[test]
+    fn another_link_is_refused_with_what_was_read_and_what_is_accepted() {
+        for text in ["", "fast", "0", "-3", "nan", "inf", "93 kbps", "mbps"] {
+            let told = parse_link(text).unwrap_err().to_string();
+            assert!(told.contains(&format!("\"{text}\"")), "{told}");
+            assert!(told.contains("93mbps") && told.contains("none"), "{told}");
+        }
+    }
+
+    #[test]
+    fn an_address_in_use_is_told() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listen = taken.local_addr().unwrap();
+        let profile = ShaperProfile::constant(BitsPerSecond::from_mbps(1.0));
+        let told = Shaper::start(listen, listen, profile)
+            .unwrap_err()
+            .to_string();
+        assert!(told.contains(&listen.to_string()), "{told}");
+    }
+}
