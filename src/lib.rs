@@ -1,6 +1,27 @@
-//! splitscope
+//! splitscope: one DNN across a robot and a server, watched and switched from a terminal.
+//!
+//! ```text
+//! clock units              time, quantities, ids
+//! model                    what is computed: operator graph, shapes, halos, weights, zoo
+//! plan                     where: programs per device, the machine that schedules them, one compiler per mode
+//! wire                     messages console <-> worker and robot <-> server; no I/O
+//! engine                   performs Compute: libtorch (feature `torch`)
+//! link                     moves values between workers; a shaper that makes a link of a given rate
+//! worker                   the robot and server processes
+//! store console            the observer's wing: what a console remembers and shows; no libtorch
+//! cli                      one file per subcommand
+//! ```
+//!
+//! A room imports only from rooms above it in this list (`ARCHITECTURE.md` has the whole picture).
+
+pub mod cli;
 pub mod clock;
+pub mod console;
+pub mod engine;
+pub mod link;
 pub mod model;
 pub mod plan;
+pub mod store;
 pub mod units;
 pub mod wire;
+pub mod worker;

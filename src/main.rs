@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program: parse, set up, dispatch.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    splitscope::cli::main()
+}

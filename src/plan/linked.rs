@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Program, Step, Term, Until, Value};
+use super::{Program, Step, Term, TimingOf, Until, Value};
 use crate::model::{Graph, need};
 use crate::units::{DeviceId, NodeId};
 
@@ -21,6 +21,8 @@ pub struct Linked {
     pub(super) sends: Vec<u32>,
     /// Receive steps in list order.
     pub(super) receives: Vec<u32>,
+    /// Bytes of the value that each send and receive step moves, 0 for others.
+    bytes: Vec<u64>,
     /// Steps that read each node.
     pub(super) readers: Vec<u32>,
     /// Nodes whose values stay until delivery.
@@ -57,10 +59,19 @@ impl Linked {
         for value in delivered.chain(&output) {
             kept[value.node.index()] = true;
         }
+        let bytes = program
+            .steps
+            .iter()
+            .map(|step| match step {
+                Step::Send { value, .. } | Step::Receive { value, .. } => value.bytes(graph).0,
+                Step::Compute { .. } | Step::Reduce { .. } => 0,
+            })
+            .collect();
         Arc::new(Self {
             program,
             output,
             reads,
+            bytes,
             compute,
             sends,
             receives,
@@ -75,6 +86,22 @@ impl Linked {
             matches!(&self.program.steps[i as usize],
                 Step::Receive { value: v, from } if v == value && *from == peer)
         })
+    }
+
+    /// Bytes of the value that each send and receive step moves, 0 for others; in step order.
+    pub fn step_bytes(&self) -> impl Iterator<Item = u64> {
+        self.bytes.iter().copied()
+    }
+
+    /// The value that a timing tells the arrival of, if it is a receive step's.
+    pub fn received_value(&self, of: TimingOf) -> Option<Value> {
+        match of {
+            TimingOf::Step(i) => match self.program.steps.get(i as usize)? {
+                Step::Receive { value, .. } => Some(*value),
+                _ => None,
+            },
+            TimingOf::Assembly(_) => None,
+        }
     }
 
     /// Whether the program exchanges values with a peer.

@@ -317,6 +317,13 @@ impl<P: Clone> Machine<P> {
         }
     }
 
+    /// Whether a send to this peer is ready.
+    pub fn has_ready_send(&self, peer: DeviceId) -> bool {
+        self.ready_sends
+            .iter()
+            .any(|(device, queue)| *device == peer && !queue.is_empty())
+    }
+
     /// Takes a frame out and returns what its table held: what failover resumes from.
     pub fn withdraw(&mut self, key: FrameKey) -> Vec<(Value, P)> {
         let Some(frame) = self.frames.remove(&key) else {

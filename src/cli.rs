@@ -1,0 +1,96 @@
+//! The command line: one file per subcommand. Exit codes: 0 ok, 1 failed, 2 wrong usage.
+
+pub mod attach;
+mod cache;
+mod demo;
+mod model;
+mod robot;
+mod server;
+mod worker;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A terminal console for live experiments with distributed DNN inference on robots.
+#[derive(Debug, Parser)]
+#[command(name = "splitscope", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Robot, server, shaped link and console on this machine
+    Demo(demo::DemoArgs),
+    /// Watch workers and command them
+    Attach(attach::AttachArgs),
+    /// Run a model on every camera frame, alone or with a server
+    Robot(robot::RobotArgs),
+    /// Compute a part of a robot's frames
+    Server(server::ServerArgs),
+}
+
+/// The caller asked for something that cannot be: exit code 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl std::fmt::Display for Usage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// An error whose exit code is 2.
+fn usage(reason: impl std::fmt::Display) -> anyhow::Error {
+    anyhow::Error::new(Usage(reason.to_string()))
+}
+
+/// Runs the program with this process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Demo(args) => demo::run(&args),
+        Command::Attach(args) => attach::run(&args),
+        Command::Robot(args) => robot::run(&args),
+        Command::Server(args) => server::run(&args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            // `{:#}` joins the causes: what was tried, on what, what came back.
+            writeln!(std::io::stderr(), "splitscope: {error:#}").ok();
+            if error.downcast_ref::<Usage>().is_some() {
+                ExitCode::from(2)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_does_not_drift() {
+        let mut all = String::new();
+        for name in ["demo", "attach", "robot", "server"] {
+            let mut command = Cli::command();
+            let sub = command.find_subcommand_mut(name).unwrap();
+            all.push_str(&format!("## {name}\n{}\n", sub.render_help()));
+        }
+        insta::assert_snapshot!(all);
+    }
+}

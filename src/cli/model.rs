@@ -1,0 +1,135 @@
+//! Flags for the model, its weights and the plan; shared by `robot` and `demo`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use super::usage;
+use crate::model::weights::Weights;
+use crate::model::{Graph, zoo};
+use crate::plan::Plan;
+use crate::wire::data::WeightsRef;
+
+/// What is computed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ModelArgs {
+    /// Model of the zoo: vgg19, vgg19_bn, resnet50, resnet152, densenet121, mobilenet_v2
+    #[arg(long, default_value = "mobilenet_v2")]
+    pub(super) model: String,
+
+    /// Rows and columns of the model's input: N, or ROWSxCOLUMNS
+    #[arg(long, default_value = "224", value_name = "SIZE", value_parser = size)]
+    pub(super) size: (u32, u32),
+
+    /// Weights: a .safetensors file, or torchvision's .pth [default: made from --seed]
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
+    pub(super) weights: Option<PathBuf>,
+
+    /// Seed of made weights
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+}
+
+/// The mode names this version runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ModeArg {
+    /// Everything on the robot
+    Local,
+    /// Everything on the server: the camera image is sent
+    Remote,
+    /// Layer partition at --cut
+    Split,
+}
+
+/// Where it is computed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct PlanArgs {
+    /// Parallel method to begin with [default: split if --cut is given, else local]
+    #[arg(long, value_enum)]
+    pub(super) mode: Option<ModeArg>,
+
+    /// Partition point: operators before it run on the robot
+    #[arg(long, value_name = "K")]
+    pub(super) cut: Option<u32>,
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let bad = || format!("{text:?} is no size; expected N or ROWSxCOLUMNS, like 224 or 480x640");
+    let (rows, columns) = text.split_once('x').unwrap_or((text, text));
+    let number = |t: &str| t.parse::<u32>().ok().filter(|n| (1..=8192).contains(n));
+    Ok((
+        number(rows).ok_or_else(bad)?,
+        number(columns).ok_or_else(bad)?,
+    ))
+}
+
+/// A model with its weights.
+pub(super) struct Loaded {
+    pub(super) graph: Arc<Graph>,
+    pub(super) weights: Arc<Weights>,
+    pub(super) reference: WeightsRef,
+    pub(super) name: String,
+    pub(super) trained: bool,
+}
+
+impl ModelArgs {
+    /// The graph alone.
+    pub(super) fn graph(&self) -> Result<Graph> {
+        let (rows, columns) = self.size;
+        zoo::build(&self.model, 1, rows, columns).map_err(usage)
+    }
+
+    /// The graph and its weights.
+    pub(super) fn load(&self) -> Result<Loaded> {
+        let graph = Arc::new(self.graph()?);
+        let wanted = graph.parameters();
+        let (weights, reference, name) = if let Some(path) = &self.weights {
+            let weights = Weights::load(path, &wanted)?;
+            let hash = weights.hash();
+            let name = format!("{} ({})", file_name(path), &hash.to_string()[..8]);
+            (weights, WeightsRef::Hash(hash), name)
+        } else {
+            let weights = Weights::seeded(self.seed, &wanted);
+            let name = format!("seed {}", self.seed);
+            (weights, WeightsRef::Seed(self.seed), name)
+        };
+        Ok(Loaded {
+            graph,
+            weights: Arc::new(weights),
+            trained: matches!(reference, WeightsRef::Hash(_)),
+            reference,
+            name,
+        })
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}
+
+impl PlanArgs {
+    /// The plan, checked against the model.
+    pub(super) fn plan(&self, graph: &Graph) -> Result<Plan> {
+        let plan = match (self.mode, self.cut) {
+            (None | Some(ModeArg::Split), Some(cut)) => Plan::split(cut),
+            (None | Some(ModeArg::Local), None) => Plan::LOCAL,
+            (Some(ModeArg::Remote), None) => Plan::REMOTE,
+            (Some(ModeArg::Split), None) => {
+                return Err(usage(format!(
+                    "--mode split needs --cut K, from 0 to {}",
+                    graph.operator_count()
+                )));
+            }
+            (Some(ModeArg::Local | ModeArg::Remote), Some(_)) => {
+                return Err(usage("--cut belongs to --mode split"));
+            }
+        };
+        crate::plan::compile(graph, &plan, crate::units::Epoch(0)).map_err(usage)?;
+        Ok(plan)
+    }
+}

@@ -1,0 +1,83 @@
+//! What `robot` and `server` share: logging, the token, running until asked to stop.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use tracing_subscriber::EnvFilter;
+
+/// Logs to standard error; `SPLITSCOPE_LOG` chooses what (`tracing`'s filter syntax).
+pub(super) fn start_logging() {
+    let filter = EnvFilter::try_from_env("SPLITSCOPE_LOG").unwrap_or_else(|_| "info".into());
+    // A second call (tests) keeps the first subscriber.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
+}
+
+/// Reads a token file.
+pub(super) fn token(path: Option<&Path>) -> Result<Option<String>> {
+    let Some(path) = path else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the token file {}", path.display()))?;
+    let token = text.trim().to_owned();
+    ensure!(
+        !token.is_empty(),
+        "the token file {} is empty; put a secret into it",
+        path.display()
+    );
+    Ok(Some(token))
+}
+
+/// This host's name, for people.
+pub(super) fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Says on standard output that the worker is there, and waits for SIGINT, SIGTERM or SIGHUP; with `with_stdin`, also
+/// for the end of standard input, which tells a demo's worker that the demo is gone however it died.
+pub(super) fn serve_until_stopped(ready: &str, with_stdin: bool) -> Result<()> {
+    let mut out = std::io::stdout();
+    writeln!(out, "{ready}")
+        .and_then(|()| out.flush())
+        .context("cannot write to standard output")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot listen to signals")?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let (gone, stdin) = tokio::sync::oneshot::channel();
+        if with_stdin {
+            std::thread::spawn(move || {
+                let mut rest = [0; 64];
+                while std::io::stdin().read(&mut rest).is_ok_and(|n| n > 0) {}
+                let _ = gone.send(());
+            });
+        }
+        let parent = async {
+            if with_stdin {
+                let _ = stdin.await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            () = parent => {}
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,376 @@
+//! The console's state and its one reducer: [`App::update`] takes what happened and returns what shall be done.
+//!
+//! No terminal library, no socket, no clock in here: keys come as [`Key`], messages as [`Said`], time as [`Moment`].
+//! What the reducer wants from the world it returns as [`Effect`]s.
+
+mod keymap;
+mod keys;
+mod links;
+mod orders;
+mod proposal;
+mod target;
+
+use crate::store::{EventRow, Events, Store};
+use crate::units::Nanos;
+use crate::wire::Level;
+use crate::wire::console::{Batch, CommandMessage, Reply, WorkerHello};
+
+use super::address::Address;
+use super::connection::{Order, Phase, Refusal};
+
+pub use keymap::{Action, BINDINGS, Binding, Key, Move, action};
+pub(crate) use keys::Control;
+pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use proposal::Proposal;
+pub use target::Target;
+
+/// When something happened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moment {
+    /// On this process's monotonic clock.
+    pub now: Nanos,
+    /// For people.
+    pub unix_ms: u64,
+}
+
+/// What a connection brings.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// The worker's first words; they suit.
+    Hello(Box<WorkerHello>),
+    /// Telemetry.
+    Batch(Batch),
+    /// The answer to a command.
+    Reply(Reply),
+    /// The connection did not come about, or ended.
+    Lost(String),
+    /// What answers there is of no use.
+    Refused(Refusal),
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Update {
+    /// A key was pressed.
+    Key(Key),
+    /// A connection brought something.
+    Link {
+        /// The target's place in the list.
+        target: usize,
+        /// The dial that it belongs to; an old one's words are not heard.
+        dial: u64,
+        /// What it brought.
+        said: Said,
+    },
+    /// Time passed.
+    Tick,
+    /// The screen has another size.
+    Resized,
+}
+
+/// Something shall be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// To a target's connection.
+    Link {
+        /// The target's place in the list.
+        target: usize,
+        /// What to do.
+        order: Order,
+    },
+    /// Send a command.
+    Send {
+        /// The target's place in the list.
+        target: usize,
+        /// The command.
+        message: CommandMessage,
+    },
+    /// Leave, now.
+    Quit,
+}
+
+/// How urgent a new picture is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Redraw {
+    /// Nothing that shows has changed.
+    #[default]
+    No,
+    /// With the next regular picture.
+    Soon,
+    /// A person waits for it.
+    AtOnce,
+}
+
+/// What an update led to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Turn {
+    /// What to do, in order.
+    pub effects: Vec<Effect>,
+    /// Whether to draw.
+    pub redraw: Redraw,
+}
+
+impl Turn {
+    fn redraw(&mut self, redraw: Redraw) {
+        self.redraw = self.redraw.max(redraw);
+    }
+}
+
+/// A question that waits for Enter or Esc.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeOver {
+    /// The robot.
+    pub target: usize,
+    /// Who holds control.
+    pub holder: String,
+    /// The plan to set afterwards.
+    pub then: Option<PlanRequest>,
+}
+
+/// The display as it stood when it was paused.
+#[derive(Debug, Clone)]
+struct Frozen {
+    at: Nanos,
+    stores: Vec<Store>,
+}
+
+/// How far a paused display is behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Since the pause.
+    pub ns: i64,
+    /// Frames since the pause, of the worker shown.
+    pub frames: u64,
+}
+
+/// What the console is started with.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The workers.
+    pub addresses: Vec<Address>,
+    /// The control token.
+    pub token: Option<String>,
+    /// The first command's number; another one at each start.
+    pub first_command: u64,
+}
+
+/// Time scales of the link's chart, nanoseconds per dot.
+const ZOOMS: [i64; 3] = [100_000_000, 300_000_000, 1_000_000_000];
+
+/// The console's state.
+#[derive(Debug, Clone)]
+pub struct App {
+    targets: Vec<Target>,
+    selected: Option<usize>,
+    token: Option<String>,
+    proposal: Option<Proposal>,
+    last_split: Option<u32>,
+    take_over: Option<TakeOver>,
+    orders: Orders,
+    frozen: Option<Frozen>,
+    help: bool,
+    zoom: usize,
+    notice: Option<String>,
+    own_events: Events,
+}
+
+impl App {
+    /// The state at the start, and the first dials.
+    pub fn new(setup: Setup, now: Nanos) -> (Self, Vec<Effect>) {
+        let mut targets = Vec::new();
+        let mut effects = Vec::new();
+        for (index, address) in setup.addresses.into_iter().enumerate() {
+            let (target, order) = Target::new(address, now);
+            targets.push(target);
+            effects.push(Effect::Link {
+                target: index,
+                order,
+            });
+        }
+        let app = Self {
+            targets,
+            selected: None,
+            token: setup.token,
+            proposal: None,
+            last_split: None,
+            take_over: None,
+            orders: Orders::new(setup.first_command),
+            frozen: None,
+            help: false,
+            zoom: 0,
+            notice: None,
+            own_events: Events::default(),
+        };
+        (app, effects)
+    }
+
+    /// Takes in what happened.
+    pub fn update(&mut self, update: Update, at: Moment) -> Turn {
+        let mut turn = Turn::default();
+        match update {
+            Update::Key(key) => {
+                if let Some(action) = action(key) {
+                    self.act(action, at, &mut turn);
+                    turn.redraw(Redraw::AtOnce);
+                }
+            }
+            Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
+            Update::Tick => self.pass(at, &mut turn),
+            Update::Resized => turn.redraw(Redraw::AtOnce),
+        }
+        turn
+    }
+
+    /// When [`Update::Tick`] is due: a connection's deadline, or the next second of a count that is on the screen.
+    pub fn next_tick(&self, now: Nanos) -> Option<Nanos> {
+        let deadlines = self.targets.iter().filter_map(|t| t.connection.deadline());
+        let counts = self
+            .targets
+            .iter()
+            .filter_map(|t| match t.connection.phase() {
+                Phase::Retry { at, .. } | Phase::Refused { at, .. } => Some(next_second(now, *at)),
+                Phase::Stale { heard } => Some(next_second(now, *heard)),
+                Phase::Connecting { .. } | Phase::Live { .. } => None,
+            });
+        let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
+        deadlines.chain(counts).chain(pause).min()
+    }
+
+    /// The workers, in the order they were named.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The worker that the screen is about: the one chosen, else the first robot, else the first that has said hello.
+    pub fn focus(&self) -> Option<usize> {
+        self.selected
+            .or_else(|| self.targets.iter().position(Target::is_robot))
+            .or_else(|| self.targets.iter().position(|t| t.store.worker().is_some()))
+    }
+
+    /// What is shown of a worker: what it told, up to the pause if there is one.
+    pub fn shown(&self, target: usize) -> Option<&Store> {
+        match &self.frozen {
+            Some(frozen) => frozen.stores.get(target),
+            None => self.targets.get(target).map(|t| &t.store),
+        }
+    }
+
+    /// How far the display is behind, if it is paused.
+    pub fn behind(&self, now: Nanos) -> Option<Behind> {
+        let frozen = self.frozen.as_ref()?;
+        let frames = self.focus().map_or(0, |i| {
+            let count = |s: &Store| s.frames().total() + s.server_frames().total();
+            let then = frozen.stores.get(i).map_or(0, count);
+            count(&self.targets[i].store).saturating_sub(then)
+        });
+        Some(Behind {
+            ns: now.since(frozen.at),
+            frames,
+        })
+    }
+
+    /// What is proposed, if it differs from what is in effect.
+    pub const fn proposal(&self) -> Option<Proposal> {
+        self.proposal
+    }
+
+    /// The question that waits for an answer.
+    pub const fn take_over(&self) -> Option<&TakeOver> {
+        self.take_over.as_ref()
+    }
+
+    /// The commands under way.
+    pub const fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
+    /// Whether the help is shown.
+    pub const fn help(&self) -> bool {
+        self.help
+    }
+
+    /// Nanoseconds per dot of the link's chart.
+    pub const fn link_scale_ns(&self) -> i64 {
+        ZOOMS[self.zoom]
+    }
+
+    /// What the console has to say about the last key.
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// What the console itself had to say.
+    pub const fn own_events(&self) -> &Events {
+        &self.own_events
+    }
+
+    /// Events of the worker shown and of the console itself, newest first, at most `most`.
+    pub fn events(&self, most: usize) -> Vec<(&EventRow, Option<&'static str>)> {
+        let mut all: Vec<_> = self
+            .own_events
+            .newest()
+            .take(most)
+            .map(|e| (e, None))
+            .collect();
+        for index in 0..self.targets.len() {
+            let Some(store) = self.shown(index) else {
+                continue;
+            };
+            let role = store.role().map(crate::wire::console::Role::name);
+            all.extend(store.events().newest().take(most).map(|e| (e, role)));
+        }
+        // Stable: what came together stays in its order.
+        all.sort_by_key(|(event, _)| std::cmp::Reverse(event.arrived));
+        all.truncate(most);
+        all
+    }
+
+    fn pass(&mut self, at: Moment, turn: &mut Turn) {
+        for index in 0..self.targets.len() {
+            let before = self.targets[index].connection.phase().clone();
+            let order = self.targets[index].connection.tick(at.now);
+            if let Some(order) = order {
+                turn.effects.push(Effect::Link {
+                    target: index,
+                    order,
+                });
+            }
+            let connection = &self.targets[index].connection;
+            if *connection.phase() != before {
+                turn.redraw(Redraw::Soon);
+            }
+            if let (Order::HangUp, Phase::Retry { reason, .. }) =
+                (order.unwrap_or(Order::Dial(0)), connection.phase())
+            {
+                let reason = reason.clone();
+                self.lost(index, &reason, &before, at);
+            }
+        }
+        let counting = self.targets.iter().any(|t| {
+            !matches!(
+                t.connection.phase(),
+                Phase::Live { .. } | Phase::Connecting { .. }
+            )
+        });
+        if counting || self.frozen.is_some() {
+            turn.redraw(Redraw::Soon);
+        }
+    }
+
+    fn say(&mut self, level: Level, text: String, at: Moment) {
+        self.own_events.add(EventRow {
+            arrived: at.now,
+            unix_ms: Some(at.unix_ms),
+            level,
+            text,
+        });
+    }
+}
+
+/// The next moment at which a count of whole seconds from or to `mark` changes.
+const fn next_second(now: Nanos, mark: Nanos) -> Nanos {
+    const SECOND: i64 = 1_000_000_000;
+    let phase = now.since(mark).rem_euclid(SECOND);
+    now.shifted(SECOND - phase)
+}

@@ -1,0 +1,188 @@
+//! What connections do to the state.
+
+use super::{App, Effect, Moment, Pending, Proposal, Redraw, Said, Turn};
+use crate::console::connection::{Order, Phase, Refusal, Signal};
+use crate::store::{Change, Greeting, clean};
+use crate::units::BootId;
+use crate::wire::console::{Batch, Command, Reply, WorkerHello};
+use crate::wire::{Level, PROTOCOL};
+
+impl App {
+    pub(super) fn hear(
+        &mut self,
+        index: usize,
+        dial: u64,
+        said: Said,
+        at: Moment,
+        turn: &mut Turn,
+    ) {
+        let Some(target) = self.targets.get_mut(index) else {
+            return;
+        };
+        if !target.connection.is_current(dial) {
+            return;
+        }
+        let before = target.connection.phase().clone();
+        match said {
+            Said::Hello(hello) => self.greet(index, &hello, at, turn),
+            Said::Batch(batch) => {
+                target.connection.signal(Signal::Message, at.now);
+                self.ingest(index, batch, at, turn);
+            }
+            Said::Reply(reply) => {
+                target.connection.signal(Signal::Message, at.now);
+                self.answer(index, &reply, at, turn);
+            }
+            Said::Lost(reason) => {
+                let reason = clean(&reason, 200);
+                target
+                    .connection
+                    .signal(Signal::Lost(reason.clone()), at.now);
+                self.lost(index, &reason, &before, at);
+            }
+            Said::Refused(why) => {
+                self.refused(index, why, &before, at);
+            }
+        }
+        let after = self.targets[index].connection.phase();
+        if matches!(after, Phase::Refused { .. }) {
+            turn.effects.push(Effect::Link {
+                target: index,
+                order: Order::HangUp,
+            });
+        }
+        if std::mem::discriminant(after) != std::mem::discriminant(&before) {
+            turn.redraw(Redraw::Soon);
+        }
+    }
+
+    fn greet(&mut self, index: usize, hello: &WorkerHello, at: Moment, turn: &mut Turn) {
+        let target = &mut self.targets[index];
+        if hello.protocol != PROTOCOL {
+            let before = target.connection.phase().clone();
+            let why = Refusal::Protocol {
+                theirs: hello.protocol,
+                version: clean(&hello.version, 32),
+            };
+            return self.refused(index, why, &before, at);
+        }
+        target.connection.signal(Signal::Hello, at.now);
+        let greeting = target.store.hello(hello);
+        let name = target.name();
+        match greeting {
+            Greeting::First => {}
+            Greeting::Again => self.say(Level::Info, format!("{name} is back"), at),
+            Greeting::Restarted => {
+                let text = format!("{name} was restarted: its measurements start anew");
+                self.say(Level::Warning, text, at);
+            }
+        }
+        for pending in self.orders.unanswered(index) {
+            self.ask_again(pending, hello.boot, at, turn);
+        }
+        turn.redraw(Redraw::Soon);
+    }
+
+    /// A worker is back and owes an answer.
+    fn ask_again(&mut self, pending: Pending, boot: BootId, at: Moment, turn: &mut Turn) {
+        let index = pending.target;
+        if pending.boot != boot {
+            let what = describe(&pending);
+            let text =
+                format!("{what}: the robot was restarted before it answered; look at its plan");
+            self.orders
+                .give_up(&pending, "the robot was restarted before it answered");
+            return self.say(Level::Warning, text, at);
+        }
+        match pending.message.command {
+            // The lease is a connection's: the old one ended with it.
+            Command::ReleaseControl => {}
+            Command::TakeControl { force, .. } => {
+                self.take_control(index, force, pending.then, turn);
+            }
+            Command::SetPlan { .. } => {
+                self.take_control(index, false, None, turn);
+                let message = self.orders.send_again(pending);
+                turn.effects.push(Effect::Send {
+                    target: index,
+                    message,
+                });
+            }
+        }
+    }
+
+    fn ingest(&mut self, index: usize, batch: Batch, at: Moment, turn: &mut Turn) {
+        let store = &mut self.targets[index].store;
+        store.set_lost_batches(batch.lost_batches);
+        for record in batch.records {
+            if store.record(record, at.now) != Change::Nothing {
+                turn.redraw(Redraw::Soon);
+            }
+        }
+        // A proposal that came into effect is none any more.
+        if self.focus() == Some(index) {
+            let effective = self.targets[index].store.plan();
+            let effective = effective.and_then(|p| Proposal::of(&p.plan));
+            if self.proposal.is_some() && self.proposal == effective {
+                self.proposal = None;
+            }
+        }
+    }
+
+    fn answer(&mut self, index: usize, reply: &Reply, at: Moment, turn: &mut Turn) {
+        let result = reply.result.clone().map_err(|why| clean(&why, 300));
+        let Some(pending) = self.orders.answered(index, reply.command, &result) else {
+            return;
+        };
+        turn.redraw(Redraw::AtOnce);
+        match result {
+            Ok(()) => {
+                if let Some(request) = pending.then {
+                    self.set_plan(index, request, turn);
+                }
+            }
+            Err(why) => {
+                let text = format!("{} refused: {why}", describe(&pending));
+                self.say(Level::Warning, text.clone(), at);
+                if !matches!(pending.message.command, Command::SetPlan { .. }) {
+                    self.notice = Some(text);
+                }
+            }
+        }
+    }
+
+    pub(super) fn lost(&mut self, index: usize, reason: &str, before: &Phase, at: Moment) {
+        let name = self.targets[index].name();
+        let waits = self.orders.interrupt(index);
+        if matches!(before, Phase::Live { .. } | Phase::Stale { .. }) {
+            let owed = if waits {
+                "; a command has no answer yet and is asked again when it is back"
+            } else {
+                ""
+            };
+            self.say(Level::Warning, format!("lost {name}: {reason}{owed}"), at);
+        }
+        if self.take_over.as_ref().is_some_and(|q| q.target == index) {
+            self.take_over = None;
+        }
+    }
+
+    fn refused(&mut self, index: usize, why: Refusal, before: &Phase, at: Moment) {
+        let text = why.to_string();
+        let connection = &mut self.targets[index].connection;
+        connection.signal(Signal::Refused(why), at.now);
+        let up = matches!(before, Phase::Live { .. } | Phase::Stale { .. });
+        if up {
+            self.lost(index, &text, before, at);
+        }
+    }
+}
+
+fn describe(pending: &Pending) -> String {
+    match (&pending.message.command, &pending.then) {
+        (Command::SetPlan { plan }, _) => plan.label(),
+        (Command::TakeControl { .. }, Some(then)) => format!("control for {}", then.plan.label()),
+        (Command::TakeControl { .. }, None) => "control".to_owned(),
+        (Command::ReleaseControl, _) => "releasing control".to_owned(),
+    }
+}

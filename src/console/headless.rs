@@ -1,0 +1,309 @@
+//! The console without a screen: frames to standard output, one line each; everything else to standard error.
+
+use std::io::{self, BufWriter, Write};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::app::{App, Effect, Moment, Said, Update};
+use super::connection::Phase;
+use super::line::FrameLine;
+use super::links::Links;
+use super::runtime::sleep_until;
+use super::signals::Signals;
+use super::{ConsoleError, Options};
+use crate::clock;
+use crate::store::{EventRow, Events};
+use crate::wire::console::Batch;
+
+/// Lines that wait for standard output; more make the console, and in the end the worker, wait.
+const LINES: usize = 1024;
+/// How long the last lines may take once the end is asked for.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// How long to go on, and in which form.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Headless {
+    /// One JSON object per line instead of words.
+    pub json: bool,
+    /// End after so many frames.
+    pub frames: Option<u64>,
+    /// End after so many seconds.
+    pub seconds: Option<f64>,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// As asked: frames, seconds, a signal, or nobody reads any more.
+    Done,
+    /// A worker is of no use: which and why.
+    Refused(String),
+    /// The time is over and no worker was ever reached.
+    NeverReached(String),
+}
+
+/// Writes frames until the end that was asked for.
+pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended, ConsoleError> {
+    let mut signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let began = clock::now();
+    let end = headless
+        .seconds
+        .map(|s| began.shifted((s.clamp(0.0, 1e9) * 1e9) as i64));
+    let (lines, mut broken) = Lines::start()?;
+    let (app, effects) = App::new(options.setup(), began);
+    let mut watcher = Watcher {
+        app,
+        links: Links::start(&options.targets, &options.name),
+        told: vec![String::new(); options.targets.len()],
+        events: vec![0; options.targets.len() + 1],
+        missed: vec![0; options.targets.len()],
+        robot: None,
+        reached: false,
+        fresh: Vec::new(),
+        json: headless.json,
+    };
+    watcher.perform(effects);
+    let mut left = headless.frames;
+    let ended = loop {
+        let wakes = [watcher.app.next_tick(clock::now()), end];
+        let wakes = wakes.into_iter().flatten().min();
+        tokio::select! {
+            biased;
+            () = signals.next() => break Ended::Done,
+            _ = &mut broken => break Ended::Done,
+            Some(update) = watcher.links.next() => watcher.update(update),
+            () = sleep_until(wakes) => watcher.update(Update::Tick),
+        }
+        watcher.notice();
+        if watcher.write(&lines, &mut signals, &mut left).await {
+            break Ended::Done;
+        }
+        if let Some(why) = watcher.refusal() {
+            break Ended::Refused(why);
+        }
+        if end.is_some_and(|end| clock::now() >= end) {
+            break watcher.at_the_end();
+        }
+    };
+    lines.finish().await;
+    Ok(ended)
+}
+
+struct Watcher {
+    app: App,
+    links: Links,
+    /// What was last said of each worker's connection.
+    told: Vec<String>,
+    /// Events written, of each worker and of the console.
+    events: Vec<u64>,
+    /// Batches missed, as last said of each worker.
+    missed: Vec<u64>,
+    robot: Option<usize>,
+    reached: bool,
+    fresh: Vec<String>,
+    json: bool,
+}
+
+impl Watcher {
+    fn update(&mut self, update: Update) {
+        match update {
+            // Record by record, so that a frame is written with the model that was known when it came.
+            Update::Link {
+                target,
+                dial,
+                said: Said::Batch(batch),
+            } => {
+                let Batch {
+                    id,
+                    sent,
+                    lost_batches,
+                    records,
+                } = batch;
+                let single = |records| Update::Link {
+                    target,
+                    dial,
+                    said: Said::Batch(Batch {
+                        id,
+                        sent,
+                        lost_batches,
+                        records,
+                    }),
+                };
+                self.apply(single(Vec::new()));
+                for record in records {
+                    let before = self.frames(target);
+                    self.apply(single(vec![record]));
+                    if self.frames(target) > before {
+                        self.frame(target);
+                    }
+                }
+            }
+            update => self.apply(update),
+        }
+    }
+
+    fn apply(&mut self, update: Update) {
+        let at = Moment {
+            now: clock::now(),
+            unix_ms: clock::unix_ms(),
+        };
+        let turn = self.app.update(update, at);
+        self.perform(turn.effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if let Some(update) = self.links.perform(effect, &self.app) {
+                self.apply(update);
+            }
+        }
+    }
+
+    fn frames(&self, target: usize) -> u64 {
+        let target = self.app.targets().get(target);
+        target.map_or(0, |t| t.store.frames().total())
+    }
+
+    /// Frames of one robot, the first that has any: two robots' numbers in one stream would be confused.
+    fn frame(&mut self, target: usize) {
+        let robot = *self.robot.get_or_insert(target);
+        let store = &self.app.targets()[target].store;
+        if let Some(frame) = store.frames().last().filter(|_| robot == target) {
+            let line = FrameLine::new(frame, store.model());
+            self.fresh
+                .push(if self.json { line.json() } else { line.human() });
+        }
+    }
+
+    /// Hands the new frames to standard output; true when the frames asked for are written or nobody waits any more.
+    async fn write(
+        &mut self,
+        lines: &Lines,
+        signals: &mut Signals,
+        left: &mut Option<u64>,
+    ) -> bool {
+        for line in self.fresh.drain(..) {
+            if let Some(left) = left {
+                if *left == 0 {
+                    return true;
+                }
+                *left -= 1;
+            }
+            tokio::select! {
+                biased;
+                () = signals.next() => return true,
+                sent = lines.sender.send(line) => if sent.is_err() { return true },
+            }
+        }
+        *left == Some(0)
+    }
+
+    fn refusal(&self) -> Option<String> {
+        self.app
+            .targets()
+            .iter()
+            .find_map(|target| match target.connection.phase() {
+                Phase::Refused { why, .. } => Some(format!("{}: {why}", target.address)),
+                _ => None,
+            })
+    }
+
+    fn at_the_end(&self) -> Ended {
+        if self.reached {
+            return Ended::Done;
+        }
+        let tried = self.app.targets().iter();
+        let tried: Vec<_> = tried.map(|t| t.address.to_string()).collect();
+        Ended::NeverReached(format!("no worker answered at {}", tried.join(", ")))
+    }
+
+    /// Says on standard error what changed beside frames.
+    fn notice(&mut self) {
+        for (index, target) in self.app.targets().iter().enumerate() {
+            self.reached |= target.connection.is_up();
+            let words = match target.connection.phase() {
+                // The end tells a refusal.
+                Phase::Connecting { .. } | Phase::Refused { .. } => continue,
+                Phase::Live { .. } => "connected".to_owned(),
+                Phase::Stale { .. } => "silent".to_owned(),
+                Phase::Retry { reason, .. } => format!("{reason}; tried again"),
+            };
+            let words = format!("{} ({}): {words}", target.name(), target.address);
+            if self.told[index] != words {
+                say(&words);
+                self.told[index] = words;
+            }
+            let missed = target.store.lost_batches();
+            if missed > self.missed[index] {
+                say(&format!(
+                    "{}: {missed} batches missed so far",
+                    target.name()
+                ));
+                self.missed[index] = missed;
+            }
+            let events = target.store.events();
+            tell_events(&target.name(), events, &mut self.events[index]);
+        }
+        let own = self.app.targets().len();
+        tell_events("console", self.app.own_events(), &mut self.events[own]);
+    }
+}
+
+fn tell_events(from: &str, events: &Events, told: &mut u64) {
+    let new = events.total().saturating_sub(*told) as usize;
+    let rows: Vec<&EventRow> = events.newest().take(new).collect();
+    for row in rows.into_iter().rev() {
+        let time = row.unix_ms.map(clock::time_of_day_utc).unwrap_or_default();
+        say(&format!("{time} {from}: {}", row.text));
+    }
+    *told = events.total();
+}
+
+/// Standard error is the last place to say something: nothing can be done where it is closed.
+fn say(text: &str) {
+    writeln!(io::stderr(), "{text}").ok();
+}
+
+/// Standard output behind a thread: a reader that stops reading stops only that.
+struct Lines {
+    sender: mpsc::Sender<String>,
+    done: oneshot::Receiver<()>,
+}
+
+impl Lines {
+    /// Starts the thread; the second is fulfilled when nobody reads any more.
+    fn start() -> Result<(Self, oneshot::Receiver<()>), ConsoleError> {
+        let (sender, mut lines) = mpsc::channel::<String>(LINES);
+        let (finished, done) = oneshot::channel();
+        let (broke, broken) = oneshot::channel();
+        std::thread::Builder::new()
+            .name("stdout".to_owned())
+            .spawn(move || {
+                let mut out = BufWriter::new(io::stdout());
+                while let Some(line) = lines.blocking_recv() {
+                    let flush = lines.is_empty();
+                    let written = writeln!(out, "{line}");
+                    let written = written.and_then(|()| if flush { out.flush() } else { Ok(()) });
+                    if written.is_err() {
+                        broke.send(()).ok();
+                        // What is left has no reader, and the buffer must not try once more.
+                        drop(out.into_parts());
+                        return;
+                    }
+                }
+                out.flush().ok();
+                finished.send(()).ok();
+                // Held until here: dropping it would look like a broken pipe.
+                drop(broke);
+            })
+            .map_err(ConsoleError::Thread)?;
+        Ok((Self { sender, done }, broken))
+    }
+
+    /// Waits for the last lines, but not for ever.
+    async fn finish(self) {
+        drop(self.sender);
+        tokio::time::timeout(LAST_LINES, self.done).await.ok();
+    }
+}

@@ -1,0 +1,148 @@
+//! The loop: wait, drain what is there, update, draw. It waits for keys, messages and deadlines at once and for none of
+//! them alone; no socket is touched here.
+
+use std::io;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::{FutureExt, StreamExt};
+
+use super::app::{App, Effect, Moment, Redraw, Turn, Update};
+use super::links::Links;
+use super::signals::Signals;
+use super::terminal::Screen;
+use super::{ConsoleError, Options, input};
+use crate::clock;
+use crate::units::Nanos;
+
+/// Between two pictures that only data asks for.
+const PICTURE_NS: i64 = 100_000_000;
+/// Messages taken in before the screen gets its turn.
+const DRAIN: usize = 512;
+
+/// Shows the workers until the person leaves.
+pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
+    let mut signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
+    let (app, effects) = App::new(options.setup(), clock::now());
+    // The first picture comes before any connection exists.
+    screen
+        .draw(&app, clock::now())
+        .map_err(ConsoleError::Terminal)?;
+    let links = Links::start(&options.targets, &options.name);
+    let mut keys = EventStream::new();
+    let mut console = Console {
+        app,
+        links,
+        redraw: Redraw::No,
+        drawn: clock::now(),
+        quit: false,
+    };
+    console.perform(effects);
+    while !console.quit {
+        let wakes = console.wakes();
+        tokio::select! {
+            biased;
+            () = signals.next() => break,
+            event = keys.next() => {
+                console.event(event.as_ref());
+                while !console.quit && let Some(event) = keys.next().now_or_never() {
+                    console.event(event.as_ref());
+                }
+            }
+            Some(update) = console.links.next() => console.update(update),
+            () = sleep_until(wakes) => console.update(Update::Tick),
+        }
+        console.drain();
+        if !console.quit && console.is_due() {
+            screen
+                .draw(&console.app, clock::now())
+                .map_err(ConsoleError::Terminal)?;
+            console.redraw = Redraw::No;
+            console.drawn = clock::now();
+        }
+    }
+    Ok(())
+}
+
+struct Console {
+    app: App,
+    links: Links,
+    redraw: Redraw,
+    drawn: Nanos,
+    quit: bool,
+}
+
+impl Console {
+    fn event(&mut self, event: Option<&io::Result<Event>>) {
+        match event {
+            Some(Ok(Event::Key(key))) => {
+                if let Some(key) = input::key(*key) {
+                    self.update(Update::Key(key));
+                }
+            }
+            Some(Ok(Event::Resize(..))) => self.update(Update::Resized),
+            Some(Ok(_)) => {}
+            // Nobody can press a key any more.
+            Some(Err(_)) | None => self.quit = true,
+        }
+    }
+
+    fn update(&mut self, update: Update) {
+        let at = Moment {
+            now: clock::now(),
+            unix_ms: clock::unix_ms(),
+        };
+        let Turn { effects, redraw } = self.app.update(update, at);
+        self.redraw = self.redraw.max(redraw);
+        self.perform(effects);
+    }
+
+    fn perform(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            if effect == Effect::Quit {
+                self.quit = true;
+            } else if let Some(update) = self.links.perform(effect, &self.app) {
+                self.update(update);
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        for _ in 0..DRAIN {
+            match self.links.ready() {
+                Some(update) => self.update(update),
+                None => break,
+            }
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        match self.redraw {
+            Redraw::No => false,
+            Redraw::Soon => clock::now() >= self.drawn.shifted(PICTURE_NS),
+            Redraw::AtOnce => true,
+        }
+    }
+
+    /// When something is to be done without anything happening.
+    fn wakes(&self) -> Option<Nanos> {
+        let picture = (self.redraw != Redraw::No).then(|| self.drawn.shifted(PICTURE_NS));
+        [picture, self.app.next_tick(clock::now())]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// Sleeps until then; for ever where there is no then.
+pub(super) async fn sleep_until(at: Option<Nanos>) {
+    match at {
+        None => std::future::pending().await,
+        Some(at) => {
+            let left = at.since(clock::now()).max(0);
+            // A millisecond's grain: rather a little late than twice.
+            tokio::time::sleep(Duration::from_nanos(left as u64)).await;
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The first line: is it healthy, what runs, where is the cut, who is in control.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::{Screen, text};
+use crate::console::app::App;
+use crate::console::app::Control;
+use crate::console::connection::Phase;
+use crate::store::Store;
+use crate::units::Nanos;
+
+/// A word for how a connection stands, with its style.
+pub(super) fn state(screen: &Screen, phase: &Phase) -> (&'static str, Style) {
+    let theme = screen.theme;
+    match phase {
+        Phase::Connecting { .. } => ("CONNECTING", theme.strong()),
+        Phase::Live { .. } => ("LIVE", theme.good()),
+        Phase::Stale { .. } => ("STALE", theme.warning()),
+        Phase::Retry { .. } => ("RETRY", theme.warning()),
+        Phase::Refused { .. } => ("REFUSED", theme.bad()),
+    }
+}
+
+/// The word for the whole screen, and what is to be said with it.
+pub(super) fn overall(screen: &Screen) -> (String, Style) {
+    let app = screen.app;
+    if let Some(behind) = app.behind(screen.now) {
+        let seconds = text::seconds_since(behind.ns);
+        let frames = behind.frames;
+        let text = format!("PAUSED {seconds} s, {frames} frames behind");
+        return (text, screen.theme.warning());
+    }
+    let target = app.targets().get(app.focus().unwrap_or(0));
+    target.map_or_else(
+        || ("NO TARGET".to_owned(), screen.theme.bad()),
+        |target| {
+            let phase = target.connection.phase();
+            let (word, style) = state(screen, phase);
+            (word.to_owned() + &since(phase, screen.now), style)
+        },
+    )
+}
+
+/// How long the silence lasts, or until the next try.
+pub(super) fn since(phase: &Phase, now: Nanos) -> String {
+    match phase {
+        Phase::Stale { heard } => format!(" {} s", text::seconds_since(now.since(*heard))),
+        Phase::Retry { at, .. } => format!(" in {} s", text::seconds_left(at.since(now))),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
+    let theme = screen.theme;
+    let (word, style) = overall(screen);
+    let mut spans = vec![
+        Span::styled(" splitscope ", theme.strong()),
+        Span::raw(" "),
+        Span::styled(word, style),
+    ];
+    if let Some(store) = screen.store {
+        if let Some(model) = store.model() {
+            spans.push(Span::styled(
+                format!("  {}", model.graph.name()),
+                theme.strong(),
+            ));
+        }
+        if store.plan().is_some() {
+            spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
+        }
+        if let Some(epoch) = store.epoch() {
+            spans.push(Span::raw(format!("  epoch {epoch}")));
+        }
+        let (words, style) = control(screen, store);
+        spans.push(Span::styled(format!("  {words}"), style));
+        if store.emulated() {
+            spans.push(Span::raw("  "));
+            spans.push(Span::styled("EMULATED", theme.warning()));
+        }
+    }
+    buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+}
+
+/// The plan in effect: `split 28/54`.
+pub(super) fn plan(store: &Store) -> String {
+    let Some(record) = store.plan() else {
+        return String::new();
+    };
+    let graph = store.model().map(|m| &m.graph);
+    let cut = graph.and_then(|g| record.plan.cut(g).map(|k| (k, g.operator_count())));
+    match cut {
+        Some((k, n)) => format!("{} {k}/{n}", record.plan.mode_name()),
+        None => record.plan.label(),
+    }
+}
+
+fn control(screen: &Screen, store: &Store) -> (String, Style) {
+    let theme = screen.theme;
+    match Control::of(store) {
+        Control::You => ("you control".to_owned(), theme.good()),
+        Control::Other(name) => (
+            format!("{} controls", text::head(&name, 24)),
+            theme.strong(),
+        ),
+        Control::Nobody => ("nobody controls".to_owned(), theme.faint()),
+        Control::Unknown => (String::new(), theme.text()),
+    }
+}
+
+/// Whether anything runs under another plan than the one in effect, and why.
+pub(super) fn local_because(app: &App) -> Option<&str> {
+    let store = app.shown(app.focus()?)?;
+    store.plan()?.local_because.as_deref()
+}

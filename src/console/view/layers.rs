@@ -1,0 +1,290 @@
+//! The layer table: every operator, where it runs, what it takes there, what it puts out; the cut is a line between rows.
+//!
+//! ```text
+//!  27 features.29        max_pool2d  robot    0.10 ▏             401 kB
+//! ═══ cut 28 ═══ ships 401 kB ═══════════════════════════════════════
+//!  28 features.30        conv2d      server   0.21 ██            1.6 MB
+//! ┄┄┄ proposed cut 29 ┄┄┄ ships 1.6 MB ┄┄┄ Enter applies, Esc drops ┄┄
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::theme::{Part, Theme};
+use super::{Screen, panel, targets, text};
+use crate::console::app::Proposal;
+use crate::model::{Graph, Node, crossing_bytes};
+use crate::plan::Mode;
+use crate::store::{Median, ModelView, Store};
+use crate::units::DeviceId;
+
+/// A row of the table.
+enum Row {
+    Operator(u32),
+    Cut(u32),
+    Proposed(Proposal),
+}
+
+/// Widths of the columns that give way on a narrow screen.
+struct Columns {
+    name: usize,
+    kind: usize,
+    bar: usize,
+}
+
+pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
+    let theme = screen.theme;
+    let Some((store, model)) = screen.store.and_then(|s| s.model().map(|m| (s, m))) else {
+        let inner = panel(area, "Layers", "", theme, buf);
+        if screen.store.is_some() {
+            let why = "this worker has no model yet";
+            buf.set_stringn(inner.x, inner.y, why, inner.width.into(), theme.faint());
+        } else {
+            buf.set_stringn(
+                inner.x,
+                inner.y,
+                "no worker yet",
+                inner.width.into(),
+                theme.faint(),
+            );
+            let below = Rect {
+                y: inner.y + 1,
+                height: inner.height.saturating_sub(1),
+                ..inner
+            };
+            targets::paragraphs(screen, below, buf);
+        }
+        return;
+    };
+    let inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    let graph = &model.graph;
+    let (rows, focus) = rows(screen, store, graph);
+    let height = usize::from(inner.height);
+    let first = focus
+        .saturating_sub(height / 2)
+        .min(rows.len().saturating_sub(height));
+    let longest = longest(store, graph);
+    let columns = columns(usize::from(inner.width));
+    for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
+        let line = match row {
+            Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
+            Row::Cut(k) => rule(&effective_text(graph, *k), '═', inner.width, theme.cut()),
+            Row::Proposed(p) => rule(
+                &proposed_text(graph, *p),
+                '┄',
+                inner.width,
+                theme.proposed(),
+            ),
+        };
+        buf.set_line(inner.x, y, &line, inner.width);
+    }
+}
+
+fn title(store: &Store, model: &ModelView) -> String {
+    let count = model.graph.operator_count();
+    let epoch = store.epoch();
+    let medians = epoch.map(|epoch| format!("  medians of epoch {epoch}"));
+    format!(
+        "Layers  {count} operators  {}{}",
+        model.weights,
+        medians.unwrap_or_default()
+    )
+}
+
+fn foot(store: &Store) -> String {
+    match store.plan().map(|p| &p.plan.mode) {
+        Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. }) => {
+            "this mode has no single cut".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+/// The table's rows, and the one to keep in view.
+fn rows(screen: &Screen, store: &Store, graph: &Graph) -> (Vec<Row>, usize) {
+    let n = graph.operator_count();
+    let cut = store
+        .plan()
+        .and_then(|p| p.plan.cut(graph))
+        .map(|k| k.min(n));
+    let proposal = screen.app.proposal();
+    let mut rows = Vec::new();
+    let mut focus = None;
+    for i in 0..=n {
+        if cut == Some(i) {
+            focus = focus.or(Some(rows.len()));
+            rows.push(Row::Cut(i));
+        }
+        if let Some(proposal) = proposal.filter(|p| p.cut(n) == i) {
+            focus = Some(rows.len());
+            rows.push(Row::Proposed(proposal));
+        }
+        if i < n {
+            rows.push(Row::Operator(i));
+        }
+    }
+    // The effective cut must not win over a proposal further up.
+    if let Some(at) = rows.iter().position(|r| matches!(r, Row::Proposed(_))) {
+        focus = Some(at);
+    }
+    (rows, focus.unwrap_or(0))
+}
+
+fn effective_text(graph: &Graph, k: u32) -> String {
+    format!("cut {k} ═══ {}", ships(graph, k))
+}
+
+fn proposed_text(graph: &Graph, proposal: Proposal) -> String {
+    let n = graph.operator_count();
+    let k = proposal.cut(n);
+    let what = match proposal {
+        Proposal::Local => "proposed: local".to_owned(),
+        Proposal::Remote => "proposed: remote".to_owned(),
+        Proposal::Split(_) => format!("proposed cut {k}"),
+    };
+    format!(
+        "{what} ┄┄┄ {} ┄┄┄ Enter applies, Esc drops",
+        ships(graph, k)
+    )
+}
+
+/// What a cut sends up.
+pub(super) fn ships(graph: &Graph, k: u32) -> String {
+    match k {
+        0 => format!("ships the image, {}", crossing_bytes(graph, 0)),
+        k if k >= graph.operator_count() => "all on the robot".to_owned(),
+        k => format!("ships {}", crossing_bytes(graph, k)),
+    }
+}
+
+fn rule(what: &str, dash: char, width: u16, style: Style) -> Line<'static> {
+    let lead: String = std::iter::repeat_n(dash, 3).collect();
+    let text = text::head(&format!("{lead} {what} "), width.into());
+    let rest = usize::from(width).saturating_sub(text::width(&text));
+    let fill: String = std::iter::repeat_n(dash, rest).collect();
+    Line::styled(text + &fill, style)
+}
+
+fn longest(store: &Store, graph: &Graph) -> i64 {
+    graph
+        .operators()
+        .iter()
+        .flat_map(|node| store.operators().medians(node.id))
+        .map(|m| m.ns)
+        .max()
+        .unwrap_or(1)
+        .max(1)
+}
+
+/// Index 5, where 7, milliseconds 6, bytes 8 and spaces are fixed; the rest is shared.
+const fn columns(width: usize) -> Columns {
+    match width {
+        0..50 => Columns {
+            name: width.saturating_sub(30),
+            kind: 0,
+            bar: 0,
+        },
+        50..72 => Columns {
+            name: width - 42,
+            kind: 11,
+            bar: 0,
+        },
+        72..100 => Columns {
+            name: 22,
+            kind: 12,
+            bar: width - 66,
+        },
+        _ => Columns {
+            name: 34,
+            kind: 19,
+            bar: width - 85,
+        },
+    }
+}
+
+fn operator(
+    store: &Store,
+    graph: &Graph,
+    i: u32,
+    longest: i64,
+    columns: &Columns,
+    theme: Theme,
+) -> Line<'static> {
+    let node = &graph.operators()[i as usize];
+    let medians = store.operators().medians(node.id);
+    let median = medians.iter().max_by_key(|m| m.count).copied();
+    let place = place(store, graph, i, &medians);
+    let part = match median.map(|m| m.device) {
+        Some(DeviceId::ROBOT) => Part::Robot,
+        None if place == "robot" => Part::Robot,
+        Some(_) | None => Part::Server,
+    };
+    let time = median.map_or_else(|| "-".to_owned(), |m| text::ms(m.ns));
+    let name = fit(&text::tail(&node.name, columns.name), columns.name);
+    let mut spans = vec![
+        Span::styled(format!("{i:>4} "), theme.faint()),
+        Span::raw(name + " "),
+    ];
+    if columns.kind > 0 {
+        let kind = fit(&text::head(node.op.kind(), columns.kind), columns.kind);
+        spans.push(Span::styled(kind + " ", theme.faint()));
+    }
+    spans.push(Span::styled(format!("{place:<6} "), theme.part(part)));
+    spans.push(Span::raw(format!("{time:>6} ")));
+    if columns.bar > 0 {
+        let bar = bar(median, longest, columns.bar, part);
+        spans.push(Span::styled(bar + " ", theme.part(part)));
+    }
+    spans.push(Span::raw(format!("{:>8}", bytes_out(node))));
+    Line::from(spans)
+}
+
+fn bytes_out(node: &Node) -> String {
+    node.output_bytes().to_string()
+}
+
+/// Where an operator runs: where it was measured in this epoch, else where the plan puts it.
+fn place(store: &Store, graph: &Graph, i: u32, medians: &[Median]) -> &'static str {
+    match medians {
+        [one] => device_word(one.device),
+        [] => {
+            let cut = store.plan().and_then(|p| p.plan.cut(graph));
+            match cut {
+                Some(k) if i < k => "robot",
+                Some(_) => "server",
+                None => "",
+            }
+        }
+        _ => "both",
+    }
+}
+
+const fn device_word(device: DeviceId) -> &'static str {
+    if device.0 == DeviceId::ROBOT.0 {
+        "robot"
+    } else {
+        "server"
+    }
+}
+
+/// A bar, shaded by device so that it reads without colour.
+fn bar(median: Option<Median>, longest: i64, width: usize, part: Part) -> String {
+    let Some(median) = median else {
+        return " ".repeat(width);
+    };
+    let share = median.ns.max(0) as f64 / longest as f64;
+    let full = (share * width as f64).round() as usize;
+    let full = full.min(width);
+    let bar = match full {
+        0 => "▏".to_owned(),
+        full => part.glyph().repeat(full),
+    };
+    fit(&bar, width)
+}
+
+fn fit(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(text::width(text));
+    format!("{text}{}", " ".repeat(missing))
+}

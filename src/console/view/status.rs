@@ -1,0 +1,109 @@
+//! One line between the person and the robot: a question, what became of a command, what is proposed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use super::layers::ships;
+use super::{Screen, header};
+use crate::console::app::{Asked, Progress, Proposal};
+use crate::store::Store;
+
+pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
+    if let Some((text, style)) = words(screen) {
+        let line = Line::from(vec![Span::raw(" "), Span::styled(text, style)]);
+        buf.set_line(area.x, area.y, &line, area.width);
+    }
+}
+
+/// The most urgent of what there is to say.
+fn words(screen: &Screen) -> Option<(String, Style)> {
+    let theme = screen.theme;
+    let app = screen.app;
+    if let Some(question) = app.take_over() {
+        let holder = &question.holder;
+        let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
+        return Some((text, theme.proposed()));
+    }
+    if let Some(notice) = app.notice() {
+        return Some((notice.to_owned(), theme.warning()));
+    }
+    let asked = app
+        .orders()
+        .asked()
+        .filter(|asked| Some(asked.target) == app.focus());
+    if let Some(asked) = asked {
+        let under_way = !matches!(asked.progress, Progress::Refused(_) | Progress::Unknown(_));
+        let over = is_over(screen.store, asked);
+        // A new proposal is more interesting than an order that is done.
+        if (under_way && !over) || app.proposal().is_none() || is_asked(app.proposal(), asked) {
+            return Some(progress(screen, asked));
+        }
+    }
+    if let Some(proposal) = app.proposal() {
+        return Some((proposed(screen.store, proposal), theme.proposed()));
+    }
+    if let Some(why) = header::local_because(app) {
+        return Some((format!("frames run locally: {why}"), theme.warning()));
+    }
+    let switch = screen.store.and_then(Store::switch)?;
+    let text = format!("{}: {}", switch.plan.label(), switch.stages());
+    Some((text, theme.text()))
+}
+
+fn is_over(store: Option<&Store>, asked: &Asked) -> bool {
+    let switch = store.and_then(Store::switch);
+    switch.is_some_and(|s| Some(s.command) == asked.command && s.is_over())
+}
+
+fn is_asked(proposal: Option<Proposal>, asked: &Asked) -> bool {
+    proposal.is_some() && proposal == Proposal::of(&asked.plan)
+}
+
+fn progress(screen: &Screen, asked: &Asked) -> (String, Style) {
+    let theme = screen.theme;
+    let plan = asked.plan.label();
+    let switch = screen
+        .store
+        .and_then(Store::switch)
+        .filter(|s| Some(s.command) == asked.command);
+    if let Some(switch) = switch {
+        let style = match (&switch.refused, &switch.applied) {
+            (Some(_), _) => theme.bad(),
+            (None, Some(_)) => theme.good(),
+            (None, None) => theme.strong(),
+        };
+        return (format!("{plan}: {}", switch.stages()), style);
+    }
+    let effective = screen.store.and_then(Store::plan);
+    if asked.again
+        && let Some(record) = effective.filter(|record| record.plan == asked.plan)
+    {
+        let text = format!("{plan}: in effect (epoch {})", record.epoch);
+        return (text, theme.good());
+    }
+    match &asked.progress {
+        Progress::TakingControl => (format!("{plan}: taking control first"), theme.strong()),
+        Progress::Sent => (format!("{plan}: sent"), theme.strong()),
+        Progress::Interrupted => (
+            format!(
+                "{plan}: the connection was lost before the answer; asked again when it is back"
+            ),
+            theme.warning(),
+        ),
+        Progress::Accepted => (format!("{plan}: requested"), theme.strong()),
+        Progress::Refused(why) => (format!("{plan}: refused: {why}"), theme.bad()),
+        Progress::Unknown(why) => (format!("{plan}: unknown: {why}"), theme.bad()),
+    }
+}
+
+fn proposed(store: Option<&Store>, proposal: Proposal) -> String {
+    let plan = proposal.to_plan(None).label();
+    let Some(model) = store.and_then(Store::model) else {
+        return format!("proposed: {plan}   Enter applies, Esc drops");
+    };
+    let cut = proposal.cut(model.graph.operator_count());
+    let ships = ships(&model.graph, cut);
+    format!("proposed: {plan}, {ships}   Enter applies, Esc drops")
+}

@@ -1,0 +1,107 @@
+//! Performs `Compute`: the trait that a runtime drives, and libtorch behind it (feature `torch`).
+//!
+//! An engine owns a model's weights and computes operators on the thread that [`Engine::on_lane`] was called on.
+//! It knows nothing of frames, plans or sockets.
+
+#[cfg(feature = "torch")]
+pub mod torch;
+
+use crate::model::{Graph, Node, Region, Span};
+use crate::plan::{Piece, Term, Value};
+
+/// An operator could not be computed, or a value not packed or unpacked.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The library refused.
+    #[error("{operator} ({kind}) failed: {reason}")]
+    Operator {
+        /// The operator's name.
+        operator: String,
+        /// Its kind.
+        kind: &'static str,
+        /// What the library said.
+        reason: String,
+    },
+    /// The program asks for more than this engine does.
+    #[error("{operator}: this engine computes whole operators only, the program asks for {asked}")]
+    NotSupported {
+        /// The operator's name.
+        operator: String,
+        /// What was asked for.
+        asked: String,
+    },
+    /// A parameter is missing or has another shape.
+    #[error("{0}")]
+    Weights(String),
+    /// Bytes that are no such value.
+    #[error("a value of {expected} bytes cannot be made of {got}")]
+    Length {
+        /// Bytes expected.
+        expected: u64,
+        /// Bytes there are.
+        got: u64,
+    },
+}
+
+/// Computes operators of one model.
+pub trait Engine: Send + 'static {
+    /// A tensor; cloning it copies a handle, not the elements.
+    type Payload: Clone + Send + 'static;
+
+    /// What computes, for people: `libtorch 2.11, CPU, 1 thread`.
+    fn describe(&self) -> String;
+
+    /// Runs a lane's loop on the calling thread, with whatever the library wants set for that thread.
+    fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self))
+    where
+        Self: Sized;
+
+    /// Computes a region of a node's output.
+    ///
+    /// # Errors
+    /// What the library said.
+    fn compute(
+        &mut self,
+        node: &Node,
+        out: &Region,
+        over: Option<(Span, Term)>,
+        inputs: &[Piece<Self::Payload>],
+    ) -> Result<Self::Payload, EngineError>;
+
+    /// Sums addends in the order given.
+    ///
+    /// # Errors
+    /// What the library said.
+    fn reduce(
+        &mut self,
+        node: &Node,
+        addends: &[Piece<Self::Payload>],
+    ) -> Result<Self::Payload, EngineError>;
+
+    /// Joins pieces of a node's output into the region `out`.
+    ///
+    /// # Errors
+    /// What the library said.
+    fn assemble(
+        &mut self,
+        node: &Node,
+        out: &Region,
+        pieces: &[Piece<Self::Payload>],
+    ) -> Result<Self::Payload, EngineError>;
+
+    /// A value as raw little-endian elements `[N, C, H, W]`; runs on link threads.
+    ///
+    /// # Errors
+    /// What the library said.
+    fn export(
+        graph: &Graph,
+        value: &Value,
+        pieces: &[Piece<Self::Payload>],
+    ) -> Result<Vec<u8>, EngineError>;
+
+    /// A tensor from raw little-endian elements `[N, C, H, W]`; runs on link threads.
+    ///
+    /// # Errors
+    /// A length that is not the value's, or what the library said.
+    fn import(graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Self::Payload, EngineError>;
+}

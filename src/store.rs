@@ -1,0 +1,331 @@
+//! The console's memory of one worker, under a fixed bound: what the screen and `--headless` show comes from here.
+//!
+//! Records go in one by one ([`Store::record`]) and are checked as they come: text loses control characters and its
+//! excess, rings forget their oldest, a frame told twice counts once. Every statistic is of one epoch.
+//! No socket, no terminal, no clock.
+
+mod events;
+mod frames;
+mod labels;
+mod link;
+mod model;
+mod operators;
+mod switch;
+mod text;
+
+use crate::units::{BootId, Epoch, Nanos};
+use crate::wire::console::{Role, WorkerHello};
+use crate::wire::{InputRecord, LeaseRecord, PeerRecord, PeerState, PlanRecord, Record};
+
+pub use events::{EventRow, Events};
+pub use frames::{Frames, LatencyFigures, ServerFrames};
+pub use labels::{class_name, label};
+pub use link::{Column, LinkSeries, Reading};
+pub use model::ModelView;
+pub use operators::{Median, OperatorTimes};
+pub use switch::Switch;
+pub use text::clean;
+
+/// What a worker said of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worker {
+    /// Robot or server.
+    pub role: Role,
+    /// Its host's name.
+    pub host: String,
+    /// Its start.
+    pub boot: BootId,
+    /// What computes.
+    pub engine: String,
+    /// Whether its numbers are emulated.
+    pub emulated: bool,
+    /// This console's session number there.
+    pub session: u64,
+    /// Whether control needs the token.
+    pub needs_token: bool,
+    /// To be hashed with the token.
+    pub nonce: crate::units::Hash32,
+}
+
+/// What a hello changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Greeting {
+    /// The first hello.
+    First,
+    /// The same process as before: what was measured still holds.
+    Again,
+    /// Another process: measurements start anew.
+    Restarted,
+}
+
+/// What a record changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that shows.
+    Nothing,
+    /// Something that shows.
+    State,
+    /// A frame was added; it is the newest of [`Store::frames`].
+    Frame,
+    /// An event was added; it is the newest of [`Store::events`].
+    Event,
+}
+
+/// One worker's telemetry, bounded.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    worker: Option<Worker>,
+    model: Option<ModelView>,
+    plan: Option<PlanRecord>,
+    peer: Option<PeerRecord>,
+    lease: Option<LeaseRecord>,
+    input: Option<InputRecord>,
+    switch: Option<Switch>,
+    epoch: Option<Epoch>,
+    emulated_frames: bool,
+    lost_batches: u64,
+    frames: Frames,
+    server_frames: ServerFrames,
+    link: LinkSeries,
+    operators: OperatorTimes,
+    events: Events,
+}
+
+impl Store {
+    /// Takes a worker's first words in. Another boot than before forgets all measurements (its clock and its epochs
+    /// start anew) and keeps the events.
+    pub fn hello(&mut self, hello: &WorkerHello) -> Greeting {
+        let greeting = match &self.worker {
+            None => Greeting::First,
+            Some(known) if known.boot == hello.boot => Greeting::Again,
+            Some(_) => Greeting::Restarted,
+        };
+        if greeting == Greeting::Restarted {
+            *self = Self {
+                events: std::mem::take(&mut self.events),
+                ..Self::default()
+            };
+        }
+        // Who holds the lease is told anew at every attach; the old answer names old sessions.
+        self.lease = None;
+        self.worker = Some(Worker {
+            role: hello.role,
+            host: clean(&hello.host, 64),
+            boot: hello.boot,
+            engine: clean(&hello.engine, 120),
+            emulated: hello.emulated,
+            session: hello.session,
+            needs_token: hello.needs_token,
+            nonce: hello.nonce,
+        });
+        if let Some(model) = &hello.model {
+            self.take_model(model, Nanos(0));
+        }
+        greeting
+    }
+
+    /// Batches that this console missed because it read too slowly, as the worker counts them.
+    pub const fn set_lost_batches(&mut self, lost: u64) {
+        self.lost_batches = lost;
+    }
+
+    /// Takes one record in; `arrived` is this console's time.
+    pub fn record(&mut self, record: Record, arrived: Nanos) -> Change {
+        match record {
+            Record::Frame(frame) => {
+                self.saw_epoch(frame.epoch);
+                self.emulated_frames = frame.emulated;
+                if !self.frames.admits(&frame) {
+                    return Change::Nothing;
+                }
+                self.operators.add(&frame);
+                self.frames.push(*frame);
+                Change::Frame
+            }
+            Record::ServerFrame(frame) => {
+                self.saw_epoch(frame.epoch);
+                self.server_frames.push(*frame);
+                Change::State
+            }
+            Record::Link(sample) => changed(self.link.push(sample)),
+            Record::Event(event) => {
+                if self.events.push(&event, arrived) {
+                    Change::Event
+                } else {
+                    Change::Nothing
+                }
+            }
+            Record::Plan(plan) => {
+                self.saw_epoch(plan.epoch);
+                let plan = PlanRecord {
+                    local_because: plan.local_because.map(|why| clean(&why, 200)),
+                    ..plan
+                };
+                replace(&mut self.plan, plan)
+            }
+            Record::Switch(switch) => {
+                Switch::take(&mut self.switch, switch);
+                Change::State
+            }
+            Record::Peer(peer) => replace(&mut self.peer, clean_peer(peer)),
+            Record::Lease(lease) => {
+                let lease = LeaseRecord {
+                    name: lease.name.map(|name| clean(&name, 64)),
+                    ..lease
+                };
+                replace(&mut self.lease, lease)
+            }
+            Record::Input(input) => {
+                let input = InputRecord {
+                    source: clean(&input.source, 200),
+                    ..input
+                };
+                replace(&mut self.input, input)
+            }
+            Record::Model(model) => {
+                self.take_model(&model, arrived);
+                Change::State
+            }
+        }
+    }
+
+    fn take_model(&mut self, record: &crate::wire::ModelRecord, arrived: Nanos) {
+        if self.model.as_ref().is_some_and(|m| m.is(record)) {
+            return;
+        }
+        match ModelView::new(record) {
+            Ok(model) => {
+                if self.model.as_ref().is_some_and(|m| m.hash != model.hash) {
+                    self.operators = OperatorTimes::default();
+                }
+                self.model = Some(model);
+            }
+            Err(error) => self.events.complain(
+                format!("this worker's model cannot be read: {error}"),
+                arrived,
+            ),
+        }
+    }
+
+    fn saw_epoch(&mut self, epoch: Epoch) {
+        if self.epoch.is_none_or(|known| epoch > known) {
+            self.epoch = Some(epoch);
+            self.operators.begin(epoch);
+        }
+    }
+
+    /// What the worker said of itself, once it has.
+    pub const fn worker(&self) -> Option<&Worker> {
+        self.worker.as_ref()
+    }
+
+    /// The worker's role, once known.
+    pub fn role(&self) -> Option<Role> {
+        self.worker.as_ref().map(|w| w.role)
+    }
+
+    /// The model, once there is one.
+    pub const fn model(&self) -> Option<&ModelView> {
+        self.model.as_ref()
+    }
+
+    /// The plan in effect, once told.
+    pub const fn plan(&self) -> Option<&PlanRecord> {
+        self.plan.as_ref()
+    }
+
+    /// The data link's other end.
+    pub const fn peer(&self) -> Option<&PeerRecord> {
+        self.peer.as_ref()
+    }
+
+    /// Who holds the control lease, as last told.
+    pub const fn lease(&self) -> Option<&LeaseRecord> {
+        self.lease.as_ref()
+    }
+
+    /// The picture source.
+    pub const fn input(&self) -> Option<&InputRecord> {
+        self.input.as_ref()
+    }
+
+    /// The newest switch of plan.
+    pub const fn switch(&self) -> Option<&Switch> {
+        self.switch.as_ref()
+    }
+
+    /// The newest epoch seen; statistics are of it.
+    pub const fn epoch(&self) -> Option<Epoch> {
+        self.epoch
+    }
+
+    /// The newest frames.
+    pub const fn frames(&self) -> &Frames {
+        &self.frames
+    }
+
+    /// The newest frames of a server.
+    pub const fn server_frames(&self) -> &ServerFrames {
+        &self.server_frames
+    }
+
+    /// The data link over time.
+    pub const fn link(&self) -> &LinkSeries {
+        &self.link
+    }
+
+    /// What each operator takes in this epoch.
+    pub const fn operators(&self) -> &OperatorTimes {
+        &self.operators
+    }
+
+    /// What happened.
+    pub const fn events(&self) -> &Events {
+        &self.events
+    }
+
+    /// Batches that this console missed.
+    pub const fn lost_batches(&self) -> u64 {
+        self.lost_batches
+    }
+
+    /// Whether any number here is emulated.
+    pub fn emulated(&self) -> bool {
+        self.emulated_frames || self.worker.as_ref().is_some_and(|w| w.emulated)
+    }
+}
+
+const fn changed(yes: bool) -> Change {
+    if yes { Change::State } else { Change::Nothing }
+}
+
+fn replace<T: PartialEq>(slot: &mut Option<T>, new: T) -> Change {
+    if slot.as_ref() == Some(&new) {
+        return Change::Nothing;
+    }
+    *slot = Some(new);
+    Change::State
+}
+
+fn clean_peer(peer: PeerRecord) -> PeerRecord {
+    PeerRecord {
+        address: clean(&peer.address, 100),
+        state: match peer.state {
+            PeerState::Loading {
+                what,
+                done_bytes,
+                total_bytes,
+            } => PeerState::Loading {
+                what: clean(&what, 100),
+                done_bytes,
+                total_bytes,
+            },
+            PeerState::Retrying { reason, in_ms } => PeerState::Retrying {
+                reason: clean(&reason, 200),
+                in_ms,
+            },
+            state => state,
+        },
+        clock: peer.clock,
+    }
+}

@@ -1,0 +1,254 @@
+//! Where a frame's latency went: every instant in exactly one part. Pure.
+
+use crate::clock::Offset;
+use crate::plan::{Completed, Linked, Step, Timing, TimingOf};
+use crate::units::{DeviceId, Nanos};
+use crate::wire::{ClassScore, Parts, StepKind, StepTime, Steps};
+
+/// One device's times of a frame with the program that they belong to, already on the robot's clock.
+#[derive(Debug)]
+pub struct Measured<'a> {
+    /// The program that ran.
+    pub program: &'a Linked,
+    /// Its times.
+    pub timings: Vec<Timing>,
+}
+
+impl<'a> Measured<'a> {
+    /// The robot's own.
+    pub fn own<P>(completed: &'a Completed<P>) -> Self {
+        Self {
+            program: &completed.program,
+            timings: completed.timings.clone(),
+        }
+    }
+
+    /// A server's, mapped to the robot's clock.
+    pub fn mapped(program: &'a Linked, timings: &[Timing], offset: Offset) -> Self {
+        let on_ours = |t: &Timing| Timing {
+            of: t.of,
+            start: offset.to_ours(t.start),
+            end: offset.to_ours(t.end),
+        };
+        Self {
+            program,
+            timings: timings.iter().map(on_ours).collect(),
+        }
+    }
+
+    fn device(&self) -> DeviceId {
+        self.program.program.device
+    }
+
+    fn step(&self, of: TimingOf) -> Option<&Step> {
+        match of {
+            TimingOf::Step(i) => self.program.program.steps.get(i as usize),
+            TimingOf::Assembly(_) => None,
+        }
+    }
+}
+
+/// What a frame's times say.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Account {
+    /// From admission to the result.
+    pub latency_ns: i64,
+    /// Where it went.
+    pub parts: Parts,
+    /// Every step since admission.
+    pub steps: Steps,
+}
+
+/// When the robot had its result: the last of its own computing and receiving.
+pub fn result_at(robot: &Measured<'_>, admitted: Nanos) -> Nanos {
+    robot
+        .timings
+        .iter()
+        .filter(|t| !matches!(robot.step(t.of), Some(Step::Send { .. })))
+        .map(|t| t.end)
+        .max()
+        .unwrap_or(admitted)
+        .max(admitted)
+}
+
+/// Accounts for one frame from the times of every device that took part, the robot's first.
+pub fn account(admitted: Nanos, devices: &[Measured<'_>]) -> Account {
+    let end = devices
+        .first()
+        .map_or(admitted, |robot| result_at(robot, admitted));
+    let mut classes: [Vec<(i64, i64)>; 4] = Default::default();
+    let mut steps = Vec::new();
+    for measured in devices {
+        let device = measured.device();
+        for timing in &measured.timings {
+            let (kind, node, start, stop, class) = match (measured.step(timing.of), timing.of) {
+                (Some(Step::Compute { node, .. }), _) => {
+                    let class = usize::from(device != DeviceId::ROBOT);
+                    (StepKind::Compute, *node, timing.start, timing.end, class)
+                }
+                (Some(Step::Reduce { node, .. }), _) => {
+                    let class = usize::from(device != DeviceId::ROBOT);
+                    (StepKind::Reduce, *node, timing.start, timing.end, class)
+                }
+                (_, TimingOf::Assembly(node)) => {
+                    let class = usize::from(device != DeviceId::ROBOT);
+                    (StepKind::Assemble, node, timing.start, timing.end, class)
+                }
+                (Some(Step::Send { value, to }), _) => {
+                    // A transfer ends when the receiver has its last byte, where the receiver tells.
+                    let stop = received(devices, device, *to, value).unwrap_or(timing.end);
+                    let class = if *to == DeviceId::ROBOT { 3 } else { 2 };
+                    let stop = stop.max(timing.start);
+                    (StepKind::Transfer, value.node, timing.start, stop, class)
+                }
+                (Some(Step::Receive { .. }) | None, _) => continue,
+            };
+            let clamp = |t: Nanos| t.since(admitted).clamp(0, end.since(admitted));
+            classes[class].push((clamp(start), clamp(stop)));
+            steps.push(StepTime {
+                device,
+                kind,
+                node,
+                start_ns: start.since(admitted),
+                duration_ns: stop.since(start),
+            });
+        }
+    }
+    steps.sort_by_key(|s| s.start_ns);
+    let latency_ns = end.since(admitted);
+    Account {
+        latency_ns,
+        parts: divide(latency_ns, classes),
+        steps: steps.into_iter().collect(),
+    }
+}
+
+fn received(
+    devices: &[Measured<'_>],
+    sender: DeviceId,
+    to: DeviceId,
+    value: &crate::plan::Value,
+) -> Option<Nanos> {
+    let receiver = devices.iter().find(|m| m.device() == to)?;
+    let step = receiver.program.receive_step(value, sender)?;
+    let timing = receiver
+        .timings
+        .iter()
+        .find(|t| t.of == TimingOf::Step(step))?;
+    Some(timing.end)
+}
+
+/// Gives every instant of `[0, latency)` to the first class that covers it; the rest is wait.
+fn divide(latency_ns: i64, classes: [Vec<(i64, i64)>; 4]) -> Parts {
+    let mut taken: Vec<(i64, i64)> = Vec::new();
+    let mut own = [0; 4];
+    let mut lengths = 0;
+    for (class, intervals) in classes.into_iter().enumerate() {
+        let before = length(&taken);
+        let merged = merge(intervals);
+        lengths += length(&merged);
+        taken.extend(merged);
+        taken = merge(taken);
+        own[class] = length(&taken) - before;
+    }
+    let [robot_compute_ns, server_compute_ns, uplink_ns, downlink_ns] = own;
+    let covered = length(&taken);
+    Parts {
+        robot_compute_ns,
+        server_compute_ns,
+        uplink_ns,
+        downlink_ns,
+        wait_ns: latency_ns - covered,
+        overlap_ns: lengths - covered,
+    }
+}
+
+fn merge(mut intervals: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
+    intervals.retain(|(start, end)| end > start);
+    intervals.sort_unstable();
+    let mut merged: Vec<(i64, i64)> = Vec::with_capacity(intervals.len());
+    for (start, end) in intervals {
+        match merged.last_mut() {
+            Some(last) if start <= last.1 => last.1 = last.1.max(end),
+            _ => merged.push((start, end)),
+        }
+    }
+    merged
+}
+
+fn length(merged: &[(i64, i64)]) -> i64 {
+    merged.iter().map(|(start, end)| end - start).sum()
+}
+
+/// The five best classes of one image's logits (f32, little endian), with their softmax.
+pub fn top_five(logits: &[u8], classes: usize) -> Vec<ClassScore> {
+    let logits: Vec<f32> = logits
+        .chunks_exact(4)
+        .take(classes)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect();
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let exp: Vec<f64> = logits.iter().map(|l| f64::from(l - max).exp()).collect();
+    let sum: f64 = exp.iter().sum();
+    let mut order: Vec<usize> = (0..exp.len()).collect();
+    order.sort_by(|&a, &b| exp[b].total_cmp(&exp[a]));
+    order
+        .into_iter()
+        .take(5)
+        .map(|class| ClassScore {
+            class: class as u16,
+            score: (exp[class] / sum) as f32,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_five_parts_sum_to_the_latency_and_overlap_is_what_was_saved(
+            latency in 1_i64..1000,
+            raw in proptest::collection::vec((0_usize..4, 0_i64..1000, 0_i64..1000), 0..30),
+        ) {
+            let mut classes: [Vec<(i64, i64)>; 4] = Default::default();
+            let mut painted = vec![None; latency as usize];
+            let mut lengths = 0;
+            for class in 0..4 {
+                let mut mine = vec![false; latency as usize];
+                for &(_, a, b) in raw.iter().filter(|r| r.0 == class) {
+                    let (a, b) = (a.min(b).min(latency), a.max(b).min(latency));
+                    classes[class].push((a, b));
+                    for t in a..b {
+                        painted[t as usize].get_or_insert(class);
+                        mine[t as usize] = true;
+                    }
+                }
+                lengths += mine.iter().filter(|&&m| m).count() as i64;
+            }
+            let count = |c| painted.iter().filter(|&&p| p == c).count() as i64;
+            let parts = divide(latency, classes);
+            prop_assert_eq!(parts.sum_ns(), latency);
+            prop_assert_eq!(parts.robot_compute_ns, count(Some(0)));
+            prop_assert_eq!(parts.server_compute_ns, count(Some(1)));
+            prop_assert_eq!(parts.uplink_ns, count(Some(2)));
+            prop_assert_eq!(parts.downlink_ns, count(Some(3)));
+            prop_assert_eq!(parts.wait_ns, count(None));
+            prop_assert_eq!(parts.overlap_ns, lengths - (latency - count(None)));
+        }
+    }
+
+    #[test]
+    fn the_best_classes_come_first_and_scores_are_a_softmax() {
+        let logits: Vec<u8> = [0.0_f32, 3.0, 1.0, 2.0, -1.0, 0.5]
+            .iter()
+            .flat_map(|l| l.to_le_bytes())
+            .collect();
+        let top = top_five(&logits, 6);
+        let classes: Vec<_> = top.iter().map(|t| t.class).collect();
+        assert_eq!(classes, [1, 3, 2, 5, 0]);
+        assert!((top[0].score - 0.604).abs() < 0.01, "{}", top[0].score);
+    }
+}

@@ -1,0 +1,129 @@
+//! What a console's command does: the lease is decided here, a plan goes to the worker's coordinator.
+
+use std::sync::{MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::answers::Answer;
+use super::{CommandRequest, Shared};
+use crate::units::Hash32;
+use crate::wire::console::{Command, CommandMessage, Role, proof};
+use crate::wire::{Level, Record};
+use crate::worker::lease::{Lease, Taken, TokenProof};
+
+/// A console that said hello.
+pub(super) struct Console {
+    pub(super) session: u64,
+    pub(super) name: String,
+    pub(super) nonce: Hash32,
+}
+
+/// What a command came to.
+pub(super) enum Performed {
+    /// It is answered.
+    Now(Answer),
+    /// The coordinator will answer.
+    Later(oneshot::Receiver<Answer>),
+}
+
+impl Shared {
+    /// Does what a console asks for, or says why not.
+    pub(super) fn perform(&self, console: &Console, message: CommandMessage) -> Performed {
+        let CommandMessage {
+            id,
+            expect_epoch,
+            command,
+        } = message;
+        let plan = match command {
+            Command::TakeControl { force, proof } => {
+                return Performed::Now(self.take_control(console, force, proof));
+            }
+            Command::ReleaseControl => return Performed::Now(self.release_control(console)),
+            Command::SetPlan { plan } => plan,
+        };
+        if self.role == Role::Server {
+            let reason = "the robot coordinates plans; send this to the robot";
+            return Performed::Now(Err(reason.to_owned()));
+        }
+        if let Err(e) = self.lease().check(console.session, self.role.name()) {
+            return Performed::Now(Err(e.to_string()));
+        }
+        let (reply, answer) = oneshot::channel();
+        let request = CommandRequest {
+            id,
+            session_name: console.name.clone(),
+            expect_epoch,
+            plan,
+            reply,
+        };
+        match self.commands.send(request) {
+            Ok(()) => Performed::Later(answer),
+            Err(reason) => Performed::Now(Err(reason)),
+        }
+    }
+
+    /// A console has gone: control is free again if it held it.
+    pub(super) fn console_gone(&self, session: u64, name: &str) {
+        let mut lease = self.lease();
+        if lease.gone(session) {
+            self.tell(
+                &lease,
+                Level::Warning,
+                format!("{name} is gone; control is free"),
+            );
+        }
+    }
+
+    fn take_control(&self, console: &Console, force: bool, proof: Option<Hash32>) -> Answer {
+        let checked = check_proof(self.token.as_deref(), proof, &console.nonce);
+        let name = &console.name;
+        let mut lease = self.lease();
+        let text = match lease.take(console.session, name, force, checked) {
+            Ok(Taken::Already) => return Ok(()),
+            Ok(Taken::Free) => format!("{name} took control"),
+            Ok(Taken::From(other)) => format!("{name} took control from {other}"),
+            Err(e) => return Err(e.to_string()),
+        };
+        self.tell(&lease, Level::Info, text);
+        Ok(())
+    }
+
+    fn release_control(&self, console: &Console) -> Answer {
+        let mut lease = self.lease();
+        match lease.release(console.session) {
+            Ok(false) => Ok(()),
+            Ok(true) => {
+                let text = format!("{} gave control back", console.name);
+                self.tell(&lease, Level::Info, text);
+                Ok(())
+            }
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    /// Records a change while the lease is locked, so that records have the order of the changes.
+    fn tell(&self, lease: &Lease, level: Level, text: String) {
+        self.hub.record(Record::Lease(lease.record()));
+        self.hub.event(level, text);
+    }
+
+    fn lease(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check_proof(token: Option<&str>, brought: Option<Hash32>, nonce: &Hash32) -> TokenProof {
+    let Some(token) = token else {
+        return TokenProof::NotNeeded;
+    };
+    let Some(brought) = brought else {
+        return TokenProof::Missing;
+    };
+    // `blake3::Hash` compares in constant time: how long a refusal takes tells nothing.
+    let right = blake3::Hash::from_bytes(proof(token, nonce).0);
+    if blake3::Hash::from_bytes(brought.0) == right {
+        TokenProof::Right
+    } else {
+        TokenProof::Wrong
+    }
+}

@@ -1,0 +1,177 @@
+//! What the robot knows of its link: the server's clock and the goodput both ways.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::clock::{Offset, OffsetEstimator, RoundTrip};
+use crate::link::Meter;
+use crate::plan::Value;
+use crate::units::{FrameKey, Nanos};
+use crate::wire::data::Progress;
+use crate::wire::{Flow, LinkSample};
+
+/// Length of a link sample.
+pub const WINDOW_NS: i64 = 100_000_000;
+/// How late a window is closed, so that what the server reports of it can come in.
+const LAG_NS: i64 = 300_000_000;
+/// How long a heartbeat counts for the clock offset.
+const CLOCK_WINDOW_NS: i64 = 10_000_000_000;
+
+/// A transfer to the server that the meter follows.
+#[derive(Debug)]
+struct Upload {
+    id: u64,
+    key: FrameKey,
+    value: Value,
+    /// Payload bytes sent over the connection before it.
+    base: u64,
+    bytes: u64,
+}
+
+#[derive(Debug)]
+struct State {
+    clock: OffsetEstimator,
+    rtt_ns: Option<i64>,
+    up: Meter,
+    down: Meter,
+    uploads: VecDeque<Upload>,
+    next_id: u64,
+    sent_bytes: u64,
+    connected: bool,
+    window_end: Nanos,
+}
+
+/// Shared by the robot's link threads and its coordinator; every method is short.
+#[derive(Debug)]
+pub struct PeerLink(Mutex<State>);
+
+impl PeerLink {
+    /// A link that is not there yet; the first window begins at `now`.
+    pub fn new(now: Nanos) -> Self {
+        Self(Mutex::new(State {
+            clock: OffsetEstimator::new(CLOCK_WINDOW_NS),
+            rtt_ns: None,
+            up: Meter::default(),
+            down: Meter::default(),
+            uploads: VecDeque::new(),
+            next_id: 0,
+            sent_bytes: 0,
+            connected: false,
+            window_end: now,
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A connection stands; its byte counts begin at 0 and its peer's clock is not known.
+    pub fn connected(&self) {
+        let mut s = self.lock();
+        s.clock = OffsetEstimator::new(CLOCK_WINDOW_NS);
+        s.uploads.clear();
+        s.sent_bytes = 0;
+        s.connected = true;
+    }
+
+    /// The connection is gone.
+    pub fn lost(&self) {
+        let mut s = self.lock();
+        s.up.abort();
+        s.down.abort();
+        s.uploads.clear();
+        s.rtt_ns = None;
+        s.connected = false;
+    }
+
+    /// A heartbeat came back.
+    pub fn heartbeat(&self, trip: RoundTrip) {
+        let mut s = self.lock();
+        s.clock.add(trip);
+        s.rtt_ns = Some(trip.rtt_ns());
+    }
+
+    /// The server's clock against ours.
+    pub fn offset(&self) -> Option<Offset> {
+        self.lock().clock.estimate()
+    }
+
+    /// A value's first byte is handed to the socket.
+    pub fn upload_began(&self, key: FrameKey, value: Value, bytes: u64, at: Nanos) {
+        let mut s = self.lock();
+        s.next_id += 1;
+        let (id, base) = (s.next_id, s.sent_bytes);
+        s.sent_bytes += bytes;
+        s.up.begin(id, at);
+        s.uploads.push_back(Upload {
+            id,
+            key,
+            value,
+            base,
+            bytes,
+        });
+    }
+
+    /// The server says how much has come.
+    pub fn upload_progress(&self, progress: Progress) {
+        let mut s = self.lock();
+        let Some(offset) = s.clock.estimate() else {
+            return;
+        };
+        let at = offset.to_ours(progress.at);
+        let received = progress.received_bytes;
+        let under_way = s
+            .uploads
+            .iter()
+            .find(|u| (u.base..u.base + u.bytes).contains(&received))
+            .map(|u| (u.id, received - u.base));
+        if let Some((id, bytes)) = under_way {
+            s.up.progress(id, at, bytes);
+        }
+    }
+
+    /// The server had a value's last byte at `at`, on our clock.
+    pub fn upload_ended(&self, key: FrameKey, value: &Value, at: Nanos) {
+        let mut s = self.lock();
+        let found = s.uploads.iter().position(|u| u.key == key && u.value == *value);
+        if let Some(upload) = found.and_then(|i| s.uploads.remove(i)) {
+            s.up.end(upload.id, at, upload.bytes);
+        }
+    }
+
+    /// A part of a value from the server is here. `began` is on the server's clock; `id` names the transfer.
+    pub fn download(&self, id: u64, began: Nanos, at: Nanos, bytes: u64, total: u64) {
+        let mut s = self.lock();
+        let Some(offset) = s.clock.estimate() else {
+            return;
+        };
+        let began = offset.to_ours(began);
+        s.down.begin_once(id, if began < at { began } else { at });
+        if bytes < total {
+            s.down.progress(id, at, bytes);
+        } else {
+            s.down.end(id, at, bytes);
+        }
+    }
+
+    /// The windows that can be closed by now.
+    pub fn samples(&self, now: Nanos) -> Vec<LinkSample> {
+        let mut s = self.lock();
+        let mut samples = Vec::new();
+        while now.since(s.window_end) >= LAG_NS + WINDOW_NS {
+            let from = s.window_end;
+            let at = from.shifted(WINDOW_NS);
+            s.window_end = at;
+            let (up, down): (Flow, Flow) = (s.up.window(from, at), s.down.window(from, at));
+            samples.push(LinkSample {
+                at,
+                window_ns: WINDOW_NS,
+                up,
+                down,
+                rtt_ns: s.rtt_ns,
+                connected: s.connected,
+            });
+        }
+        samples
+    }
+}

@@ -1,0 +1,291 @@
+//! The robot: admits pictures as frames, coordinates switches, falls back to itself when the server is gone.
+//!
+//! One coordinator thread owns all decisions and reads one bounded queue of events. Tensors move on the compute lane
+//! and the link threads only.
+
+mod coordinator;
+mod dialer;
+mod frames;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::clock;
+use crate::engine::{Engine, EngineError};
+use crate::model::Graph;
+use crate::model::weights::Weights;
+use crate::plan::{Plan, PlanError};
+use crate::units::{BootId, DeviceId};
+use crate::wire::console::Role;
+use crate::wire::data::{RobotHello, WeightsRef, pack_graph};
+use crate::wire::{ModelRecord, PROTOCOL, Record, VERSION};
+use crate::worker::endpoint::{CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions};
+use crate::worker::input::{Source, Taken};
+use crate::worker::peer::PeerLink;
+use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
+use crate::worker::telemetry::Hub;
+
+use coordinator::Coordinator;
+use dialer::{Dialer, LinkEvent};
+
+/// Events that may wait for the coordinator.
+const QUEUE: usize = 1024;
+
+/// What a robot is started with.
+pub struct RobotOptions {
+    /// Where consoles attach.
+    pub listen: SocketAddr,
+    /// The server's data port, `HOST:PORT`; none runs everything locally.
+    pub server: Option<String>,
+    /// The model.
+    pub graph: Arc<Graph>,
+    /// Its weights.
+    pub weights: Arc<Weights>,
+    /// What they are called on the wire.
+    pub weights_ref: WeightsRef,
+    /// What they are called by people.
+    pub weights_name: String,
+    /// Whether classes mean anything.
+    pub trained: bool,
+    /// The plan to begin with.
+    pub plan: Plan,
+    /// Where pictures come from.
+    pub source: Source,
+    /// What the source is called.
+    pub source_name: String,
+    /// Keeps the compute lane on this CPU core.
+    pub core: Option<usize>,
+    /// Without it nobody may control the robot.
+    pub token: Option<String>,
+    /// This host's name.
+    pub host: String,
+}
+
+/// The robot cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum RobotError {
+    /// The first plan does not suit the model.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The engine cannot run the model.
+    #[error("cannot run {model} here: {source}")]
+    Engine {
+        /// The model.
+        model: String,
+        /// Why.
+        source: EngineError,
+    },
+    /// Consoles cannot attach.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+enum RobotEvent<P> {
+    Runtime(RuntimeEvent<P>),
+    Link(LinkEvent),
+    Picture(Taken),
+    Command(CommandRequest),
+    Stop,
+}
+
+/// A running robot; stops when dropped.
+pub struct Robot {
+    endpoint: Endpoint,
+    hub: Hub,
+    stop: Arc<dyn Fn() + Send + Sync>,
+    coordinator: Option<JoinHandle<()>>,
+}
+
+impl Robot {
+    /// Starts everything: lanes, link, endpoint, admission.
+    ///
+    /// # Errors
+    /// A plan that does not suit the model, an engine that does not run it, a taken port.
+    pub fn start<E: Engine>(mut engine: E, options: RobotOptions) -> Result<Self, RobotError> {
+        let boot = new_boot_id();
+        let hub = Hub::new(boot);
+        let graph = Arc::clone(&options.graph);
+        let engine_name = engine.describe();
+        let (events, inbox) = sync_channel(QUEUE);
+        let coordinator_plan = crate::worker::switch::Switch::new(&graph, &options.plan)?;
+        warm_up(&mut engine, &graph).map_err(|source| RobotError::Engine {
+            model: graph.name().to_owned(),
+            source,
+        })?;
+
+        hub.record(Record::Model(Box::new(ModelRecord {
+            graph: graph.spec(),
+            graph_hash: graph.hash(),
+            weights: options.weights_name.clone(),
+            trained: options.trained,
+        })));
+        let endpoint = Endpoint::start(EndpointOptions {
+            listen: options.listen,
+            role: Role::Robot,
+            host: options.host.clone(),
+            engine: engine_name,
+            emulated: false,
+            token: options.token.clone(),
+            hub: hub.clone(),
+            commands: command_sink(&events),
+        })?;
+
+        let (lane_events, lane_inbox) = sync_channel(QUEUE);
+        let runtime = Runtime::start(
+            DeviceId::ROBOT,
+            Arc::clone(&graph),
+            engine,
+            options.core,
+            lane_events.clone(),
+        );
+        let runtime = Arc::new(runtime.map_err(RobotError::Thread)?);
+        forward(lane_inbox, events.clone()).map_err(RobotError::Thread)?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let link = Arc::new(PeerLink::new(clock::now()));
+        if let Some(address) = options.server.clone() {
+            let dialer = Dialer {
+                address,
+                hello: hello(&options, &graph, boot),
+                weights: Arc::clone(&options.weights),
+                runtime: Arc::clone(&runtime),
+                link: Arc::clone(&link),
+                events: events.clone(),
+                lane_events,
+                stop: Arc::clone(&stopping),
+                weights_file: OnceLock::new(),
+            };
+            spawn("robot link", move || dialer.run())?;
+        }
+        let tokens = feeder(options.source, events.clone())?;
+        let coordinator = Coordinator::new(
+            runtime,
+            link,
+            hub.clone(),
+            coordinator_plan,
+            tokens,
+            options.server,
+            options.source_name,
+        );
+        let coordinator = spawn("robot coordinator", move || coordinator.run(&inbox))?;
+        let stop = Arc::new(move || {
+            stopping.store(true, Ordering::Relaxed);
+            let _ = events.try_send(RobotEvent::Stop);
+        });
+        Ok(Self {
+            endpoint,
+            hub,
+            stop,
+            coordinator: Some(coordinator),
+        })
+    }
+
+    /// Where consoles attach.
+    pub fn address(&self) -> SocketAddr {
+        self.endpoint.local_addr()
+    }
+
+    /// What the robot says.
+    pub const fn hub(&self) -> &Hub {
+        &self.hub
+    }
+}
+
+impl Drop for Robot {
+    fn drop(&mut self) {
+        (self.stop)();
+        if let Some(coordinator) = self.coordinator.take() {
+            let _ = coordinator.join();
+        }
+    }
+}
+
+/// A number that no other start of a worker has.
+pub(super) fn new_boot_id() -> BootId {
+    use std::hash::{BuildHasher, Hasher};
+    // RandomState is seeded by the system's random source at every start.
+    let mut hasher = std::collections::hash_map::RandomState::new().build_hasher();
+    hasher.write_u64(clock::unix_ms());
+    hasher.write_u32(std::process::id());
+    BootId(hasher.finish())
+}
+
+fn hello(options: &RobotOptions, graph: &Graph, boot: BootId) -> RobotHello {
+    RobotHello {
+        protocol: PROTOCOL,
+        version: VERSION.to_owned(),
+        host: options.host.clone(),
+        boot,
+        device: DeviceId::SERVER,
+        graph: pack_graph(&graph.spec()),
+        graph_hash: graph.hash(),
+        weights: options.weights_ref,
+        weights_name: options.weights_name.clone(),
+        trained: options.trained,
+    }
+}
+
+fn spawn(
+    name: &str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, RobotError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(body)
+        .map_err(RobotError::Thread)
+}
+
+/// Takes commands to the coordinator's queue without waiting.
+fn command_sink<P: Send + 'static>(events: &SyncSender<RobotEvent<P>>) -> CommandSink {
+    let events = events.clone();
+    CommandSink::new(move |request| {
+        events
+            .try_send(RobotEvent::Command(request))
+            .map_err(|_| "the robot is too busy or about to stop; try again".to_owned())
+    })
+}
+
+/// The lane speaks of the runtime only; this gives its words to the coordinator.
+fn forward<P: Send + 'static>(
+    from: std::sync::mpsc::Receiver<RuntimeEvent<P>>,
+    to: SyncSender<RobotEvent<P>>,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name("robot lane events".to_owned())
+        .spawn(move || {
+            for event in from {
+                if to.send(RobotEvent::Runtime(event)).is_err() {
+                    return;
+                }
+            }
+        })
+}
+
+/// Takes one picture for each token: the newest at the moment when the robot can admit it.
+fn feeder<P: Send + 'static>(
+    source: Source,
+    events: SyncSender<RobotEvent<P>>,
+) -> Result<SyncSender<()>, RobotError> {
+    let (tokens, wanted) = sync_channel::<()>(1);
+    spawn("robot input", move || {
+        while wanted.recv().is_ok() {
+            let taken = loop {
+                match source.take(Duration::from_millis(200)) {
+                    Some(taken) => break taken,
+                    None if source.failure().is_some() => return,
+                    None => {}
+                }
+            };
+            if events.send(RobotEvent::Picture(taken)).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(tokens)
+}

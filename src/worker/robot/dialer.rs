@@ -1,0 +1,341 @@
+//! The robot's end of the data link: connects, says hello, hands over weights, receives; again after every loss.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use super::RobotEvent;
+use crate::clock::{self, RoundTrip};
+use crate::engine::Engine;
+use crate::link::{
+    Inbox, InboxError, LinkError, MessageReader, Outbox, connect, exchange_magic, tune, write_loop,
+};
+use crate::model::weights::Weights;
+use crate::units::DeviceId;
+use crate::wire::PROTOCOL;
+use crate::wire::data::{
+    ChunkHead, Control, Kind, MAX_BODY_BYTES, Report, RobotHello, decode_control,
+};
+use crate::worker::peer::PeerLink;
+use crate::worker::runtime::{Runtime, RuntimeEvent};
+
+use std::sync::mpsc::SyncSender;
+
+/// How long a server may take to answer a hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that says nothing for so long, although it is pinged ten times a second, is gone.
+const SILENCE: Duration = Duration::from_secs(2);
+/// First and longest pause between tries; doubled in between.
+const BACK_OFF_MS: (u64, u64) = (250, 4000);
+
+/// What the link tells the coordinator.
+pub(super) enum LinkEvent {
+    /// A try begins.
+    Connecting,
+    /// The connection stands.
+    Up(Arc<Outbox>),
+    /// The server is at something.
+    Loading {
+        what: String,
+        done_bytes: u64,
+        total_bytes: u64,
+    },
+    /// The server has the model.
+    Ready { engine: String },
+    /// The server prepared a plan, or could not.
+    Prepared {
+        epoch: crate::units::Epoch,
+        result: Result<(), String>,
+    },
+    /// The server's times of a frame.
+    Report(Box<Report>),
+    /// A frame failed on the server.
+    Failed {
+        key: crate::units::FrameKey,
+        reason: String,
+    },
+    /// The connection is gone, or did not come about.
+    Down { reason: String, retry_in_ms: u64 },
+}
+
+/// What the link thread needs.
+pub(super) struct Dialer<E: Engine> {
+    pub(super) address: String,
+    pub(super) hello: RobotHello,
+    pub(super) weights: Arc<Weights>,
+    pub(super) runtime: Arc<Runtime<E>>,
+    pub(super) link: Arc<PeerLink>,
+    pub(super) events: SyncSender<RobotEvent<E::Payload>>,
+    pub(super) lane_events: SyncSender<RuntimeEvent<E::Payload>>,
+    pub(super) stop: Arc<AtomicBool>,
+    /// The weights as a file, made once if a server asks.
+    pub(super) weights_file: OnceLock<Arc<Vec<u8>>>,
+}
+
+/// The coordinator is gone; the thread ends.
+struct Gone;
+
+enum Ended {
+    Gone,
+    Link(LinkError),
+}
+
+impl From<LinkError> for Ended {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<Gone> for Ended {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl<E: Engine> Dialer<E> {
+    /// Serves until the robot stops.
+    pub(super) fn run(&self) {
+        let mut pause_ms = BACK_OFF_MS.0;
+        while !self.stopped() {
+            if self.tell(LinkEvent::Connecting).is_err() {
+                return;
+            }
+            let mut was_ready = false;
+            let ended = self.session(&mut was_ready);
+            self.link.lost();
+            self.runtime.detach(DeviceId::SERVER);
+            if was_ready {
+                pause_ms = BACK_OFF_MS.0;
+            }
+            let reason = match ended {
+                Ok(()) | Err(Ended::Gone) => return,
+                Err(Ended::Link(error)) => error.to_string(),
+            };
+            let down = LinkEvent::Down {
+                reason,
+                retry_in_ms: pause_ms,
+            };
+            if self.tell(down).is_err() {
+                return;
+            }
+            let until = clock::now().shifted(pause_ms as i64 * 1_000_000);
+            while clock::now() < until && !self.stopped() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            pause_ms = (pause_ms * 2).min(BACK_OFF_MS.1);
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, event: LinkEvent) -> Result<(), Gone> {
+        self.events
+            .send(RobotEvent::Link(event))
+            .map_err(|_| Gone)
+    }
+
+    fn session(&self, was_ready: &mut bool) -> Result<(), Ended> {
+        let mut stream = connect(&self.address, Duration::from_secs(2))?;
+        tune(&stream)?;
+        exchange_magic(&mut stream, HELLO_TIMEOUT)?;
+        let clone = |doing| move |source| LinkError::Io { doing, source };
+        let reading = stream.try_clone().map_err(clone("sharing the socket"))?;
+        let shutdown = stream.try_clone().map_err(clone("sharing the socket"))?;
+        let outbox = Arc::new(Outbox::default());
+        outbox.control(&Control::RobotHello(Box::new(self.hello.clone())));
+        let writer = std::thread::Builder::new()
+            .name("robot send".to_owned())
+            .spawn({
+                let outbox = Arc::clone(&outbox);
+                let mut lane = self.runtime.send_lane(
+                    DeviceId::SERVER,
+                    self.lane_events.clone(),
+                    Some(Arc::clone(&self.link)),
+                );
+                move || {
+                    let written = write_loop(&mut stream, &outbox, &mut lane);
+                    outbox.close();
+                    // The reader notices at once.
+                    let _ = stream.shutdown(std::net::Shutdown::Both);
+                    written
+                }
+            })
+            .map_err(clone("starting the send lane"))?;
+        self.link.connected();
+        let ended = self.tell(LinkEvent::Up(Arc::clone(&outbox))).map_err(Ended::from);
+        let ended = ended.and_then(|()| self.receive(reading, &outbox, was_ready));
+        outbox.close();
+        let _ = shutdown.shutdown(std::net::Shutdown::Both);
+        let written = writer.join().unwrap_or(Err(LinkError::Closed));
+        // A failed write is the cause; the closed socket that the reader saw is its effect.
+        match (ended, written) {
+            (Err(Ended::Link(LinkError::Closed)), Err(cause)) => Err(Ended::Link(cause)),
+            (ended, _) => ended,
+        }
+    }
+
+    fn receive(
+        &self,
+        stream: std::net::TcpStream,
+        outbox: &Arc<Outbox>,
+        was_ready: &mut bool,
+    ) -> Result<(), Ended> {
+        let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
+        let mut inbox = Inbox::default();
+        let mut download = 0;
+        let mut greeted = false;
+        loop {
+            if self.stopped() {
+                return Ok(());
+            }
+            let (kind, body) = reader.next(MAX_BODY_BYTES)?;
+            match kind {
+                Kind::Chunk => {
+                    let (head, payload) = ChunkHead::decode(body).map_err(LinkError::from)?;
+                    let now = clock::now();
+                    if head.offset == 0 {
+                        download += 1;
+                    }
+                    let done = head.offset + payload.len() as u64;
+                    self.link.download(download, head.began, now, done, head.total);
+                    self.chunk(&mut inbox, head, payload, now)?;
+                }
+                Kind::Weights => {
+                    let what = "a server does not send weights".to_owned();
+                    return Err(LinkError::Protocol(what).into());
+                }
+                Kind::Control => {
+                    let message = decode_control(body).map_err(LinkError::from)?;
+                    match message {
+                        Control::ServerHello(hello) if hello.protocol != PROTOCOL => {
+                            return Err(LinkError::Protocol(format!(
+                                "the server speaks protocol {}, this robot {PROTOCOL}",
+                                hello.protocol
+                            ))
+                            .into());
+                        }
+                        Control::ServerHello(_) => {
+                            greeted = true;
+                            // From here on the server answers heartbeats, also while it loads.
+                            reader.set_silence(SILENCE);
+                        }
+                        Control::Refused { reason } => {
+                            return Err(LinkError::Refused(reason).into());
+                        }
+                        _ if !greeted => {
+                            let what = "the server did not say hello first".to_owned();
+                            return Err(LinkError::Protocol(what).into());
+                        }
+                        Control::Ready { engine } => {
+                            *was_ready = true;
+                            self.runtime.attach(DeviceId::SERVER, Arc::clone(outbox));
+                            self.tell(LinkEvent::Ready { engine })?;
+                        }
+                        Control::SendWeights { offset } => self.send_weights(outbox, offset)?,
+                        other => self.control(other)?,
+                    }
+                }
+            }
+        }
+    }
+
+    fn control(&self, message: Control) -> Result<(), Ended> {
+        match message {
+            Control::Loading {
+                what,
+                done_bytes,
+                total_bytes,
+            } => self.tell(LinkEvent::Loading {
+                what,
+                done_bytes,
+                total_bytes,
+            })?,
+            Control::Prepared { epoch, result } => {
+                self.tell(LinkEvent::Prepared { epoch, result })?;
+            }
+            Control::Pong {
+                sent,
+                received,
+                answered,
+                progress,
+            } => {
+                self.link.heartbeat(RoundTrip {
+                    sent,
+                    peer_received: received,
+                    peer_sent: answered,
+                    received: clock::now(),
+                });
+                self.link.upload_progress(progress);
+            }
+            Control::Progress(progress) => self.link.upload_progress(progress),
+            Control::Report(report) => self.tell(LinkEvent::Report(report))?,
+            Control::Failed { key, reason } => self.tell(LinkEvent::Failed { key, reason })?,
+            other => {
+                let name = format!("{other:?}");
+                let name = name.split([' ', '(']).next().unwrap_or_default().to_owned();
+                return Err(LinkError::Protocol(format!("a server does not send {name}")).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn chunk(
+        &self,
+        inbox: &mut Inbox,
+        head: ChunkHead,
+        payload: &[u8],
+        now: crate::units::Nanos,
+    ) -> Result<(), Ended> {
+        let from = DeviceId::SERVER;
+        let broke = |what: String| LinkError::Protocol(what);
+        let complete = inbox
+            .take(head, payload, now, |head| {
+                self.runtime
+                    .expect(head, from)
+                    .map_err(|e| Broken(e.to_string()))
+            })
+            .map_err(|e: Broken| broke(e.0))?;
+        let Some(complete) = complete else {
+            return Ok(());
+        };
+        let (key, value) = (complete.head.key, complete.head.value);
+        let payload = E::import(self.runtime.graph(), &value, &complete.bytes)
+            .map_err(|e| broke(e.to_string()))?;
+        let completed = self
+            .runtime
+            .arrived(key, value, from, payload, (complete.first, now))
+            .map_err(|e| broke(e.to_string()))?;
+        if let Some(completed) = completed {
+            let event = RobotEvent::Runtime(RuntimeEvent::Completed(completed));
+            self.events.send(event).map_err(|_| Ended::Gone)?;
+        }
+        Ok(())
+    }
+
+    fn send_weights(&self, outbox: &Outbox, offset: u64) -> Result<(), Ended> {
+        let file = match self.weights_file.get() {
+            Some(file) => Arc::clone(file),
+            None => {
+                let bytes = self.weights.to_safetensors();
+                let bytes = bytes.map_err(|e| LinkError::Protocol(e.to_string()))?;
+                Arc::clone(self.weights_file.get_or_init(|| Arc::new(bytes)))
+            }
+        };
+        outbox.control(&Control::WeightsLength {
+            bytes: file.len() as u64,
+        });
+        outbox.weights(file, offset as usize);
+        Ok(())
+    }
+}
+
+/// A sentence on its way into a [`LinkError::Protocol`].
+struct Broken(String);
+
+impl From<InboxError> for Broken {
+    fn from(error: InboxError) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,476 @@
+//! Lanes around the machine: one thread that computes, and what link threads call to bring values in and out.
+//!
+//! The machine stands under one mutex. The compute lane takes its next work and reports the last in one go, so an
+//! operator costs one lock and two clock readings; no other thread is woken unless a send became ready.
+
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use crate::clock;
+use crate::engine::{Engine, EngineError};
+use crate::link::{Expect, OutValue, Outbox, ValueSource};
+use crate::model::Graph;
+use crate::plan::{
+    Admit, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value, Work,
+};
+use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
+use crate::wire::data::ChunkHead;
+use crate::worker::peer::PeerLink;
+
+/// What a runtime tells its owner.
+#[derive(Debug)]
+pub enum RuntimeEvent<P> {
+    /// A frame's program is done on this device.
+    Completed(Completed<P>),
+    /// A frame cannot be computed here; it has left the machine.
+    Failed {
+        /// Which.
+        key: FrameKey,
+        /// Why.
+        error: EngineError,
+    },
+}
+
+struct State<P> {
+    machine: Machine<P>,
+    ports: Vec<(DeviceId, Arc<Outbox>)>,
+    stopped: bool,
+}
+
+struct Shared<P> {
+    graph: Arc<Graph>,
+    state: Mutex<State<P>>,
+    compute: Condvar,
+}
+
+/// A device's lanes for one model. Dropping it ends the compute lane after its current operator.
+pub struct Runtime<E: Engine> {
+    shared: Arc<Shared<E::Payload>>,
+    lane: Option<JoinHandle<()>>,
+}
+
+impl<P> Shared<P> {
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Clone> State<P> {
+    /// Wakes the send lanes that have something to do.
+    fn poke(&self) {
+        for (peer, outbox) in &self.ports {
+            if self.machine.has_ready_send(*peer) {
+                outbox.poke();
+            }
+        }
+    }
+}
+
+impl<E: Engine> Runtime<E> {
+    /// Starts the compute lane with `engine`, on one CPU core if asked; events of frames go to `events`.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub fn start(
+        device: DeviceId,
+        graph: Arc<Graph>,
+        engine: E,
+        core: Option<usize>,
+        events: SyncSender<RuntimeEvent<E::Payload>>,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                machine: Machine::new(device, graph.nodes().len()),
+                ports: Vec::new(),
+                stopped: false,
+            }),
+            graph,
+            compute: Condvar::new(),
+        });
+        let lane = std::thread::Builder::new()
+            .name(format!("{device} compute"))
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || {
+                    pin(core);
+                    compute_lane(&shared, engine, &events);
+                }
+            })?;
+        Ok(Self {
+            shared,
+            lane: Some(lane),
+        })
+    }
+
+    /// The model.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.shared.graph
+    }
+
+    /// Makes a plan's program known.
+    pub fn prepare(&self, epoch: Epoch, program: Arc<Linked>) {
+        self.shared.lock().machine.prepare(epoch, program);
+    }
+
+    /// Forgets plans before `oldest` that no frame in flight uses.
+    pub fn retire_before(&self, oldest: Epoch) {
+        self.shared.lock().machine.retire_before(oldest);
+    }
+
+    /// Connects a peer's send lane.
+    pub fn attach(&self, peer: DeviceId, outbox: Arc<Outbox>) {
+        let mut state = self.shared.lock();
+        state.ports.retain(|(device, _)| *device != peer);
+        state.ports.push((peer, outbox));
+        state.poke();
+    }
+
+    /// Disconnects a peer's send lane.
+    pub fn detach(&self, peer: DeviceId) {
+        let mut state = self.shared.lock();
+        state.ports.retain(|(device, _)| *device != peer);
+    }
+
+    /// Begins a frame with the values that are there from the start.
+    ///
+    /// # Errors
+    /// A frame that cannot be; see [`MachineError`].
+    pub fn admit(
+        &self,
+        admit: Admit<E::Payload>,
+    ) -> Result<Option<Completed<E::Payload>>, MachineError> {
+        self.event(Event::Admit(admit))
+    }
+
+    /// Takes a frame out of the machine with what it holds.
+    pub fn withdraw(&self, key: FrameKey) -> Vec<(Value, E::Payload)> {
+        self.shared.lock().machine.withdraw(key)
+    }
+
+    /// Takes every frame out.
+    pub fn withdraw_all(&self) {
+        let mut state = self.shared.lock();
+        let all: Vec<_> = state.machine.in_flight().collect();
+        for key in all {
+            state.machine.withdraw(key);
+        }
+    }
+
+    /// Frames in flight, oldest first.
+    pub fn in_flight(&self) -> Vec<FrameKey> {
+        self.shared.lock().machine.in_flight().collect()
+    }
+
+    /// What to make of a value that begins to come in.
+    ///
+    /// # Errors
+    /// A value that the frame's plan does not expect from this peer.
+    pub fn expect(&self, head: &ChunkHead, from: DeviceId) -> Result<Expect, MachineError> {
+        let state = self.shared.lock();
+        let (key, value) = (head.key, head.value);
+        if state.machine.is_gone(&key) {
+            return Ok(Expect::Discard);
+        }
+        let program = state.machine.program(key.epoch);
+        let program = program.ok_or(MachineError::UnknownEpoch(key))?;
+        if program.receive_step(&value, from).is_none() {
+            return Err(MachineError::Unexpected { key, value, from });
+        }
+        Ok(Expect::Take(value.bytes(&self.shared.graph).0))
+    }
+
+    /// A value is here. On the robot this may complete the frame.
+    ///
+    /// # Errors
+    /// A value that cannot be; see [`MachineError`].
+    pub fn arrived(
+        &self,
+        key: FrameKey,
+        value: Value,
+        from: DeviceId,
+        payload: E::Payload,
+        (start, end): (Nanos, Nanos),
+    ) -> Result<Option<Completed<E::Payload>>, MachineError> {
+        self.event(Event::Arrived {
+            key,
+            value,
+            from,
+            payload,
+            start,
+            end,
+        })
+    }
+
+    /// Values that came too late so far.
+    pub fn late(&self) -> u64 {
+        self.shared.lock().machine.late()
+    }
+
+    fn event(
+        &self,
+        event: Event<E::Payload>,
+    ) -> Result<Option<Completed<E::Payload>>, MachineError> {
+        let mut state = self.shared.lock();
+        let completed = state.machine.event(event)?;
+        state.poke();
+        drop(state);
+        self.shared.compute.notify_one();
+        Ok(completed)
+    }
+
+    /// The send lane for a peer; `link`, on the robot, follows its goodput.
+    pub fn send_lane(
+        &self,
+        peer: DeviceId,
+        events: SyncSender<RuntimeEvent<E::Payload>>,
+        link: Option<Arc<PeerLink>>,
+    ) -> SendLane<E> {
+        SendLane {
+            shared: Arc::clone(&self.shared),
+            peer,
+            events,
+            link,
+            sending: None,
+        }
+    }
+}
+
+impl<E: Engine> Drop for Runtime<E> {
+    fn drop(&mut self) {
+        self.shared.lock().stopped = true;
+        self.shared.compute.notify_all();
+        if let Some(lane) = self.lane.take() {
+            // A lane that panicked has said so; there is nothing to add here.
+            let _ = lane.join();
+        }
+    }
+}
+
+/// Keeps the calling thread on one core, so that two workers on one machine do not fight.
+fn pin(core: Option<usize>) {
+    let Some(core) = core else { return };
+    let mut cores = rustix::thread::CpuSet::new();
+    if core < rustix::thread::CpuSet::MAX_CPU {
+        cores.set(core);
+    }
+    if let Err(error) = rustix::thread::sched_setaffinity(None, &cores) {
+        tracing::warn!("cannot keep the compute lane on core {core}: {error}");
+    }
+}
+
+type Outcome<P> = (StepRef, Result<P, EngineError>, Nanos, Nanos);
+
+fn compute_lane<E: Engine>(
+    shared: &Shared<E::Payload>,
+    mut engine: E,
+    events: &SyncSender<RuntimeEvent<E::Payload>>,
+) {
+    engine.on_lane(&mut |engine| {
+        let mut last: Option<Outcome<E::Payload>> = None;
+        loop {
+            let mut state = shared.lock();
+            let event = last.take().and_then(|outcome| report(&mut state, outcome));
+            if let Some(event) = event {
+                drop(state);
+                if events.send(event).is_err() {
+                    return;
+                }
+                continue;
+            }
+            let work = loop {
+                if state.stopped {
+                    return;
+                }
+                if let Some(work) = state.machine.next(Lane::Compute) {
+                    break work;
+                }
+                state = shared
+                    .compute
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            };
+            drop(state);
+            last = perform(&shared.graph, engine, work);
+        }
+    });
+}
+
+/// Tells the machine what the lane has done; gives the event that follows for the owner, if any.
+fn report<P: Clone>(state: &mut State<P>, outcome: Outcome<P>) -> Option<RuntimeEvent<P>> {
+    let (step, result, start, end) = outcome;
+    match result {
+        Ok(payload) => {
+            let done = Done {
+                step,
+                payload: Some(payload),
+                start,
+                end,
+            };
+            // `Done` cannot be refused: the machine gave this work out.
+            let completed = state.machine.event(Event::Done(done)).ok().flatten();
+            state.poke();
+            completed.map(RuntimeEvent::Completed)
+        }
+        Err(error) => {
+            state.machine.withdraw(step.key);
+            Some(RuntimeEvent::Failed {
+                key: step.key,
+                error,
+            })
+        }
+    }
+}
+
+fn perform<E: Engine>(
+    graph: &Graph,
+    engine: &mut E,
+    work: Work<E::Payload>,
+) -> Option<Outcome<E::Payload>> {
+    let start = clock::now();
+    let (step, result) = match work {
+        Work::Compute {
+            step,
+            node,
+            out,
+            over,
+            inputs,
+        } => {
+            let node = graph.node(node);
+            (step, engine.compute(node, &out, over, &inputs))
+        }
+        Work::Reduce {
+            step,
+            node,
+            addends,
+            ..
+        } => (step, engine.reduce(graph.node(node), &addends)),
+        Work::Assemble {
+            step,
+            node,
+            out,
+            pieces,
+        } => (step, engine.assemble(graph.node(node), &out, &pieces)),
+        Work::Send { .. } => return None,
+    };
+    Some((step, result, start, clock::now()))
+}
+
+/// A send lane: packs values of the machine for one peer's writer.
+pub struct SendLane<E: Engine> {
+    shared: Arc<Shared<E::Payload>>,
+    peer: DeviceId,
+    events: SyncSender<RuntimeEvent<E::Payload>>,
+    link: Option<Arc<PeerLink>>,
+    sending: Option<StepRef>,
+}
+
+impl<E: Engine> ValueSource for SendLane<E> {
+    fn next(&mut self) -> Option<OutValue> {
+        loop {
+            let work = self.shared.lock().machine.next(Lane::Send(self.peer))?;
+            let Work::Send {
+                step,
+                value,
+                pieces,
+                ..
+            } = work
+            else {
+                return None;
+            };
+            match E::export(&self.shared.graph, &value, &pieces) {
+                Ok(bytes) => {
+                    self.sending = Some(step);
+                    let head = ChunkHead {
+                        key: step.key,
+                        value,
+                        total: bytes.len() as u64,
+                        offset: 0,
+                        began: Nanos(0),
+                    };
+                    return Some(OutValue { head, bytes });
+                }
+                Err(error) => {
+                    self.shared.lock().machine.withdraw(step.key);
+                    let key = step.key;
+                    let _ = self.events.send(RuntimeEvent::Failed { key, error });
+                }
+            }
+        }
+    }
+
+    fn began(&mut self, head: &ChunkHead) {
+        if let Some(link) = &self.link {
+            link.upload_began(head.key, head.value, head.total, head.began);
+        }
+    }
+
+    fn sent(&mut self, _head: &ChunkHead, start: Nanos, end: Nanos) {
+        let Some(step) = self.sending.take() else {
+            return;
+        };
+        let done = Done {
+            step,
+            payload: None,
+            start,
+            end,
+        };
+        let mut state = self.shared.lock();
+        let completed = state.machine.event(Event::Done(done)).ok().flatten();
+        drop(state);
+        if let Some(completed) = completed {
+            let _ = self.events.send(RuntimeEvent::Completed(completed));
+        }
+    }
+}
+
+/// Computes every operator once on zeros, so that the first frame does not pay for the library's set-up.
+///
+/// # Errors
+/// An operator that fails.
+pub fn warm_up<E: Engine>(engine: &mut E, graph: &Graph) -> Result<(), EngineError> {
+    let mut machine: Machine<E::Payload> = Machine::new(DeviceId::ROBOT, graph.nodes().len());
+    let output = Value::whole(graph, graph.output());
+    let program = crate::plan::resume(graph, &[Value::whole(graph, NodeId::INPUT)]);
+    let key = FrameKey {
+        frame: FrameId(0),
+        attempt: 0,
+        epoch: Epoch(0),
+    };
+    let image = Value::whole(graph, NodeId::INPUT);
+    let zeros = vec![0; image.bytes(graph).0 as usize];
+    let admit = Admit {
+        key,
+        program: Some(Linked::new(graph, program, Some(output))),
+        values: vec![(image, E::import(graph, &image, &zeros)?)],
+    };
+    let mut failed = None;
+    engine.on_lane(&mut |engine| {
+        // Nothing here can be refused: the program is compiled for this graph.
+        let _ = machine.event(Event::Admit(Admit {
+            key: admit.key,
+            program: admit.program.clone(),
+            values: admit.values.clone(),
+        }));
+        while let Some(work) = machine.next(Lane::Compute) {
+            let Some((step, result, start, end)) = perform(graph, engine, work) else {
+                return;
+            };
+            match result {
+                Ok(payload) => {
+                    let _ = machine.event(Event::Done(Done {
+                        step,
+                        payload: Some(payload),
+                        start,
+                        end,
+                    }));
+                }
+                Err(error) => {
+                    failed = Some(error);
+                    return;
+                }
+            }
+        }
+    });
+    failed.map_or(Ok(()), Err)
+}

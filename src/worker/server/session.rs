@@ -1,0 +1,381 @@
+//! One robot's connection to the server, from its hello to its end.
+
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::load::{Loader, check_graph};
+use super::{Active, Model, Shared, locked};
+use crate::clock;
+use crate::engine::Engine;
+use crate::link::{
+    Inbox, InboxError, LinkError, MessageReader, OutValue, Outbox, ValueSource, exchange_magic,
+    tune, write_loop,
+};
+use crate::plan::{Linked, Program, validate_program};
+use crate::units::{DeviceId, Epoch, Nanos};
+use crate::wire::data::{
+    ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, Progress,
+    RobotHello, ServerHello, decode_control,
+};
+use crate::wire::{Compressed, Level, PROTOCOL, PeerRecord, PeerState, Record, VERSION};
+use crate::worker::runtime::SendLane;
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// A robot pings ten times a second; one that says nothing for so long is gone.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How often the arrival of a large value is told.
+const PROGRESS_EVERY_NS: i64 = 50_000_000;
+
+/// Serves a robot until it leaves.
+pub(super) fn serve<E: Engine>(
+    shared: &Arc<Shared<E>>,
+    mut stream: TcpStream,
+) -> Result<(), LinkError> {
+    let peer = stream
+        .peer_addr()
+        .map_or_else(|_| String::new(), |a| a.to_string());
+    tune(&stream)?;
+    exchange_magic(&mut stream, HELLO_TIMEOUT)?;
+    let share = |source| LinkError::Io {
+        doing: "sharing the socket",
+        source,
+    };
+    let reading = stream.try_clone().map_err(share)?;
+    let closing = stream.try_clone().map_err(share)?;
+    let outbox = Arc::new(Outbox::default());
+    let lane: LaneSlot<E> = Arc::new(Mutex::new(None));
+    let writer = std::thread::Builder::new()
+        .name("server send".to_owned())
+        .spawn({
+            let outbox = Arc::clone(&outbox);
+            let mut source = LateLane(Arc::clone(&lane));
+            move || {
+                let written = write_loop(&mut stream, &outbox, &mut source);
+                outbox.close();
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+                written
+            }
+        })
+        .map_err(share)?;
+    let mut session = Session {
+        shared: Arc::clone(shared),
+        id: shared.sessions.fetch_add(1, Ordering::Relaxed) + 1,
+        peer,
+        outbox: Arc::clone(&outbox),
+        lane,
+        model: Arc::new(Mutex::new(None)),
+        inbox: Inbox::default(),
+        last_progress: Nanos(0),
+        loader: None,
+    };
+    let ended = session.run(reading, &closing);
+    session.leave();
+    if let Err(LinkError::Protocol(reason)) = &ended {
+        outbox.control(&Control::Refused {
+            reason: reason.clone(),
+        });
+    }
+    outbox.close();
+    let _ = writer.join();
+    let _ = closing.shutdown(std::net::Shutdown::Both);
+    match ended {
+        // A robot that leaves is not worth a warning.
+        Err(LinkError::Closed) => Ok(()),
+        ended => ended,
+    }
+}
+
+type LaneSlot<E> = Arc<Mutex<Option<SendLane<E>>>>;
+
+/// A send lane that comes into being when the model does.
+struct LateLane<E: Engine>(LaneSlot<E>);
+
+impl<E: Engine> ValueSource for LateLane<E> {
+    fn next(&mut self) -> Option<OutValue> {
+        locked(&self.0).as_mut()?.next()
+    }
+
+    fn began(&mut self, _head: &ChunkHead) {}
+
+    fn sent(&mut self, head: &ChunkHead, start: Nanos, end: Nanos) {
+        if let Some(lane) = locked(&self.0).as_mut() {
+            lane.sent(head, start, end);
+        }
+    }
+}
+
+struct Session<E: Engine> {
+    shared: Arc<Shared<E>>,
+    id: u64,
+    peer: String,
+    outbox: Arc<Outbox>,
+    lane: LaneSlot<E>,
+    model: Arc<Mutex<Option<Model<E>>>>,
+    inbox: Inbox,
+    last_progress: Nanos,
+    loader: Option<Loader<E>>,
+}
+
+impl<E: Engine> Session<E> {
+    fn run(&mut self, stream: TcpStream, closing: &TcpStream) -> Result<(), LinkError> {
+        let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
+        let hello = self.greet(&mut reader)?;
+        self.enter(&hello, closing)?;
+        reader.set_silence(SILENCE);
+        self.begin_loading(&hello)?;
+        loop {
+            let (kind, body) = reader.next(MAX_BODY_BYTES)?;
+            if self.shared.stop.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            match kind {
+                Kind::Control => {
+                    let message = decode_control(body)?;
+                    self.control(message)?;
+                }
+                Kind::Chunk => {
+                    let (head, payload) = ChunkHead::decode(body)?;
+                    self.chunk(head, payload)?;
+                }
+                Kind::Weights => {
+                    let loader = self.loader.as_mut();
+                    let loader = loader.ok_or_else(|| protocol("weights came unasked"))?;
+                    loader.weights(body)?;
+                }
+            }
+        }
+    }
+
+    fn greet(&self, reader: &mut MessageReader<TcpStream>) -> Result<RobotHello, LinkError> {
+        let (kind, body) = reader.next(MAX_HELLO_BYTES)?;
+        let hello = match (kind, decode_control(body)?) {
+            (Kind::Control, Control::RobotHello(hello)) => *hello,
+            _ => return Err(protocol("the robot did not say hello first")),
+        };
+        if hello.protocol != PROTOCOL {
+            return Err(protocol(&format!(
+                "this server ({VERSION}) speaks protocol {PROTOCOL}, the robot ({}) speaks {}: \
+                 install the same version on both",
+                hello.version, hello.protocol
+            )));
+        }
+        if hello.device == DeviceId::ROBOT {
+            return Err(protocol("device 0 is the robot itself"));
+        }
+        self.outbox.control(&Control::ServerHello(ServerHello {
+            protocol: PROTOCOL,
+            version: VERSION.to_owned(),
+            host: self.shared.host.clone(),
+            boot: self.shared.boot,
+        }));
+        Ok(hello)
+    }
+
+    /// Becomes the served robot, or is told who is.
+    fn enter(&self, hello: &RobotHello, closing: &TcpStream) -> Result<(), LinkError> {
+        let stream = closing.try_clone().map_err(|source| LinkError::Io {
+            doing: "sharing the socket",
+            source,
+        })?;
+        let mut active = locked(&self.shared.active);
+        if let Some(other) = active.take_if(|a| a.boot == hello.boot) {
+            // The same robot came back over a new connection: the old one is dead.
+            let _ = other.stream.shutdown(std::net::Shutdown::Both);
+        }
+        if let Some(other) = active.as_ref() {
+            return Err(protocol(&format!(
+                "this server works for the robot {} at present; stop that one, or start another server",
+                other.host
+            )));
+        }
+        *active = Some(Active {
+            session: self.id,
+            host: hello.host.clone(),
+            boot: hello.boot,
+            stream,
+        });
+        drop(active);
+        self.shared.received_bytes.store(0, Ordering::Relaxed);
+        *locked(&self.shared.reports) = Some(Arc::clone(&self.outbox));
+        self.shared.hub.event(
+            Level::Info,
+            format!("robot {} connected from {}", hello.host, self.peer),
+        );
+        self.tell_peer(PeerState::Connecting);
+        Ok(())
+    }
+
+    /// Gives the place back, if this session still has it.
+    fn leave(&self) {
+        let mine = locked(&self.shared.active)
+            .take_if(|a| a.session == self.id)
+            .is_some();
+        // The lane holds the runtime; a robot with another model must be able to replace it.
+        *locked(&self.lane) = None;
+        if !mine {
+            return;
+        }
+        *locked(&self.shared.reports) = None;
+        if let Some(model) = locked(&self.model).take() {
+            model.runtime.detach(DeviceId::ROBOT);
+            model.runtime.withdraw_all();
+        }
+        self.shared
+            .hub
+            .event(Level::Info, format!("robot at {} left", self.peer));
+        self.tell_peer(PeerState::None);
+    }
+
+    fn begin_loading(&mut self, hello: &RobotHello) -> Result<(), LinkError> {
+        let graph = check_graph(hello).map_err(|reason| protocol(&reason))?;
+        let mut loader = Loader::new(
+            Arc::clone(&self.shared),
+            Arc::clone(&self.outbox),
+            graph,
+            hello,
+            self.ready(),
+        );
+        loader.begin()?;
+        self.loader = Some(loader);
+        Ok(())
+    }
+
+    /// What happens when the model is there; called from the loader's thread.
+    fn ready(&self) -> Arc<dyn Fn(Model<E>) + Send + Sync> {
+        let (outbox, lane) = (Arc::clone(&self.outbox), Arc::clone(&self.lane));
+        let slot = Arc::clone(&self.model);
+        let (hub, peer) = (self.shared.hub.clone(), self.peer.clone());
+        Arc::new(move |model: Model<E>| {
+            if outbox.is_closed() {
+                return;
+            }
+            model.runtime.withdraw_all();
+            let events = model.lane_events.clone();
+            *locked(&lane) = Some(model.runtime.send_lane(DeviceId::ROBOT, events, None));
+            model.runtime.attach(DeviceId::ROBOT, Arc::clone(&outbox));
+            let engine = model.engine.clone();
+            *locked(&slot) = Some(model);
+            outbox.control(&Control::Ready { engine });
+            hub.record(Record::Peer(PeerRecord {
+                address: peer.clone(),
+                state: PeerState::Ready,
+                clock: None,
+            }));
+        })
+    }
+
+    fn model(&self) -> Result<Model<E>, LinkError> {
+        let model = locked(&self.model).clone();
+        model.ok_or_else(|| protocol("the model is not loaded yet"))
+    }
+
+    fn control(&mut self, message: Control) -> Result<(), LinkError> {
+        match message {
+            Control::Ping { sent } => {
+                let received = clock::now();
+                self.outbox.control(&Control::Pong {
+                    sent,
+                    received,
+                    answered: clock::now(),
+                    progress: self.progress(received),
+                });
+            }
+            Control::WeightsLength { bytes } => {
+                let loader = self.loader.as_mut();
+                loader
+                    .ok_or_else(|| protocol("weights came unasked"))?
+                    .weights_length(bytes)?;
+            }
+            Control::Prepare { epoch, program } => {
+                let result = self.prepare(epoch, &program);
+                self.outbox.control(&Control::Prepared { epoch, result });
+            }
+            Control::Retire { oldest } => self.model()?.runtime.retire_before(oldest),
+            Control::Cancel { key } => {
+                self.model()?.runtime.withdraw(key);
+            }
+            other => {
+                let name = format!("{other:?}");
+                let name = name.split([' ', '(']).next().unwrap_or_default();
+                return Err(protocol(&format!("a robot does not send {name}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, epoch: Epoch, packed: &[u8]) -> Result<(), String> {
+        let model = self.model().map_err(|e| e.to_string())?;
+        let program: Program = Compressed::decode("a program", packed, MAX_PLAIN_BYTES)
+            .map_err(|e| e.to_string())?;
+        let graph = model.runtime.graph();
+        validate_program(graph, &program).map_err(|e| e.to_string())?;
+        if program.device == DeviceId::ROBOT {
+            return Err("it is the robot's program".to_owned());
+        }
+        model
+            .runtime
+            .prepare(epoch, Linked::new(graph, program, None));
+        Ok(())
+    }
+
+    fn progress(&self, at: Nanos) -> Progress {
+        Progress {
+            received_bytes: self.shared.received_bytes.load(Ordering::Relaxed),
+            at,
+        }
+    }
+
+    fn chunk(&mut self, head: ChunkHead, payload: &[u8]) -> Result<(), LinkError> {
+        let model = self.model()?;
+        let now = clock::now();
+        let bytes = payload.len() as u64;
+        self.shared.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let complete = self
+            .inbox
+            .take(head, payload, now, |head| {
+                model
+                    .runtime
+                    .expect(head, DeviceId::ROBOT)
+                    .map_err(|e| Broken(e.to_string()))
+            })
+            .map_err(|e: Broken| protocol(&e.0))?;
+        let Some(complete) = complete else {
+            if now.since(self.last_progress) > PROGRESS_EVERY_NS {
+                self.last_progress = now;
+                self.outbox.control(&Control::Progress(self.progress(now)));
+            }
+            return Ok(());
+        };
+        let (key, value) = (complete.head.key, complete.head.value);
+        let payload = E::import(model.runtime.graph(), &value, &complete.bytes)
+            .map_err(|e| protocol(&e.to_string()))?;
+        model
+            .runtime
+            .arrived(key, value, DeviceId::ROBOT, payload, (complete.first, now))
+            .map_err(|e| protocol(&e.to_string()))?;
+        Ok(())
+    }
+
+    fn tell_peer(&self, state: PeerState) {
+        self.shared.hub.record(Record::Peer(PeerRecord {
+            address: self.peer.clone(),
+            state,
+            clock: None,
+        }));
+    }
+}
+
+pub(super) fn protocol(reason: &str) -> LinkError {
+    LinkError::Protocol(reason.to_owned())
+}
+
+/// A sentence on its way into a [`LinkError::Protocol`].
+struct Broken(String);
+
+impl From<InboxError> for Broken {
+    fn from(error: InboxError) -> Self {
+        Self(error.to_string())
+    }
+}
