@@ -79,13 +79,14 @@ impl OperatorTimes {
         slots
             .iter()
             .filter_map(|(device, times)| {
-                let mut sorted: Vec<i64> = times.iter().copied().collect();
-                sorted.sort_unstable();
-                let ns = *sorted.get((sorted.len().checked_sub(1)?) / 2)?;
+                let mut times: Vec<i64> = times.iter().copied().collect();
+                let count = times.len();
+                let middle = count.checked_sub(1)? / 2;
+                let (_, ns, _) = times.select_nth_unstable(middle);
                 Some(Median {
                     device: *device,
-                    ns,
-                    count: sorted.len(),
+                    ns: *ns,
+                    count,
                 })
             })
             .collect()
