@@ -1,0 +1,253 @@
+//! The console on a real terminal: the first picture without any worker, quitting, and a terminal that is as before.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "console_screen/fake.rs"]
+mod fake;
+#[path = "console_screen/script.rs"]
+mod script;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use fake::{Console, worker};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use script::{batch, hello, plan};
+use splitscope::plan::Plan;
+use splitscope::units::{Epoch, FrameId, Nanos};
+use splitscope::wire::console::{Command, CommandMessage, Reply, Role, ToConsole, ToWorker};
+use splitscope::wire::{Record, SwitchRecord, SwitchStage};
+
+/// So long that only a fault makes it pass.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    master: Box<dyn MasterPty + Send>,
+    before: String,
+}
+
+impl Terminal {
+    /// Starts the console on a fresh 80x24 terminal, with two addresses that nobody listens on.
+    fn start() -> Self {
+        Self::attach(&nobody(), &nobody())
+    }
+
+    fn attach(robot: &str, server: &str) -> Self {
+        let size = PtySize {
+            rows: 24,
+            cols: 80,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let before = settings(pair.master.as_ref());
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitscope"));
+        command.args(["attach", robot, server]);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = sync_channel(1024);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        // The slave stays open here, so that the terminal's settings can still be read at the end.
+        std::mem::forget(pair.slave);
+        Self {
+            child,
+            keys: pair.master.take_writer().unwrap(),
+            output,
+            screen: vt100::Parser::new(lines(24), lines(80), 0),
+            before,
+            master: pair.master,
+        }
+    }
+
+    fn read_until(&mut self, what: &str, seen: impl Fn(&vt100::Screen) -> bool) {
+        while !seen(self.screen.screen()) {
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.screen.process(&bytes),
+                Err(error) => panic!("no {what}: {error}\n{}", self.screen.screen().contents()),
+            }
+        }
+    }
+
+    fn first_picture(&mut self) {
+        self.read_until("first picture", |screen| {
+            let text = screen.contents();
+            screen.alternate_screen() && text.contains("splitscope") && text.contains("q quit")
+        });
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.keys.write_all(keys).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for the end and checks that nothing of the console is left.
+    fn ends_and_gives_the_terminal_back(mut self) {
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "{status:?}");
+        self.read_until("end of the alternate screen", |s| !s.alternate_screen());
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(200)) {
+            self.screen.process(&bytes);
+        }
+        let screen = self.screen.screen();
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
+        assert_eq!(screen.contents().trim(), "");
+        assert_eq!(settings(self.master.as_ref()), self.before);
+    }
+}
+
+fn lines(count: u16) -> NonZero<u16> {
+    NonZero::new(count).unwrap()
+}
+
+/// What `stty` would say: echo, line editing and all.
+fn settings(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().unwrap())
+}
+
+/// An address that nobody listens on.
+fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("ws://{}", listener.local_addr().unwrap())
+}
+
+#[test]
+fn the_first_picture_needs_no_worker_and_q_leaves_the_terminal_as_it_was() {
+    let mut terminal = Terminal::start();
+    terminal.first_picture();
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+}
+
+#[test]
+fn ctrl_c_quits_from_the_help_too() {
+    let mut terminal = Terminal::start();
+    terminal.first_picture();
+    terminal.press(b"?");
+    terminal.read_until("help", |s| {
+        s.contents().contains("leave; the workers go on")
+    });
+    terminal.press(b"\x03");
+    terminal.ends_and_gives_the_terminal_back();
+}
+
+#[test]
+fn sigterm_and_sighup_give_the_terminal_back() {
+    for signal in ["-TERM", "-HUP"] {
+        let mut terminal = Terminal::start();
+        terminal.first_picture();
+        let id = terminal.child.process_id().unwrap().to_string();
+        let kill = std::process::Command::new("kill")
+            .args([signal, &id])
+            .status();
+        assert!(kill.unwrap().success());
+        terminal.ends_and_gives_the_terminal_back();
+    }
+}
+
+#[test]
+fn another_size_is_another_layout() {
+    let mut terminal = Terminal::start();
+    terminal.first_picture();
+    let size = PtySize {
+        rows: 12,
+        cols: 40,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    terminal.screen.screen_mut().set_size(lines(12), lines(40));
+    terminal.master.resize(size).unwrap();
+    terminal.read_until("small picture", |s| {
+        let text = s.contents();
+        text.contains("? help  q quit") && !text.contains("Layers")
+    });
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_splitscope"))
+        .args(["attach", &nobody()])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("--headless"), "{errors}");
+}
+
+/// The next command, answered with yes.
+fn obey(console: &mut Console) -> CommandMessage {
+    loop {
+        if let ToWorker::Command(message) = console.hear() {
+            console.say(&ToConsole::Reply(Reply {
+                command: message.id,
+                result: Ok(()),
+            }));
+            return message;
+        }
+    }
+}
+
+#[test]
+fn moving_the_cut_and_enter_reach_the_robot_and_its_stages_reach_the_screen() {
+    let robot = worker(|listener| {
+        let mut console = Console::accept(&listener);
+        console.greet(hello(Role::Robot, 1, 5));
+        let state = vec![plan(7, Plan::split(28))];
+        console.say(&ToConsole::Telemetry(batch(1, state)));
+        console.frames(7, 1..9);
+        let take = obey(&mut console);
+        assert!(matches!(
+            take.command,
+            Command::TakeControl { force: false, .. }
+        ));
+        let set = obey(&mut console);
+        let asked = Plan::split(30);
+        assert_eq!(set.expect_epoch, Some(Epoch(7)));
+        assert_eq!(
+            set.command,
+            Command::SetPlan {
+                plan: asked.clone()
+            }
+        );
+        let switched = Record::Switch(SwitchRecord {
+            at: Nanos(0),
+            command: set.id,
+            plan: asked.clone(),
+            stage: SwitchStage::Applied {
+                epoch: Epoch(8),
+                frame: FrameId(9),
+            },
+        });
+        let records = vec![switched, plan(8, asked)];
+        console.say(&ToConsole::Telemetry(batch(2, records)));
+        console.wait();
+    });
+    let mut terminal = Terminal::attach(&robot, &nobody());
+    terminal.read_until("live robot", |s| s.contents().contains("split 28/153"));
+    terminal.press(b"\x1b[C\x1b[B");
+    terminal.read_until("proposal", |s| s.contents().contains("proposed: split 30"));
+    terminal.press(b"\r");
+    terminal.read_until("end of the switch", |s| {
+        let text = s.contents();
+        text.contains("applied at frame 9") && text.contains("cut 30")
+    });
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+}
