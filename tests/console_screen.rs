@@ -431,6 +431,14 @@ fn enter_takes_free_control_then_sets_the_plan_and_every_stage_is_seen() {
     assert_eq!(console.status(), status);
     assert_eq!(console.app.proposal(), None);
     assert!(console.row(0).contains("split 30/"), "{}", console.row(0));
+    // What is done gives way to what is the matter now.
+    let away = PlanRecord {
+        epoch,
+        plan: Plan::split(30),
+        local_because: Some("the server is away".to_owned()),
+    };
+    console.records(ROBOT, vec![Record::Plan(away)]);
+    assert_eq!(console.status(), "frames run locally: the server is away");
 }
 
 #[test]

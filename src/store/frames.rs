@@ -97,14 +97,21 @@ impl Frames {
         self.failed
     }
 
-    /// The latency of an epoch's frames, without warm-up and failures.
+    /// The latency of an epoch's frames, without warm-up and failures, and only of those that ran as the newest did:
+    /// what the robot finished by itself says nothing about the plan, nor the other way round.
     pub fn figures(&self, epoch: Epoch) -> Option<LatencyFigures> {
         let counts =
             |f: &&FrameRecord| f.epoch == epoch && !f.warmup && f.outcome != Outcome::Failed;
+        let newest = self.newest().find(counts)?;
+        let alike = |f: &&FrameRecord| f.mode == newest.mode && f.outcome == newest.outcome;
         let mut latencies: Vec<i64> = Vec::new();
+        let mut results = 0_u32;
         let mut ends: Option<(i64, i64)> = None;
         for frame in self.rows.iter().filter(counts) {
-            latencies.push(frame.latency_ns);
+            if alike(&frame) {
+                latencies.push(frame.latency_ns);
+            }
+            results += 1;
             let end = frame.admitted.0.saturating_add(frame.latency_ns);
             ends = Some(ends.map_or((end, end), |(a, b)| (a.min(end), b.max(end))));
         }
@@ -114,7 +121,7 @@ impl Frames {
             count: latencies.len(),
             p50_ns: quantile(&latencies, 50)?,
             p95_ns: quantile(&latencies, 95)?,
-            fps: (span > 0).then(|| (latencies.len() - 1) as f64 * 1e9 / span as f64),
+            fps: (span > 0).then(|| f64::from(results - 1) * 1e9 / span as f64),
         })
     }
 }

@@ -27,7 +27,17 @@ pub struct Median {
 #[derive(Debug, Clone, Default)]
 pub struct OperatorTimes {
     epoch: Option<Epoch>,
-    times: BTreeMap<NodeId, Vec<(DeviceId, VecDeque<i64>)>>,
+    frames: u64,
+    times: BTreeMap<NodeId, Vec<Times>>,
+}
+
+/// The last times of an operator on one device.
+#[derive(Debug, Clone)]
+struct Times {
+    device: DeviceId,
+    /// The last frame that it computed the operator for, counted from the epoch's first.
+    frame: u64,
+    ns: VecDeque<i64>,
 }
 
 impl OperatorTimes {
@@ -35,7 +45,7 @@ impl OperatorTimes {
     pub fn begin(&mut self, epoch: Epoch) {
         *self = Self {
             epoch: Some(epoch),
-            times: BTreeMap::new(),
+            ..Self::default()
         };
     }
 
@@ -54,38 +64,46 @@ impl OperatorTimes {
                 *sum = sum.saturating_add(step.duration_ns);
             }
         }
+        self.frames += 1;
         for ((node, device), ns) in sums {
             let slots = self.times.entry(node).or_default();
-            let at = slots.iter().position(|(d, _)| *d == device);
-            let slot = match at {
-                Some(at) => &mut slots[at].1,
-                None if slots.len() < MOST_DEVICES => {
-                    slots.push((device, VecDeque::new()));
-                    let last = slots.len() - 1;
-                    &mut slots[last].1
-                }
-                None => continue,
-            };
-            slot.push_back(ns);
-            if slot.len() > WINDOW {
-                slot.pop_front();
+            let known = slots.iter().position(|times| times.device == device);
+            let at = known.unwrap_or(slots.len());
+            if at == MOST_DEVICES {
+                continue;
+            }
+            if known.is_none() {
+                slots.push(Times {
+                    device,
+                    frame: 0,
+                    ns: VecDeque::new(),
+                });
+            }
+            let times = &mut slots[at];
+            times.frame = self.frames;
+            times.ns.push_back(ns);
+            if times.ns.len() > WINDOW {
+                times.ns.pop_front();
             }
         }
     }
 
-    /// An operator's medians, one per device that computed it.
+    /// An operator's medians, one per device that computed it for the newest frame that it was computed for: where it
+    /// ran before a fallback is not where it runs.
     pub fn medians(&self, node: NodeId) -> Vec<Median> {
         let slots = self.times.get(&node).map_or(&[][..], Vec::as_slice);
+        let newest = slots.iter().map(|times| times.frame).max();
         slots
             .iter()
-            .filter_map(|(device, times)| {
-                let mut times: Vec<i64> = times.iter().copied().collect();
-                let count = times.len();
+            .filter(|times| Some(times.frame) == newest)
+            .filter_map(|times| {
+                let mut ns: Vec<i64> = times.ns.iter().copied().collect();
+                let count = ns.len();
                 let middle = count.checked_sub(1)? / 2;
-                let (_, ns, _) = times.select_nth_unstable(middle);
+                let (_, median, _) = ns.select_nth_unstable(middle);
                 Some(Median {
-                    device: *device,
-                    ns: *ns,
+                    device: times.device,
+                    ns: *median,
                     count,
                 })
             })
@@ -158,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn after_a_fallback_an_operator_is_where_it_runs_now() {
+        let mut times = OperatorTimes::default();
+        times.begin(Epoch(1));
+        times.add(&frame(1, 1, false, &[(1, 1, 4)]));
+        times.add(&frame(2, 1, false, &[(0, 1, 30)]));
+        let medians = times.medians(NodeId(1));
+        assert_eq!(
+            (medians.len(), medians[0].device, medians[0].ns),
+            (1, DeviceId::ROBOT, 30)
+        );
+        times.add(&frame(3, 1, false, &[(1, 1, 6)]));
+        let medians = times.medians(NodeId(1));
+        assert_eq!((medians[0].device, medians[0].count), (DeviceId::SERVER, 2));
+    }
+
+    #[test]
     fn a_peer_that_names_nodes_without_end_fills_no_memory() {
         let mut times = OperatorTimes::default();
         times.begin(Epoch(1));
@@ -169,7 +203,7 @@ mod tests {
                 &[(round as u8, 1, 1), (0, u32::MAX, 1)],
             ));
         }
-        assert_eq!(times.medians(NodeId(1)).len(), MOST_DEVICES);
+        assert_eq!(times.times[&NodeId(1)].len(), MOST_DEVICES);
         assert!(times.medians(NodeId(u32::MAX)).is_empty());
     }
 }

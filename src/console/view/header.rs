@@ -71,6 +71,9 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         if store.plan().is_some() {
             spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
         }
+        if local_because(screen.app).is_some() {
+            spans.push(Span::styled("  LOCAL", theme.warning()));
+        }
         if let Some(epoch) = store.epoch() {
             spans.push(Span::raw(format!("  epoch {epoch}")));
         }

@@ -36,8 +36,10 @@ fn words(screen: &Screen) -> Option<(String, Style)> {
     if let Some(asked) = asked {
         let under_way = !matches!(asked.progress, Progress::Refused(_) | Progress::Unknown(_));
         let over = is_over(screen.store, asked);
-        // A new proposal is more interesting than an order that is done.
-        if (under_way && !over) || app.proposal().is_none() || is_asked(app.proposal(), asked) {
+        // An order that is done gives way to a new proposal, and to frames that do not run under it.
+        let news = app.proposal().is_some() && !is_asked(app.proposal(), asked)
+            || over && header::local_because(app).is_some();
+        if (under_way && !over) || !news {
             return Some(progress(screen, asked));
         }
     }
