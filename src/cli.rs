@@ -3,9 +3,12 @@
 pub mod attach;
 mod cache;
 mod demo;
+#[cfg(feature = "torch")]
+mod loaded;
 mod model;
 mod robot;
 mod server;
+#[cfg(feature = "torch")]
 mod worker;
 
 use std::io::Write;
@@ -89,7 +92,10 @@ mod tests {
         for name in ["demo", "attach", "robot", "server"] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
-            all.push_str(&format!("## {name}\n{}\n", sub.render_help()));
+            all += "## ";
+            all += name;
+            all += "\n";
+            all += &sub.render_help().to_string();
         }
         insta::assert_snapshot!(all);
     }

@@ -89,7 +89,11 @@ impl fmt::Display for Value {
         match self.term {
             Term::Whole => write!(f, "node {} ({})", self.node, self.region),
             Term::Addend { i, of } => {
-                write!(f, "addend {i} of {of} of node {} ({})", self.node, self.region)
+                write!(
+                    f,
+                    "addend {i} of {of} of node {} ({})",
+                    self.node, self.region
+                )
             }
         }
     }

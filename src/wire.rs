@@ -11,10 +11,9 @@ mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
 pub use record::{
-    BatchId,
-    ClassScore, EventRecord, Flow, FrameRecord, InputRecord, LeaseRecord, Level, LinkSample,
-    ModelRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record, ServerFrameRecord,
-    StepKind, StepTime, Steps, SwitchRecord, SwitchStage,
+    BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, LeaseRecord, Level,
+    LinkSample, ModelRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record,
+    ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord, SwitchStage,
 };
 
 /// Version of both protocols; peers with another one are refused by name.

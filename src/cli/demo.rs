@@ -20,7 +20,7 @@ use crate::link::shaper::{Shaper, ShaperProfile, parse_link};
 
 /// Robot, server, shaped link and console on this machine.
 #[derive(Debug, Clone, Args)]
-pub struct DemoArgs {
+pub(super) struct DemoArgs {
     #[command(flatten)]
     model: ModelArgs,
 
@@ -67,9 +67,10 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             )?)
         }
     };
-    let through = shaper
-        .as_ref()
-        .map_or(server.address, crate::link::shaper::ShaperHandle::local_addr);
+    let through = shaper.as_ref().map_or(
+        server.address,
+        crate::link::shaper::ShaperHandle::local_addr,
+    );
 
     let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0", "--server"]);
     robot_args.push(through.to_string());

@@ -1,16 +1,13 @@
 //! Flags for the model, its weights and the plan; shared by `robot` and `demo`.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
 use super::usage;
-use crate::model::weights::Weights;
 use crate::model::{Graph, zoo};
 use crate::plan::Plan;
-use crate::wire::data::WeightsRef;
 
 /// What is computed.
 #[derive(Debug, Clone, Args)]
@@ -65,51 +62,12 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     ))
 }
 
-/// A model with its weights.
-pub(super) struct Loaded {
-    pub(super) graph: Arc<Graph>,
-    pub(super) weights: Arc<Weights>,
-    pub(super) reference: WeightsRef,
-    pub(super) name: String,
-    pub(super) trained: bool,
-}
-
 impl ModelArgs {
     /// The graph alone.
     pub(super) fn graph(&self) -> Result<Graph> {
         let (rows, columns) = self.size;
         zoo::build(&self.model, 1, rows, columns).map_err(usage)
     }
-
-    /// The graph and its weights.
-    pub(super) fn load(&self) -> Result<Loaded> {
-        let graph = Arc::new(self.graph()?);
-        let wanted = graph.parameters();
-        let (weights, reference, name) = if let Some(path) = &self.weights {
-            let weights = Weights::load(path, &wanted)?;
-            let hash = weights.hash();
-            let name = format!("{} ({})", file_name(path), &hash.to_string()[..8]);
-            (weights, WeightsRef::Hash(hash), name)
-        } else {
-            let weights = Weights::seeded(self.seed, &wanted);
-            let name = format!("seed {}", self.seed);
-            (weights, WeightsRef::Seed(self.seed), name)
-        };
-        Ok(Loaded {
-            graph,
-            weights: Arc::new(weights),
-            trained: matches!(reference, WeightsRef::Hash(_)),
-            reference,
-            name,
-        })
-    }
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(
-        || path.display().to_string(),
-        |n| n.to_string_lossy().into_owned(),
-    )
 }
 
 impl PlanArgs {

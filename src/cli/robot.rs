@@ -11,7 +11,7 @@ use super::model::{ModelArgs, PlanArgs};
 
 /// Run a model on every camera frame.
 #[derive(Debug, Clone, Args)]
-pub struct RobotArgs {
+pub(super) struct RobotArgs {
     #[command(flatten)]
     model: ModelArgs,
 

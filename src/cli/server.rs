@@ -9,7 +9,7 @@ use clap::Args;
 
 /// Compute a part of a robot's frames. The model comes from the robot.
 #[derive(Debug, Clone, Args)]
-pub struct ServerArgs {
+pub(super) struct ServerArgs {
     /// Where robots connect and consoles attach; an address other than loopback lets others in
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7402")]
     listen: SocketAddr,

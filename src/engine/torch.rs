@@ -65,9 +65,7 @@ impl TorchEngine {
                     ))
                 })?;
                 let size: Vec<i64> = spec.shape.iter().map(|&d| i64::from(d)).collect();
-                mine.push(
-                    ops::from_f32(&found.data, &size).map_err(|e| ops::failed(node, &e))?,
-                );
+                mine.push(ops::from_f32(&found.data, &size).map_err(|e| ops::failed(node, &e))?);
             }
             if let crate::model::Op::Normalize { mean, std } = &node.op {
                 normalize = Some(ops::normalization(mean, std).map_err(|e| ops::failed(node, &e))?);

@@ -116,11 +116,15 @@ impl Inbox {
         if partial.received < head.total {
             return Ok(None);
         }
-        Ok(self.partial.take().filter(|p| !p.discard).map(|p| Complete {
-            head: p.head,
-            bytes: p.bytes,
-            first: p.first,
-        }))
+        Ok(self
+            .partial
+            .take()
+            .filter(|p| !p.discard)
+            .map(|p| Complete {
+                head: p.head,
+                bytes: p.bytes,
+                first: p.first,
+            }))
     }
 }
 
@@ -192,8 +196,14 @@ mod tests {
     fn what_is_late_is_read_and_thrown_away() {
         let mut inbox = Inbox::default();
         let huge = u64::MAX / 2;
-        assert_eq!(take(&mut inbox, head(huge, 0), &[1], Expect::Discard), Ok(None));
-        assert_eq!(take(&mut inbox, head(huge, 1), &[1], Expect::Discard), Ok(None));
+        assert_eq!(
+            take(&mut inbox, head(huge, 0), &[1], Expect::Discard),
+            Ok(None)
+        );
+        assert_eq!(
+            take(&mut inbox, head(huge, 1), &[1], Expect::Discard),
+            Ok(None)
+        );
         // An abandoned value gives way to the next.
         let next = take(&mut inbox, head(1, 0), &[9], Expect::Take(1)).unwrap();
         assert_eq!(next.unwrap().bytes, [9]);

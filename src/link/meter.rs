@@ -89,9 +89,8 @@ impl Meter {
             flow.bytes += delivered.saturating_sub(transfer.counted);
             transfer.counted = transfer.counted.max(delivered);
         }
-        self.transfers.retain(|t| {
-            !t.ended || t.points.last().is_some_and(|&(last, _)| last > to)
-        });
+        self.transfers
+            .retain(|t| !t.ended || t.points.last().is_some_and(|&(last, _)| last > to));
         flow
     }
 }

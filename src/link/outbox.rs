@@ -145,7 +145,7 @@ pub fn write_loop(
             Next::Control(message) => write(stream, &message)?,
             Next::Poked => {
                 while let Some(value) = source.next() {
-                    write_value(stream, outbox, source, value)?;
+                    write_value(stream, outbox, source, &value)?;
                 }
             }
             Next::Weights(file, offset) => {
@@ -168,7 +168,7 @@ fn write_value(
     stream: &mut TcpStream,
     outbox: &Outbox,
     source: &mut dyn ValueSource,
-    value: OutValue,
+    value: &OutValue,
 ) -> Result<(), LinkError> {
     let start = clock::now();
     let mut head = ChunkHead {

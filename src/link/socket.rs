@@ -52,7 +52,9 @@ pub enum LinkError {
     #[error("nothing came for {:.1} s", *.0 as f64 / 1e9)]
     Silent(i64),
     /// The peer is something else.
-    #[error("the peer does not speak splitscope's data protocol: it began with {got:?}, expected {expected:?}")]
+    #[error(
+        "the peer does not speak splitscope's data protocol: it began with {got:?}, expected {expected:?}"
+    )]
     Magic {
         /// Its first bytes.
         got: String,

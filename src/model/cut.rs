@@ -15,7 +15,12 @@ pub fn crossing(graph: &Graph, k: u32) -> Vec<NodeId> {
 /// Bytes that cut `k` ships, uncompressed.
 pub fn crossing_bytes(graph: &Graph, k: u32) -> Bytes {
     let crossing = crossing(graph, k);
-    Bytes(crossing.iter().map(|&n| graph.node(n).output_bytes().0).sum())
+    Bytes(
+        crossing
+            .iter()
+            .map(|&n| graph.node(n).output_bytes().0)
+            .sum(),
+    )
 }
 
 #[cfg(test)]
@@ -29,7 +34,10 @@ mod tests {
             let graph = zoo::build(name, 1, 224, 224).unwrap();
             assert_eq!(crossing(&graph, 0), [NodeId::INPUT], "{name}");
             assert_eq!(crossing_bytes(&graph, 0), Bytes(3 * 224 * 224), "{name}");
-            assert!(crossing(&graph, graph.operator_count()).is_empty(), "{name}");
+            assert!(
+                crossing(&graph, graph.operator_count()).is_empty(),
+                "{name}"
+            );
         }
     }
 

@@ -330,7 +330,9 @@ impl GraphBuilder {
         let mut shapes = Vec::with_capacity(inputs.len());
         for input in inputs {
             let node = self.nodes.get(input.index()).ok_or_else(|| {
-                fail(format!("reads node {input}, which does not stand before it"))
+                fail(format!(
+                    "reads node {input}, which does not stand before it"
+                ))
             })?;
             let wants = match op {
                 Op::Normalize { .. } => DType::U8,

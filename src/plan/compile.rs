@@ -8,7 +8,9 @@ use crate::units::Epoch;
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// A partition point that the model does not have.
-    #[error("cut {cut} is out of range: {model} has {operators} operators, so cuts run from 0 (all on the server) to {operators} (all on the robot)")]
+    #[error(
+        "cut {cut} is out of range: {model} has {operators} operators, so cuts run from 0 (all on the server) to {operators} (all on the robot)"
+    )]
     CutOutOfRange {
         /// The cut asked for.
         cut: u32,
@@ -26,7 +28,9 @@ pub enum PlanError {
         reason: String,
     },
     /// Parameters that no compiler of this version covers.
-    #[error("{what} cannot be run by this version; it runs local, remote and split with one frame in flight")]
+    #[error(
+        "{what} cannot be run by this version; it runs local, remote and split with one frame in flight"
+    )]
     NotSupported {
         /// What was asked for.
         what: String,
@@ -54,7 +58,9 @@ pub fn compile(graph: &Graph, plan: &Plan, epoch: Epoch) -> Result<Schedule, Pla
         Mode::Local => local::programs(graph),
         Mode::Remote => remote::programs(graph),
         Mode::Split { tiles: 1, cuts } => split::programs(graph, cuts)?,
-        Mode::Split { tiles, .. } => return Err(not_supported(format!("a split in {tiles} tiles"))),
+        Mode::Split { tiles, .. } => {
+            return Err(not_supported(format!("a split in {tiles} tiles")));
+        }
         Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. } => {
             return Err(not_supported(format!("mode {}", plan.mode_name())));
         }

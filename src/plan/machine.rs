@@ -261,9 +261,8 @@ impl<P: Clone> Machine<P> {
     /// Forgets programs of epochs before `oldest` that no frame in flight uses.
     pub fn retire_before(&mut self, oldest: Epoch) {
         let frames = &self.frames;
-        self.programs.retain(|epoch, _| {
-            *epoch >= oldest || frames.keys().any(|key| key.epoch == *epoch)
-        });
+        self.programs
+            .retain(|epoch, _| *epoch >= oldest || frames.keys().any(|key| key.epoch == *epoch));
     }
 
     /// The program of an epoch prepared here.
@@ -618,9 +617,9 @@ impl<P: Clone> FrameState<P> {
     fn assembly_target(&self, node: NodeId) -> Option<Region> {
         let index = *self.program.compute.get(self.next_compute)?;
         let reads = &self.program.reads[index as usize];
-        let read = reads.iter().find(|r| {
-            r.node == node && !self.table[node.index()].iter().any(|p| serves(p, r))
-        })?;
+        let read = reads
+            .iter()
+            .find(|r| r.node == node && !self.table[node.index()].iter().any(|p| serves(p, r)))?;
         Some(read.region)
     }
 
@@ -629,9 +628,8 @@ impl<P: Clone> FrameState<P> {
         if let Some(piece) = table.iter().find(|p| serves(p, read)) {
             return SmallVec::from_iter([piece.clone()]);
         }
-        let touches = |p: &&Piece<P>| {
-            p.term == read.term && !p.region.intersect(&read.region).is_empty()
-        };
+        let touches =
+            |p: &&Piece<P>| p.term == read.term && !p.region.intersect(&read.region).is_empty();
         table.iter().filter(touches).cloned().collect()
     }
 

@@ -6,10 +6,7 @@ use super::{Cut, PlanError, Program, placement};
 use crate::model::Graph;
 use crate::units::{DeviceId, NodeId};
 
-pub(super) fn programs(
-    graph: &Graph,
-    cuts: &[(Cut, DeviceId)],
-) -> Result<Vec<Program>, PlanError> {
+pub(super) fn programs(graph: &Graph, cuts: &[(Cut, DeviceId)]) -> Result<Vec<Program>, PlanError> {
     let bad = |reason: String| PlanError::BadCut {
         model: graph.name().to_owned(),
         reason,

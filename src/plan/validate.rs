@@ -1,7 +1,9 @@
 //! Checks a schedule before anything runs it: every region in its operator's output, every receive with its one send,
 //! every all-reduce complete, and the whole thing run once through [`Machine`]s without tensors, to the result.
 
-use super::{Admit, Done, Event, Lane, Linked, Machine, Program, Schedule, Step, Term, Value, Work};
+use super::{
+    Admit, Done, Event, Lane, Linked, Machine, Program, Schedule, Step, Term, Value, Work,
+};
 use crate::model::{Graph, Op, Region, Span};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
 
@@ -19,7 +21,9 @@ pub enum Invalid {
         reason: String,
     },
     /// A send nobody receives, or a receive nobody serves, or either twice.
-    #[error("{value} from {from} to {to} has {sends} sends and {receives} receives, expected one of each")]
+    #[error(
+        "{value} from {from} to {to} has {sends} sends and {receives} receives, expected one of each"
+    )]
     Unmatched {
         /// What.
         value: Value,
@@ -33,7 +37,9 @@ pub enum Invalid {
         receives: usize,
     },
     /// Addends that do not cover the input channels once.
-    #[error("the addends of node {node} on all devices cover input channels {covered:?}, expected every channel of {channels} once")]
+    #[error(
+        "the addends of node {node} on all devices cover input channels {covered:?}, expected every channel of {channels} once"
+    )]
     Addends {
         /// The operator.
         node: NodeId,

@@ -352,7 +352,10 @@ impl ChunkHead {
                 rest.len()
             )));
         }
-        if offset.checked_add(rest.len() as u64).is_none_or(|end| end > total) {
+        if offset
+            .checked_add(rest.len() as u64)
+            .is_none_or(|end| end > total)
+        {
             return Err(malformed(format!(
                 "{} bytes from {offset} on of a value of {total}",
                 rest.len()
@@ -435,15 +438,14 @@ mod tests {
     #[test]
     fn a_chunk_survives_the_wire() {
         let mut body = head().encode().to_vec();
-        body.extend_from_slice(&[7; 34_464]);
+        body.resize(body.len() + 34_464, 7);
         let (again, payload) = ChunkHead::decode(&body).unwrap();
         assert_eq!((again, payload.len()), (head(), 34_464));
     }
 
     #[test]
     fn the_stored_form_of_a_chunk_head_does_not_drift() {
-        let hex: String = head().encode().iter().map(|b| format!("{b:02x}")).collect();
-        insta::assert_snapshot!(hex);
+        insta::assert_snapshot!(format!("{:02x?}", head().encode()));
     }
 
     #[test]

@@ -154,13 +154,15 @@ impl Steps {
             .zip(&self.node)
             .zip(&self.start_ns)
             .zip(&self.duration_ns)
-            .map(|((((&device, &kind), &node), &start_ns), &duration_ns)| StepTime {
-                device,
-                kind,
-                node,
-                start_ns,
-                duration_ns,
-            })
+            .map(
+                |((((&device, &kind), &node), &start_ns), &duration_ns)| StepTime {
+                    device,
+                    kind,
+                    node,
+                    start_ns,
+                    duration_ns,
+                },
+            )
     }
 
     /// How many there are.

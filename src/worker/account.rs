@@ -216,11 +216,11 @@ mod tests {
             let mut classes: [Vec<(i64, i64)>; 4] = Default::default();
             let mut painted = vec![None; latency as usize];
             let mut lengths = 0;
-            for class in 0..4 {
+            for (class, intervals) in classes.iter_mut().enumerate() {
                 let mut mine = vec![false; latency as usize];
                 for &(_, a, b) in raw.iter().filter(|r| r.0 == class) {
                     let (a, b) = (a.min(b).min(latency), a.max(b).min(latency));
-                    classes[class].push((a, b));
+                    intervals.push((a, b));
                     for t in a..b {
                         painted[t as usize].get_or_insert(class);
                         mine[t as usize] = true;

@@ -133,9 +133,22 @@ impl PeerLink {
     /// The server had a value's last byte at `at`, on our clock.
     pub fn upload_ended(&self, key: FrameKey, value: &Value, at: Nanos) {
         let mut s = self.lock();
-        let found = s.uploads.iter().position(|u| u.key == key && u.value == *value);
+        let found = s
+            .uploads
+            .iter()
+            .position(|u| u.key == key && u.value == *value);
         if let Some(upload) = found.and_then(|i| s.uploads.remove(i)) {
             s.up.end(upload.id, at, upload.bytes);
+        }
+    }
+
+    /// A frame's transfers are of no interest any more.
+    pub fn uploads_abandoned(&self, key: FrameKey, at: Nanos) {
+        let mut s = self.lock();
+        while let Some(i) = s.uploads.iter().position(|u| u.key == key) {
+            if let Some(upload) = s.uploads.remove(i) {
+                s.up.end(upload.id, at, 0);
+            }
         }
     }
 

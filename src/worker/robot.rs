@@ -23,7 +23,9 @@ use crate::units::{BootId, DeviceId};
 use crate::wire::console::Role;
 use crate::wire::data::{RobotHello, WeightsRef, pack_graph};
 use crate::wire::{ModelRecord, PROTOCOL, Record, VERSION};
-use crate::worker::endpoint::{CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions};
+use crate::worker::endpoint::{
+    CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions,
+};
 use crate::worker::input::{Source, Taken};
 use crate::worker::peer::PeerLink;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
@@ -231,10 +233,7 @@ fn hello(options: &RobotOptions, graph: &Graph, boot: BootId) -> RobotHello {
     }
 }
 
-fn spawn(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<JoinHandle<()>, RobotError> {
+fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, RobotError> {
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(body)

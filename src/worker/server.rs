@@ -22,8 +22,7 @@ use crate::worker::runtime::Runtime;
 use crate::worker::telemetry::Hub;
 
 /// Makes an engine for a model.
-pub type EngineFactory<E> =
-    Arc<dyn Fn(&Graph, &Weights) -> Result<E, EngineError> + Send + Sync>;
+pub type EngineFactory<E> = Arc<dyn Fn(&Graph, &Weights) -> Result<E, EngineError> + Send + Sync>;
 
 /// What a server is started with.
 pub struct ServerOptions<E> {
@@ -146,7 +145,9 @@ impl Server {
             // Nothing on a server can be commanded.
             token: None,
             hub: hub.clone(),
-            commands: CommandSink::new(|_| Err("the robot coordinates plans; send this to the robot".to_owned())),
+            commands: CommandSink::new(|_| {
+                Err("the robot coordinates plans; send this to the robot".to_owned())
+            }),
         })?);
         let shared = Arc::new(Shared {
             hub,

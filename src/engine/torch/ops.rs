@@ -27,10 +27,7 @@ pub(super) fn from_f32(data: &[f32], size: &[i64]) -> Result<Tensor, TchError> {
 }
 
 /// Mean and standard deviation per channel as `[1, 3, 1, 1]`, f32.
-pub(super) fn normalization(
-    mean: &[f32; 3],
-    std: &[f32; 3],
-) -> Result<(Tensor, Tensor), TchError> {
+pub(super) fn normalization(mean: &[f32; 3], std: &[f32; 3]) -> Result<(Tensor, Tensor), TchError> {
     let per_channel = |v: &[f32; 3]| Tensor::f_from_slice(v)?.f_reshape([1, 3, 1, 1]);
     Ok((per_channel(mean)?, per_channel(std)?))
 }
@@ -140,7 +137,8 @@ pub(super) fn sum(addends: &[Piece<Handle>]) -> Result<Tensor, TchError> {
         return Err(TchError::Torch("has no addends".to_owned()));
     };
     let start = first.payload.0.shallow_clone();
-    rest.iter().try_fold(start, |sum, a| sum.f_add(&a.payload.0))
+    rest.iter()
+        .try_fold(start, |sum, a| sum.f_add(&a.payload.0))
 }
 
 /// The box `out` of a node's output from pieces that cover it.

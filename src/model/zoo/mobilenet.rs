@@ -75,9 +75,7 @@ fn inverted_residual(
     x = net.conv(&next(), x, out, Window::new(1, 1, 0))?;
     x = net.batch_norm(&next(), x)?;
     if stride == 1 && inputs == out {
-        x = net
-            .0
-            .push(&format!("{name}.add"), Op::Add, &[input, x])?;
+        x = net.0.push(&format!("{name}.add"), Op::Add, &[input, x])?;
     }
     Ok(x)
 }

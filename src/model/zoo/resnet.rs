@@ -44,12 +44,7 @@ fn bottleneck(
     x = net.batch_norm(&at("bn3"), x)?;
     let mut shortcut = input;
     if stride != 1 || net.channels(input) != out {
-        shortcut = net.conv(
-            &at("downsample.0"),
-            input,
-            out,
-            Window::new(1, stride, 0),
-        )?;
+        shortcut = net.conv(&at("downsample.0"), input, out, Window::new(1, stride, 0))?;
         shortcut = net.batch_norm(&at("downsample.1"), shortcut)?;
     }
     x = net.0.push(&at("add"), Op::Add, &[x, shortcut])?;

@@ -171,7 +171,7 @@ impl<E: Engine> Coordinator<E> {
         let uses_server = !local && self.switch.effective().needs_server();
         let frame = Admitted {
             key,
-            admitted,
+            at: admitted,
             mode: if local { "local" } else { plan.mode_name() }.to_owned(),
             cut: if local {
                 Some(graph.operator_count())
@@ -230,7 +230,9 @@ impl<E: Engine> Coordinator<E> {
                 let frame = self.next_frame;
                 self.hub.event(
                     Level::Warning,
-                    format!("{label} waits for the server ({why}); running locally from frame {frame}"),
+                    format!(
+                        "{label} waits for the server ({why}); running locally from frame {frame}"
+                    ),
                 );
             }
             None if self.running_locally => {
@@ -370,7 +372,8 @@ impl<E: Engine> Coordinator<E> {
 
     fn reported(&mut self, report: &crate::wire::data::Report) {
         let offset = self.link.offset();
-        if let (Some(offset), Some(program)) = (offset, &self.server_program) {
+        // The frame's own program: the plan in effect may be another by now.
+        if let (Some(offset), Some(program)) = (offset, self.frames.server_program(report.key)) {
             for timing in &report.timings {
                 if let Some(value) = program.received_value(timing.of) {
                     let at = offset.to_ours(timing.end);
@@ -421,6 +424,7 @@ impl<E: Engine> Coordinator<E> {
             return;
         };
         let held = self.runtime.withdraw(key);
+        self.link.uploads_abandoned(key, clock::now());
         if let Server::Ready(outbox, _) = &self.server {
             outbox.control(&Control::Cancel { key });
         }
@@ -523,11 +527,7 @@ impl<E: Engine> Coordinator<E> {
     /// Makes a schedule's own program known to the lanes.
     fn install_program(&self, schedule: &Schedule) {
         if let Some(program) = schedule.program(DeviceId::ROBOT) {
-            let linked = Linked::new(
-                self.runtime.graph(),
-                program.clone(),
-                Some(schedule.output),
-            );
+            let linked = Linked::new(self.runtime.graph(), program.clone(), Some(schedule.output));
             self.runtime.prepare(schedule.epoch, linked);
         }
     }

@@ -131,9 +131,7 @@ impl<E: Engine> Dialer<E> {
     }
 
     fn tell(&self, event: LinkEvent) -> Result<(), Gone> {
-        self.events
-            .send(RobotEvent::Link(event))
-            .map_err(|_| Gone)
+        self.events.send(RobotEvent::Link(event)).map_err(|_| Gone)
     }
 
     fn session(&self, was_ready: &mut bool) -> Result<(), Ended> {
@@ -164,7 +162,9 @@ impl<E: Engine> Dialer<E> {
             })
             .map_err(clone("starting the send lane"))?;
         self.link.connected();
-        let ended = self.tell(LinkEvent::Up(Arc::clone(&outbox))).map_err(Ended::from);
+        let ended = self
+            .tell(LinkEvent::Up(Arc::clone(&outbox)))
+            .map_err(Ended::from);
         let ended = ended.and_then(|()| self.receive(reading, &outbox, was_ready));
         outbox.close();
         let _ = shutdown.shutdown(std::net::Shutdown::Both);
@@ -199,7 +199,8 @@ impl<E: Engine> Dialer<E> {
                         download += 1;
                     }
                     let done = head.offset + payload.len() as u64;
-                    self.link.download(download, head.began, now, done, head.total);
+                    self.link
+                        .download(download, head.began, now, done, head.total);
                     self.chunk(&mut inbox, head, payload, now)?;
                 }
                 Kind::Weights => {

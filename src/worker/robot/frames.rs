@@ -17,7 +17,7 @@ const REPORT_TIMEOUT_NS: i64 = 2_000_000_000;
 #[derive(Debug, Clone)]
 pub(super) struct Admitted {
     pub(super) key: FrameKey,
-    pub(super) admitted: Nanos,
+    pub(super) at: Nanos,
     pub(super) mode: String,
     pub(super) cut: Option<u32>,
     pub(super) outcome: Outcome,
@@ -72,7 +72,10 @@ impl<P> Frames<P> {
     /// Frames in flight that a server takes part in, oldest first.
     pub(super) fn on_server(&self) -> Vec<FrameKey> {
         let frames = self.in_flight.values();
-        frames.filter(|f| f.server.is_some()).map(|f| f.key).collect()
+        frames
+            .filter(|f| f.server.is_some())
+            .map(|f| f.key)
+            .collect()
     }
 
     /// A frame has its result. Gives its record at once unless the server's times are still to come.
@@ -94,6 +97,13 @@ impl<P> Frames<P> {
             return None;
         }
         Some(record(&frame, &completed, top, None))
+    }
+
+    /// The server's program of a frame that waits for the server's times.
+    pub(super) fn server_program(&self, key: FrameKey) -> Option<&Linked> {
+        let waiting = self.waiting.get(&key).map(|w| &w.frame);
+        let frame = waiting.or_else(|| self.in_flight.get(&key.frame))?;
+        frame.server.as_deref()
     }
 
     /// The server's times of a frame came.
@@ -130,7 +140,7 @@ impl<P> Frames<P> {
 
 /// A frame that came to nothing.
 pub(super) fn failed(frame: &Admitted, now: Nanos) -> FrameRecord {
-    let latency_ns = now.since(frame.admitted);
+    let latency_ns = now.since(frame.at);
     let mut record = empty(frame);
     record.outcome = Outcome::Failed;
     record.latency_ns = latency_ns;
@@ -145,7 +155,7 @@ fn empty(frame: &Admitted) -> FrameRecord {
         epoch: frame.key.epoch,
         mode: frame.mode.clone(),
         cut: frame.cut,
-        admitted: frame.admitted,
+        admitted: frame.at,
         latency_ns: 0,
         parts: crate::wire::Parts::default(),
         bytes_up: 0,
@@ -172,7 +182,7 @@ fn record<P>(
     if let (Some(program), Some((report, offset))) = (&frame.server, server) {
         devices.push(Measured::mapped(program, &report.timings, offset));
     }
-    let account = account(frame.admitted, &devices);
+    let account = account(frame.at, &devices);
     FrameRecord {
         latency_ns: account.latency_ns,
         parts: account.parts,

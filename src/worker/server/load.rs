@@ -21,8 +21,8 @@ const MAX_PARAMETERS: u64 = 1 << 30;
 
 /// The graph that a hello carries, checked.
 pub(super) fn check_graph(hello: &RobotHello) -> Result<Graph, String> {
-    let spec: GraphSpec = Compressed::decode("a graph", &hello.graph, MAX_PLAIN_BYTES)
-        .map_err(|e| e.to_string())?;
+    let spec: GraphSpec =
+        Compressed::decode("a graph", &hello.graph, MAX_PLAIN_BYTES).map_err(|e| e.to_string())?;
     let graph = spec.build().map_err(|e| e.to_string())?;
     if graph.hash() != hello.graph_hash {
         return Err(format!(
@@ -116,9 +116,9 @@ impl<E: Engine> Loader<E> {
     /// Uses the model that is there, or begins to load it.
     pub(super) fn begin(&mut self) -> Result<(), LinkError> {
         let job = &self.job;
-        let there = locked(&job.shared.model).clone().filter(|model| {
-            model.graph_hash == job.graph.hash() && model.weights == job.weights
-        });
+        let there = locked(&job.shared.model)
+            .clone()
+            .filter(|model| model.graph_hash == job.graph.hash() && model.weights == job.weights);
         if let Some(model) = there {
             (job.ready)(model);
             return Ok(());
@@ -315,19 +315,14 @@ impl<E: Engine> Job<E> {
 }
 
 /// A frame is done here: the robot gets its times, consoles a summary.
-fn report<E: Engine>(
-    shared: &Shared<E>,
-    graph: &Graph,
-    event: RuntimeEvent<E::Payload>,
-) {
+fn report<E: Engine>(shared: &Shared<E>, graph: &Graph, event: RuntimeEvent<E::Payload>) {
     use crate::plan::{Step, TimingOf};
     let outbox = locked(&shared.reports).clone();
     match event {
         RuntimeEvent::Failed { key, error } => {
-            shared.hub.event(
-                Level::Error,
-                format!("frame {} failed: {error}", key.frame),
-            );
+            shared
+                .hub
+                .event(Level::Error, format!("frame {} failed: {error}", key.frame));
             if let Some(outbox) = outbox {
                 let reason = error.to_string();
                 outbox.control(&Control::Failed { key, reason });
@@ -366,9 +361,7 @@ fn report<E: Engine>(
                     progress: crate::wire::data::Progress { received_bytes, at },
                 })));
             }
-            shared
-                .hub
-                .record(Record::ServerFrame(Box::new(record)));
+            shared.hub.record(Record::ServerFrame(Box::new(record)));
         }
     }
 }

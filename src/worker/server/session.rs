@@ -307,8 +307,8 @@ impl<E: Engine> Session<E> {
 
     fn prepare(&self, epoch: Epoch, packed: &[u8]) -> Result<(), String> {
         let model = self.model().map_err(|e| e.to_string())?;
-        let program: Program = Compressed::decode("a program", packed, MAX_PLAIN_BYTES)
-            .map_err(|e| e.to_string())?;
+        let program: Program =
+            Compressed::decode("a program", packed, MAX_PLAIN_BYTES).map_err(|e| e.to_string())?;
         let graph = model.runtime.graph();
         validate_program(graph, &program).map_err(|e| e.to_string())?;
         if program.device == DeviceId::ROBOT {
@@ -331,7 +331,9 @@ impl<E: Engine> Session<E> {
         let model = self.model()?;
         let now = clock::now();
         let bytes = payload.len() as u64;
-        self.shared.received_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.shared
+            .received_bytes
+            .fetch_add(bytes, Ordering::Relaxed);
         let complete = self
             .inbox
             .take(head, payload, now, |head| {

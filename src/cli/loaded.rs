@@ -1,0 +1,52 @@
+//! A model with its weights, as flags name them; for `robot`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Result;
+
+use super::model::ModelArgs;
+use crate::model::Graph;
+use crate::model::weights::Weights;
+use crate::wire::data::WeightsRef;
+
+/// A model with its weights.
+pub(super) struct Loaded {
+    pub(super) graph: Arc<Graph>,
+    pub(super) weights: Arc<Weights>,
+    pub(super) reference: WeightsRef,
+    pub(super) name: String,
+    pub(super) trained: bool,
+}
+
+impl ModelArgs {
+    /// The graph and its weights.
+    pub(super) fn load(&self) -> Result<Loaded> {
+        let graph = Arc::new(self.graph()?);
+        let wanted = graph.parameters();
+        let (weights, reference, name) = if let Some(path) = &self.weights {
+            let weights = Weights::load(path, &wanted)?;
+            let hash = weights.hash();
+            let name = format!("{} ({})", file_name(path), &hash.to_string()[..8]);
+            (weights, WeightsRef::Hash(hash), name)
+        } else {
+            let weights = Weights::seeded(self.seed, &wanted);
+            let name = format!("seed {}", self.seed);
+            (weights, WeightsRef::Seed(self.seed), name)
+        };
+        Ok(Loaded {
+            graph,
+            weights: Arc::new(weights),
+            trained: matches!(reference, WeightsRef::Hash(_)),
+            reference,
+            name,
+        })
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(
+        || path.display().to_string(),
+        |n| n.to_string_lossy().into_owned(),
+    )
+}
