@@ -1,5 +1,10 @@
 //! Robot and server as real processes, driven over the console's protocol: a thousand switches under traffic.
 #![cfg(feature = "torch")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -102,7 +107,7 @@ impl Console {
 
     async fn hear(&mut self) -> ToConsole {
         loop {
-            let next = tokio::time::timeout(Duration::from_secs(60), self.socket.next());
+            let next = tokio::time::timeout(Duration::from_mins(1), self.socket.next());
             let message = next.await.expect("a sign of life").unwrap().unwrap();
             if let Message::Text(text) = message {
                 return serde_json::from_str(&text).unwrap();
