@@ -22,7 +22,7 @@ use crate::plan::{Plan, PlanError};
 use crate::units::{BootId, DeviceId};
 use crate::wire::console::Role;
 use crate::wire::data::{RobotHello, WeightsRef, pack_graph};
-use crate::wire::{ModelRecord, PROTOCOL, Record, VERSION};
+use crate::wire::{Level, ModelRecord, PROTOCOL, Record, VERSION};
 use crate::worker::endpoint::{
     CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions,
 };
@@ -165,7 +165,7 @@ impl Robot {
             };
             spawn("robot link", move || dialer.run())?;
         }
-        let tokens = feeder(options.source, events.clone())?;
+        let tokens = feeder(options.source, hub.clone(), events.clone())?;
         let coordinator = Coordinator::new(
             runtime,
             link,
@@ -269,16 +269,23 @@ fn forward<P: Send + 'static>(
 /// Takes one picture for each token: the newest at the moment when the robot can admit it.
 fn feeder<P: Send + 'static>(
     source: Source,
+    hub: Hub,
     events: SyncSender<RobotEvent<P>>,
 ) -> Result<SyncSender<()>, RobotError> {
     let (tokens, wanted) = sync_channel::<()>(1);
     spawn("robot input", move || {
         while wanted.recv().is_ok() {
             let taken = loop {
-                match source.take(Duration::from_millis(200)) {
-                    Some(taken) => break taken,
-                    None if source.failure().is_some() => return,
-                    None => {}
+                let taken = source.take(Duration::from_millis(200));
+                for warning in source.take_warnings() {
+                    hub.event(Level::Warning, warning);
+                }
+                if let Some(taken) = taken {
+                    break taken;
+                }
+                if let Some(reason) = source.failure() {
+                    hub.event(Level::Error, format!("no more pictures: {reason}"));
+                    return;
                 }
             };
             if events.send(RobotEvent::Picture(taken)).is_err() {
