@@ -28,7 +28,7 @@ pub struct AttachArgs {
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 
-    /// Who you are, shown to other consoles [default: user@host]
+    /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
 }

@@ -18,7 +18,7 @@
 //! +--------------------------------------------------------------+
 //! ```
 //!
-//! From 80x24 the right column becomes one line of result and one of events; below, down to 40x12, see [`glance`].
+//! From 80x24 the right column becomes one line of result and one of events; below, down to 40x12, see `glance`.
 
 mod braille;
 mod digits;

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use crate::units::Nanos;
 use crate::wire::Flow;
 
-/// See the [module](self).
+/// Delivered bytes and busy time of one direction, per window.
 #[derive(Debug, Default)]
 pub struct Meter {
     /// Transfers under way or not yet summed up, oldest first.

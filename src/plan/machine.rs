@@ -228,7 +228,7 @@ struct FrameState<P> {
     timings: Vec<Timing>,
 }
 
-/// See the [module](self).
+/// A device's scheduler: events in, work out.
 pub struct Machine<P> {
     device: DeviceId,
     nodes: usize,
