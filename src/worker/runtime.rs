@@ -337,7 +337,7 @@ fn perform<E: Engine>(
             inputs,
         } => {
             let node = graph.node(node);
-            (step, engine.compute(node, &out, over, &inputs))
+            (step, engine.compute(graph, node, &out, over, &inputs))
         }
         Work::Reduce {
             step,
