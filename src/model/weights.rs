@@ -227,7 +227,7 @@ impl<R: BufRead + Seek> Source<R> {
             .map_err(|cause| self.io("read", cause))?;
         if head.starts_with(b"PK\x03\x04") {
             pth::archive::load(self, wanted)
-        } else if safetensors::starts(head, self.length) {
+        } else if safetensors::starts(head) {
             safetensors::load(self, wanted)
         } else if head[0] == pickle::PROTO {
             pth::legacy::load(self, wanted)
