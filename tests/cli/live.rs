@@ -1,5 +1,6 @@
 //! Workers that stay and consoles that write lines, as real processes.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Stdio};
@@ -101,7 +102,8 @@ impl Drop for Worker {
 /// What these tests look at of a frame's line.
 #[derive(Debug, Clone, serde::Deserialize)]
 pub(crate) struct Frame {
-    pub(crate) frame: u64,
+    #[serde(rename = "frame")]
+    pub(crate) number: u64,
     pub(crate) mode: String,
     pub(crate) cut: Option<u32>,
     pub(crate) outcome: String,
@@ -184,13 +186,30 @@ impl Console {
         self.notices.wait_for(part);
     }
 
-    /// Frames count up by one from the first that was seen.
-    pub(crate) fn none_is_missing_or_twice(&self) {
-        let first = self.frames[0].frame;
-        for (i, (n, frame)) in (first..).zip(&self.frames).enumerate() {
-            let around = i.saturating_sub(3)..self.frames.len().min(i + 5);
-            let around = &self.frames[around];
-            assert_eq!(n, frame.frame, "{around:?}\n{}", self.seen());
+    /// Every number from the first that was seen to the newest comes once. They need not come in order: a result waits
+    /// for the server's times of it, so a frame may be told after later ones, and is read on for here.
+    pub(crate) fn none_is_missing_or_twice(&mut self) {
+        let (first, newest) = (self.frames[0].number, self.frames.iter().map(|f| f.number));
+        let newest = newest.max().unwrap_or(first);
+        let mut missing: BTreeSet<u64> = (first..=newest).collect();
+        for frame in &self.frames {
+            missing.remove(&frame.number);
+        }
+        // Ten seconds at 50 frames a second; a result waits two.
+        for _ in 0..500 {
+            if missing.is_empty() {
+                break;
+            }
+            missing.remove(&self.next().number);
+        }
+        assert!(missing.is_empty(), "{missing:?} missing: {}", self.seen());
+        let mut once = BTreeSet::new();
+        for frame in &self.frames {
+            assert!(
+                once.insert(frame.number),
+                "{frame:?} twice: {}",
+                self.seen()
+            );
         }
     }
 

@@ -65,7 +65,9 @@ fn answer(to: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 fn refusal(to: SocketAddr, after_magic: &[u8]) -> String {
     let said = answer(to, &[&MAGIC, after_magic].concat());
     let seen = said.escape_ascii().to_string();
-    let mut rest = said.strip_prefix(&MAGIC).expect(&seen);
+    let Some(mut rest) = said.strip_prefix(&MAGIC) else {
+        panic!("no magic in {seen}");
+    };
     let mut reason = None;
     while let Some((head, body)) = rest.split_first_chunk::<HEADER_BYTES>() {
         let (kind, len) = parse_header(*head, MAX_BODY_BYTES).unwrap();
