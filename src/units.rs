@@ -196,8 +196,10 @@ impl FromStr for Hash32 {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let hash = blake3::Hash::from_hex(text)
-            .map_err(|e| format!("a hash is 64 hex digits, but this has another form: {e}"))?;
+        let hash = blake3::Hash::from_hex(text).map_err(|_| {
+            let start: String = text.chars().take(80).collect();
+            format!("read {start:?} as a hash: expected 64 hex digits")
+        })?;
         Ok(Self(*hash.as_bytes()))
     }
 }

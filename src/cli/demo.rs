@@ -36,7 +36,7 @@ pub(super) struct DemoArgs {
     input: Option<String>,
 
     /// Camera pictures per second [default: one whenever the robot is free]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::model::fps)]
     fps: Option<f64>,
 
     #[command(flatten)]
@@ -207,8 +207,9 @@ fn log_file(name: &str) -> Result<PathBuf> {
     Ok(dir.join(format!("demo-{name}.log")))
 }
 
-/// The last line of a log.
+/// The last line of a log; its author is known.
 fn last_words(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
-    text.lines().last().map(str::to_owned)
+    let last = text.lines().last()?;
+    Some(last.strip_prefix("splitscope: ").unwrap_or(last).to_owned())
 }

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::usage;
 use crate::model::{Graph, zoo};
 use crate::plan::Plan;
+use crate::worker::input::Source;
 
 /// What is computed.
 #[derive(Debug, Clone, Args)]
@@ -60,6 +61,19 @@ fn size(text: &str) -> Result<(u32, u32), String> {
         number(rows).ok_or_else(bad)?,
         number(columns).ok_or_else(bad)?,
     ))
+}
+
+/// Pictures per second of a camera.
+pub(super) fn fps(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|fps| *fps > 0.0 && *fps <= Source::MAX_FPS)
+        .ok_or_else(|| {
+            format!(
+                "{text:?} is no rate; expected pictures per second above 0 and at most {}",
+                Source::MAX_FPS
+            )
+        })
 }
 
 impl ModelArgs {

@@ -19,11 +19,11 @@ pub(super) struct RobotArgs {
     plan: PlanArgs,
 
     /// The server, HOST:PORT; without one everything runs here
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     server: Option<String>,
 
     /// Where consoles attach; an address other than loopback lets others watch
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7401", value_parser = super::listen)]
     listen: SocketAddr,
 
     /// Camera pictures: a folder of .png and .jpg files, or synthetic
@@ -31,7 +31,7 @@ pub(super) struct RobotArgs {
     input: String,
 
     /// Camera pictures per second [default: one whenever the robot is free]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::model::fps)]
     fps: Option<f64>,
 
     /// Threads that an operator may use
@@ -49,6 +49,20 @@ pub(super) struct RobotArgs {
     /// End when standard input does
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
+}
+
+/// A name that cannot be dialled would be dialled for ever.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let host = text
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+        .map(|(host, _)| host);
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{text:?} is no server; expected HOST:PORT, like gpu-box:7402"
+        )),
+    }
 }
 
 /// Runs until a signal.

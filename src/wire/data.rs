@@ -7,7 +7,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{DecodeError, from_msgpack, to_msgpack};
-use crate::model::weights::WeightsHash;
 use crate::model::{GraphSpec, Region, Span};
 use crate::plan::{Term, Timing, Value};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, FrameKey, Hash32, Nanos, NodeId};
@@ -43,7 +42,7 @@ pub enum WeightsRef {
     /// Made by our own generator from this seed, on each side by itself.
     Seed(u64),
     /// The weights with this hash: from the server's cache, else from the robot.
-    Hash(WeightsHash),
+    Hash(Hash32),
 }
 
 /// A robot's first message.

@@ -17,7 +17,9 @@ use crate::units::{BootId, Hash32};
 use crate::wire::Level;
 use crate::wire::console::Role;
 use crate::wire::data::{MAGIC, WeightsRef};
-use crate::worker::endpoint::{CommandSink, Endpoint, EndpointError, EndpointOptions};
+use crate::worker::endpoint::{
+    CommandSink, Endpoint, EndpointError, EndpointOptions, listen_advice,
+};
 use crate::worker::runtime::Runtime;
 use crate::worker::telemetry::Hub;
 
@@ -44,9 +46,7 @@ pub struct ServerOptions<E> {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The port cannot be had.
-    #[error(
-        "cannot listen on {address}: {source}; another worker may be running there, --listen takes another HOST:PORT"
-    )]
+    #[error("cannot listen on {address}: {}", listen_advice(source))]
     Listen {
         /// Which.
         address: SocketAddr,
@@ -57,7 +57,7 @@ pub enum ServerError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The folder for weights cannot be used.
-    #[error(transparent)]
+    #[error("cannot keep weights: {0}; --weights-dir takes another folder")]
     Store(#[from] StoreError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]
