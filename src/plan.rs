@@ -4,6 +4,7 @@
 //! Compilers know nothing of sockets, tensors or clocks. The worker and the simulator drive the same pure
 //! [`Machine`]; neither has scheduling rules of its own.
 
+mod choice;
 mod compile;
 mod data;
 mod linked;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Graph, Region, Shape, Span};
 use crate::units::{Bytes, DeviceId, Epoch, NodeId};
 
+pub use choice::{Choice, ModeKind};
 pub use compile::{MAX_WINDOW, PlanError, compile};
 pub use data::best_server_share;
 pub use linked::Linked;

@@ -18,9 +18,9 @@ pub(super) struct RobotArgs {
     #[command(flatten)]
     plan: PlanArgs,
 
-    /// The server, HOST:PORT; without one everything runs here
+    /// A server, HOST:PORT, given again for every further one; without one everything runs here
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
-    server: Option<String>,
+    server: Vec<String>,
 
     /// Where consoles attach; an address other than loopback lets others watch
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7401", value_parser = super::listen)]
@@ -33,6 +33,11 @@ pub(super) struct RobotArgs {
     /// Camera pictures per second [default: one whenever the robot is free]
     #[arg(long, value_name = "N", value_parser = super::model::fps)]
     fps: Option<f64>,
+
+    /// Milliseconds that a frame may take before the robot finishes it alone [default: 3 times the recent median, at
+    /// least 200, plus what is left to compute]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    deadline: Option<u64>,
 
     /// Threads that an operator may use
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -68,6 +73,8 @@ fn host_and_port(text: &str) -> Result<String, String> {
 /// Runs until a signal.
 #[cfg(feature = "torch")]
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
+    use std::time::Duration;
+
     use anyhow::Context;
 
     use super::{usage, worker};
@@ -80,7 +87,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let token = worker::token(args.token_file.as_deref())?;
     let plan = args.plan.plan(&args.model.graph()?)?;
     let (rows, columns) = args.model.size;
-    let input = Input::open(&args.input, 1, rows, columns)?;
+    let input = Input::open(&args.input, args.model.batch, rows, columns)?;
     let source = Source::start(input, args.fps).map_err(usage)?;
     let loaded = args.model.load()?;
     let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
@@ -89,7 +96,8 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
         engine,
         RobotOptions {
             listen: args.listen,
-            server: args.server.clone(),
+            servers: args.server.clone(),
+            deadline: args.deadline.map(Duration::from_millis),
             graph: loaded.graph,
             weights: loaded.weights,
             weights_ref: loaded.reference,

@@ -280,6 +280,11 @@ impl<P: Clone> Machine<P> {
         self.late
     }
 
+    /// Whether a frame is in flight.
+    pub fn has_frame(&self, key: &FrameKey) -> bool {
+        self.frames.contains_key(key)
+    }
+
     /// Whether a frame was finished or cancelled here not long ago.
     pub fn is_gone(&self, key: &FrameKey) -> bool {
         self.gone.contains(key)
@@ -326,6 +331,10 @@ impl<P: Clone> Machine<P> {
     /// Takes a frame out and returns what its table held: what failover resumes from.
     pub fn withdraw(&mut self, key: FrameKey) -> Vec<(Value, P)> {
         let Some(frame) = self.frames.remove(&key) else {
+            // Of a frame that has not begun here: a value of it that comes later must not begin it.
+            if !self.is_gone(&key) {
+                self.remember(key);
+            }
             return Vec::new();
         };
         self.remember(key);

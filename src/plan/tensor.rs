@@ -5,6 +5,8 @@
 //! that the gather comes after the max-pool where one follows. A layer sharded by input channels gives an addend per
 //! device and is joined by an all-reduce, summed in the same order on every device.
 
+use serde::{Deserialize, Serialize};
+
 use super::spread::{Spread, devices, proportional, spans};
 use super::{Mode, Plan, PlanError, Program, Shard, Term, Until};
 use crate::model::{Graph, Node, Op, Region, Span, crossing};
@@ -168,7 +170,8 @@ fn check(graph: &Graph, layers: &[(NodeId, Shard)]) -> Result<usize, PlanError> 
 }
 
 /// How the layers of a model are joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Join {
     /// Every layer by output channels, joined by an all-gather.
     Gather,

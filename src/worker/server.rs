@@ -1,6 +1,7 @@
 //! The server: one port for robots and consoles, one robot at a time, the model from the robot's hello.
 
 mod load;
+mod mesh;
 mod session;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};

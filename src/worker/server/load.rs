@@ -215,6 +215,7 @@ impl<E: Engine> Job<E> {
             total_bytes,
         });
         self.shared.hub.record(Record::Peer(PeerRecord {
+            device: DeviceId::ROBOT,
             address: String::new(),
             state: PeerState::Loading {
                 what,

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::load::{Loader, check_graph};
-use super::{Active, Model, Shared, locked};
+use super::{Active, Model, Shared, locked, mesh};
 use crate::clock;
 use crate::engine::Engine;
 use crate::link::{
@@ -17,8 +17,8 @@ use crate::link::{
 use crate::plan::{Linked, Program, validate_program};
 use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::data::{
-    ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, Progress,
-    RobotHello, ServerHello, decode_control,
+    ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, PeerHello,
+    Progress, RobotHello, ServerHello, decode_control,
 };
 use crate::wire::{Compressed, Level, PROTOCOL, PeerRecord, PeerState, Record, VERSION};
 use crate::worker::runtime::SendLane;
@@ -149,6 +149,22 @@ impl<E: Engine> ValueSource for LateLane<E> {
             lane.sent(head, start, end);
         }
     }
+
+    fn is_wanted(&self, head: &ChunkHead) -> bool {
+        locked(&self.0).as_ref().is_some_and(|l| l.is_wanted(head))
+    }
+
+    fn given_up(&mut self, head: &ChunkHead, bytes: u64) {
+        if let Some(lane) = locked(&self.0).as_mut() {
+            lane.given_up(head, bytes);
+        }
+    }
+}
+
+/// Who says hello.
+enum Greeting {
+    Robot(RobotHello),
+    Peer(PeerHello),
 }
 
 struct Session<E: Engine> {
@@ -166,7 +182,10 @@ struct Session<E: Engine> {
 impl<E: Engine> Session<E> {
     fn run(&mut self, stream: TcpStream, closing: &TcpStream) -> Result<(), LinkError> {
         let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
-        let hello = self.greet(&mut reader)?;
+        let hello = match self.greet(&mut reader)? {
+            Greeting::Robot(hello) => hello,
+            Greeting::Peer(hello) => return self.mesh(&hello, &mut reader),
+        };
         self.enter(&hello, closing)?;
         reader.set_silence(SILENCE);
         self.begin_loading(&hello)?;
@@ -193,9 +212,40 @@ impl<E: Engine> Session<E> {
         }
     }
 
-    fn greet(&self, reader: &mut MessageReader<TcpStream>) -> Result<RobotHello, LinkError> {
+    /// Another server of the robot that is served here.
+    fn mesh(
+        &mut self,
+        hello: &PeerHello,
+        reader: &mut MessageReader<TcpStream>,
+    ) -> Result<(), LinkError> {
+        let model = mesh::accept(&self.shared, hello).map_err(|reason| refuse(&reason))?;
+        let events = model.lane_events.clone();
+        let peer = hello.device;
+        *locked(&self.lane) = Some(model.runtime.send_lane(peer, events, None));
+        self.outbox.control(&self.server_hello());
+        let (shared, robot) = (Arc::clone(&self.shared), hello.robot);
+        let goes_on = || {
+            !shared.stop.load(Ordering::Relaxed)
+                && locked(&shared.active)
+                    .as_ref()
+                    .is_some_and(|a| a.boot == robot)
+        };
+        mesh::exchange(&self.shared, &model, peer, &self.outbox, reader, &goes_on)
+    }
+
+    fn server_hello(&self) -> Control {
+        Control::ServerHello(ServerHello {
+            protocol: PROTOCOL,
+            version: VERSION.to_owned(),
+            host: self.shared.host.clone(),
+            boot: self.shared.boot,
+        })
+    }
+
+    fn greet(&self, reader: &mut MessageReader<TcpStream>) -> Result<Greeting, LinkError> {
         let hello = match first_message(reader) {
             Ok(Control::RobotHello(hello)) => *hello,
+            Ok(Control::PeerHello(hello)) => return Ok(Greeting::Peer(*hello)),
             Ok(_) => return Err(refuse("the robot did not say hello first")),
             // A hello of another version may have another form.
             Err(LinkError::Decode(error)) => {
@@ -222,13 +272,8 @@ impl<E: Engine> Session<E> {
         if hello.device == DeviceId::ROBOT {
             return Err(refuse("device 0 is the robot itself"));
         }
-        self.outbox.control(&Control::ServerHello(ServerHello {
-            protocol: PROTOCOL,
-            version: VERSION.to_owned(),
-            host: self.shared.host.clone(),
-            boot: self.shared.boot,
-        }));
-        Ok(hello)
+        self.outbox.control(&self.server_hello());
+        Ok(Greeting::Robot(hello))
     }
 
     /// Becomes the served robot, or is told who is.
@@ -293,7 +338,7 @@ impl<E: Engine> Session<E> {
             Arc::clone(&self.outbox),
             graph,
             hello,
-            self.ready(),
+            self.ready(hello),
         );
         loader.begin()?;
         self.loader = Some(loader);
@@ -301,7 +346,16 @@ impl<E: Engine> Session<E> {
     }
 
     /// What happens when the model is there; called from the loader's thread.
-    fn ready(&self) -> Arc<dyn Fn(Model<E>) + Send + Sync> {
+    fn ready(&self, hello: &RobotHello) -> Arc<dyn Fn(Model<E>) + Send + Sync> {
+        let (shared, session) = (Arc::clone(&self.shared), self.id);
+        let (robot, own) = (hello.boot, hello.device);
+        // The lower number dials.
+        let peers: Vec<_> = hello
+            .peers
+            .iter()
+            .filter(|p| p.device > own)
+            .cloned()
+            .collect();
         let (outbox, lane) = (Arc::clone(&self.outbox), Arc::clone(&self.lane));
         let slot = Arc::clone(&self.model);
         let (hub, peer) = (self.shared.hub.clone(), self.peer.clone());
@@ -314,9 +368,21 @@ impl<E: Engine> Session<E> {
             *locked(&lane) = Some(model.runtime.send_lane(DeviceId::ROBOT, events, None));
             model.runtime.attach(DeviceId::ROBOT, Arc::clone(&outbox));
             let engine = model.engine.clone();
+            for peer in &peers {
+                let dialer = mesh::Dialer {
+                    shared: Arc::clone(&shared),
+                    session,
+                    robot,
+                    own,
+                    peer: peer.clone(),
+                    model: model.clone(),
+                };
+                dialer.start();
+            }
             *locked(&slot) = Some(model);
             outbox.control(&Control::Ready { engine });
             hub.record(Record::Peer(PeerRecord {
+                device: DeviceId::ROBOT,
                 address: peer.clone(),
                 state: PeerState::Ready,
                 clock: None,
@@ -420,6 +486,7 @@ impl<E: Engine> Session<E> {
 
     fn tell_peer(&self, state: PeerState) {
         self.shared.hub.record(Record::Peer(PeerRecord {
+            device: DeviceId::ROBOT,
             address: self.peer.clone(),
             state,
             clock: None,
