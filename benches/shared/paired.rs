@@ -1,6 +1,6 @@
 //! What the paired benches share: a small generator, medians, and bootstrap intervals of a median.
 
-/// A small deterministic generator (SplitMix64).
+/// A small deterministic generator (`SplitMix64`).
 pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
