@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! clock units              time, quantities, ids
+//! sysfs                    the small files of /proc and /sys, read within bounds
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
@@ -22,6 +23,7 @@ pub mod link;
 pub mod model;
 pub mod plan;
 pub mod store;
+pub mod sysfs;
 pub mod units;
 pub mod wire;
 pub mod worker;
