@@ -3,6 +3,7 @@
 //! ```text
 //! clock units              time, quantities, ids
 //! sysfs                    the small files of /proc and /sys, read within bounds
+//! host                     load, clocks, temperatures, throttling, power mode, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
@@ -19,6 +20,7 @@ pub mod cli;
 pub mod clock;
 pub mod console;
 pub mod engine;
+pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
