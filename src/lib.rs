@@ -3,7 +3,7 @@
 //! ```text
 //! clock units              time, quantities, ids
 //! sysfs                    the small files of /proc and /sys, read within bounds
-//! host                     load, clocks, temperatures, throttling, power mode, radio
+//! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
@@ -24,6 +24,7 @@ pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
+pub mod power;
 pub mod store;
 pub mod sysfs;
 pub mod units;
