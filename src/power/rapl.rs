@@ -251,9 +251,9 @@ mod tests {
         };
         assert_eq!(counter.read(Nanos(0), 900_000, RailId(0)), None);
         let sample = counter
-            .read(Nanos(100_000_000), 400_000, RailId(0))
+            .read(Nanos(100_000_000), 100_000, RailId(0))
             .unwrap();
-        assert_eq!((sample.watts, sample.at), (Watts(5.0), Nanos(50_000_000)));
+        assert_eq!((sample.watts, sample.at), (Watts(2.0), Nanos(50_000_000)));
         // Asleep for an hour: nobody knows how often it went round.
         assert_eq!(
             counter.read(Nanos(3_600_000_000_000), 500_000, RailId(0)),

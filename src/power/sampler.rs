@@ -51,6 +51,23 @@ pub enum Report {
 }
 
 /// The sampling thread; it ends when this is dropped.
+///
+/// ```no_run
+/// use std::path::Path;
+/// use splitscope::power::{Meter, Report, Sampler, discover};
+///
+/// let mut found = discover(Path::new("/"));
+/// found.sources.push(Box::new(Meter::start("my-meter --csv")?));
+/// let (_sampler, reports) = Sampler::start(found)?; // kept as long as sampling is to go on
+/// for report in reports {
+///     match report {
+///         Report::Sources(list) => println!("{} sources, absent: {:?}", list.sources.len(), list.absent),
+///         Report::Power(record) => println!("{}: {} samples", record.source, record.samples.len()),
+///         Report::Failed(text) | Report::Back(text) => println!("{text}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Sampler {
     stop: Arc<AtomicBool>,
