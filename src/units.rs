@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod physical;
+
+pub use physical::{Amps, Celsius, Hertz, Joules, Volts, Watts};
+
 /// A node of a [`Graph`](crate::model::Graph). Node 0 is the camera image; operator `i` of `n` is node `i + 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
