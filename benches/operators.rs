@@ -11,9 +11,9 @@ mod paired;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::time::Instant;
 
 use paired::{Estimate, Random, median, number_argument};
+use splitscope::clock;
 use splitscope::engine::Engine;
 use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
 use splitscope::model::weights::Weights;
@@ -67,14 +67,14 @@ fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
     for _ in 0..pairs {
         random.shuffle(&mut order);
         for which in order {
-            let start = Instant::now();
+            let start = clock::now();
             if which == 0 {
                 let result = ours.run()?;
-                times[0].push(start.elapsed().as_secs_f64() * 1e3);
+                times[0].push(clock::now().since(start) as f64 / 1e6);
                 drop(result);
             } else {
                 let result = plain.run();
-                times[which].push(start.elapsed().as_secs_f64() * 1e3);
+                times[which].push(clock::now().since(start) as f64 / 1e6);
                 drop(result);
             }
         }

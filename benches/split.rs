@@ -10,10 +10,10 @@ mod paired;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::time::Instant;
 
 use paired::{Estimate, Random, median, number_argument};
 use serde_json::Value;
+use splitscope::clock;
 use splitscope::link::shaper::{Shaper, ShaperProfile, parse_link};
 
 const LINK_MBPS: f64 = 93.0;
@@ -135,10 +135,10 @@ fn round_trips_ms(count: usize) -> Result<Vec<f64>, Failure> {
     let mut bytes = [7; 8];
     let mut times = Vec::with_capacity(count);
     for _ in 0..count {
-        let start = Instant::now();
+        let start = clock::now();
         socket.write_all(&bytes)?;
         socket.read_exact(&mut bytes)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        times.push(clock::now().since(start) as f64 / 1e6);
     }
     drop(socket);
     drop(shaper);

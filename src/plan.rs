@@ -33,7 +33,7 @@ pub use data::best_server_share;
 pub use linked::Linked;
 pub use machine::{
     Admit, Completed, Done, Event, Lane, Machine, MachineError, Piece, StepRef, Timing, TimingOf,
-    Work,
+    Withdrawn, Work,
 };
 pub use resume::resume;
 pub use tensor::{Join, shard_all};

@@ -1,4 +1,5 @@
-//! Robot and server as real processes, driven over the console's protocol: a thousand switches under traffic.
+//! Robot and two servers as real processes, driven over the console's protocol: a random walk over all modes and their
+//! parameters under traffic.
 #![cfg(feature = "torch")]
 #![expect(
     clippy::unwrap_used,
@@ -6,23 +7,16 @@
     reason = "helpers of tests fail like tests"
 )]
 
-use std::collections::BTreeMap;
+#[path = "support/console.rs"]
+mod console;
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use futures_util::{SinkExt, StreamExt};
-use splitscope::model::zoo;
-use splitscope::plan::Plan;
+use console::{Console, Heard};
+use splitscope::model::{Graph, zoo};
+use splitscope::plan::{Choice, Join, ModeKind, Plan, compile};
 use splitscope::units::Epoch;
-use splitscope::wire::console::{
-    Command as Order, CommandMessage, ConsoleHello, SUBPROTOCOL_JSON, ToConsole, ToWorker,
-};
-use splitscope::wire::{FrameRecord, Outcome, PROTOCOL, PeerState, Record, SwitchStage};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 struct Worker {
     child: Child,
@@ -58,175 +52,100 @@ impl Drop for Worker {
     }
 }
 
-struct Console {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    next: u64,
-}
+struct Walk(u32);
 
-impl Console {
-    async fn attach(address: &str) -> Self {
-        let mut request = format!("ws://{address}").into_client_request().unwrap();
-        let headers = request.headers_mut();
-        headers.insert("Sec-WebSocket-Protocol", SUBPROTOCOL_JSON.parse().unwrap());
-        let (socket, _) = connect_async(request).await.unwrap();
-        let mut console = Self { socket, next: 0 };
-        let hello = ConsoleHello {
-            protocol: PROTOCOL,
-            version: "test".to_owned(),
-            name: "test".to_owned(),
-        };
-        console.say(&ToWorker::Hello(hello)).await;
-        console
-            .order(
-                Order::TakeControl {
-                    force: false,
-                    proof: None,
-                },
-                None,
-            )
-            .await;
-        console
+impl Walk {
+    fn below(&mut self, end: u32) -> u32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) % end
     }
 
-    async fn say(&mut self, message: &ToWorker) {
-        let text = serde_json::to_string(message).unwrap();
-        self.socket.send(Message::text(text)).await.unwrap();
+    fn share(&mut self) -> f64 {
+        f64::from(self.below(8) + 1) / 9.0
     }
 
-    async fn order(&mut self, command: Order, expect_epoch: Option<Epoch>) -> u64 {
-        self.next += 1;
-        let id = self.next;
-        self.say(&ToWorker::Command(CommandMessage {
-            id,
-            expect_epoch,
-            command,
-        }))
-        .await;
-        id
-    }
-
-    async fn hear(&mut self) -> ToConsole {
+    /// A random plan that applies to the graph.
+    fn plan(&mut self, graph: &Graph) -> Plan {
         loop {
-            let next = tokio::time::timeout(Duration::from_mins(1), self.socket.next());
-            let message = next.await.expect("a sign of life").unwrap().unwrap();
-            if let Message::Text(text) = message {
-                return serde_json::from_str(&text).unwrap();
+            let mode = ModeKind::ALL[self.below(7) as usize];
+            let mut choice = Choice::usual(graph, mode);
+            let n = graph.operator_count();
+            choice.cuts = vec![self.below(n + 1)];
+            if self.below(3) == 0 {
+                choice
+                    .cuts
+                    .push(choice.cuts[0] + self.below(n + 1 - choice.cuts[0]));
+            }
+            choice.tiles = [1, 2, 4][self.below(3) as usize];
+            choice.window = [1, 1, 2, 4][self.below(4) as usize];
+            choice.shares = (0..2 + self.below(2)).map(|_| self.share()).collect();
+            choice.join = [Join::Gather, Join::Reduce][self.below(2) as usize];
+            let plan = choice.plan(graph);
+            if let Ok(plan) = plan
+                && compile(graph, &plan, Epoch(0)).is_ok()
+            {
+                return plan;
             }
         }
     }
 }
 
-/// What must hold of every frame, and of all of them together.
-#[derive(Default)]
-struct Watch {
-    frames: BTreeMap<u64, FrameRecord>,
-    /// The class of every picture as the first frame with it said.
-    answers: BTreeMap<String, (u16, f32)>,
-}
+const SIZE: u32 = 64;
+const BATCH: u32 = 2;
 
-impl Watch {
-    fn frame(&mut self, frame: FrameRecord) {
-        assert_eq!(frame.parts.sum_ns(), frame.latency_ns, "{frame:?}");
-        let top = frame.top[0];
-        let (class, score) = *self
-            .answers
-            .entry(frame.picture.clone())
-            .or_insert((top.class, top.score));
-        assert_eq!(class, top.class, "frame {}: another answer", frame.frame);
-        assert!((score - top.score).abs() < 1e-6, "frame {}", frame.frame);
-        let again = self.frames.insert(frame.frame.0, frame);
-        assert!(again.is_none(), "{again:?} came twice");
-    }
-
-    fn is_complete(&self) -> bool {
-        let first = self.frames.keys().next().copied().unwrap_or(0);
-        (first..)
-            .zip(self.frames.keys())
-            .all(|(n, &frame)| n == frame)
-    }
-
-    fn none_is_missing(&self) {
-        assert!(self.is_complete(), "a frame is missing");
-        let epochs: Vec<_> = self.frames.values().map(|f| f.epoch).collect();
-        assert!(epochs.is_sorted(), "an old epoch came back");
-    }
-}
-
-#[tokio::test(flavor = "current_thread")]
-async fn a_thousand_random_switches_lose_no_frame_and_change_no_answer() {
-    const SWITCHES: u32 = 1000;
-    let server = Worker::start(&["server"]);
+fn field() -> (Vec<Worker>, Worker, Graph) {
+    let servers = vec![Worker::start(&["server"]), Worker::start(&["server"])];
+    let (size, batch) = (SIZE.to_string(), BATCH.to_string());
     let robot = Worker::start(&[
         "robot",
         "--model",
         "mobilenet_v2",
         "--size",
-        "32",
+        &size,
+        "--batch",
+        &batch,
         "--server",
-        &server.address,
+        &servers[0].address,
+        "--server",
+        &servers[1].address,
     ]);
+    let graph = zoo::build("mobilenet_v2", BATCH, SIZE, SIZE).unwrap();
+    (servers, robot, graph)
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn two_thousand_random_switches_lose_no_frame_and_change_no_answer() {
+    const SWITCHES: u32 = 2000;
+    let (_servers, robot, graph) = field();
     let mut console = Console::attach(&robot.address).await;
-    let graph = zoo::build("mobilenet_v2", 1, 32, 32).unwrap();
-    let (mut watch, mut applied, mut asked, mut refused) = (Watch::default(), 0, None, 0);
-    let mut state = 11_u32;
-    let mut cuts_seen = std::collections::BTreeSet::new();
-    let mut is_ready = false;
-    while applied < SWITCHES {
-        if is_ready && asked.is_none() {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let plan = match (state >> 24) % 8 {
-                0 => Plan::LOCAL,
-                1 => Plan::REMOTE,
-                _ => Plan::split((state >> 8) % (graph.operator_count() + 1)),
-            };
-            asked = Some(console.order(Order::SetPlan { plan }, None).await);
-        }
-        match console.hear().await {
-            ToConsole::Telemetry(batch) => {
-                assert_eq!(batch.lost_batches, 0);
-                for record in batch.records {
-                    match record {
-                        Record::Frame(frame) => {
-                            if frame.outcome == Outcome::Ok {
-                                cuts_seen.insert(frame.cut);
-                            }
-                            watch.frame(*frame);
-                        }
-                        Record::Peer(peer) => is_ready |= peer.state == PeerState::Ready,
-                        Record::Switch(switch) if Some(switch.command) == asked => {
-                            match switch.stage {
-                                SwitchStage::Applied { .. } => {
-                                    applied += 1;
-                                    asked = None;
-                                }
-                                SwitchStage::Refused { reason } => panic!("refused: {reason}"),
-                                _ => {}
-                            }
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            ToConsole::Reply(reply) => {
-                if let Err(reason) = reply.result {
-                    refused += 1;
-                    panic!("command {} refused: {reason} ({refused})", reply.command);
-                }
-            }
-            ToConsole::Refused { reason } => panic!("{reason}"),
-            ToConsole::Hello(_) => {}
-        }
+    let both = |h: &Heard| h.is_ready(2);
+    console.until("both servers are ready", both).await;
+    // The servers may not have found each other yet.
+    let third = graph.operator_count() / 3;
+    while let Err(why) = console.try_switch(&Plan::chain(&[third, 2 * third])).await {
+        assert!(
+            why.contains("connecting to") || why.contains("cannot reach"),
+            "{why}"
+        );
     }
-    watch.none_is_missing();
-    assert!(
-        cuts_seen.len() > 100,
-        "only {} cuts were run",
-        cuts_seen.len()
-    );
-    let ok = watch.frames.values().filter(|f| f.outcome == Outcome::Ok);
+    let mut walk = Walk(11);
+    let mut labels = std::collections::BTreeSet::new();
+    for _ in 0..SWITCHES {
+        let plan = walk.plan(&graph);
+        labels.insert(plan.label());
+        console.switch(&plan).await;
+    }
+    let heard = &console.heard;
     println!(
-        "{applied} switches, {} frames, {} under their plan",
-        watch.frames.len(),
-        ok.count()
+        "{SWITCHES} switches over {} different plans, {} frames, {} of them finished locally, under their plan: {:?}",
+        labels.len(),
+        heard.told,
+        heard.finished_locally,
+        heard.under_plan
     );
+    for mode in ModeKind::ALL {
+        let frames = heard.under_plan.get(mode.name()).copied().unwrap_or(0);
+        assert!(frames > 50, "{} ran {frames} frames only", mode.name());
+    }
+    assert!(labels.len() > 300, "only {} plans", labels.len());
 }

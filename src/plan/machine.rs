@@ -185,6 +185,17 @@ pub struct Completed<P> {
     pub program: Arc<Linked>,
 }
 
+/// A frame taken out before its end.
+#[derive(Debug)]
+pub struct Withdrawn<P> {
+    /// What its table held.
+    pub values: Vec<(Value, P)>,
+    /// When what was done of it was done.
+    pub timings: Vec<Timing>,
+    /// The program that ran.
+    pub program: Arc<Linked>,
+}
+
 /// An event that cannot be; from a peer it is a protocol error, from a lane a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
@@ -280,6 +291,11 @@ impl<P: Clone> Machine<P> {
         self.late
     }
 
+    /// A value of a finished or cancelled frame came and was not even unpacked.
+    pub const fn count_late(&mut self) {
+        self.late += 1;
+    }
+
     /// Whether a frame is in flight.
     pub fn has_frame(&self, key: &FrameKey) -> bool {
         self.frames.contains_key(key)
@@ -328,14 +344,14 @@ impl<P: Clone> Machine<P> {
             .any(|(device, queue)| *device == peer && !queue.is_empty())
     }
 
-    /// Takes a frame out and returns what its table held: what failover resumes from.
-    pub fn withdraw(&mut self, key: FrameKey) -> Vec<(Value, P)> {
+    /// Takes a frame out with what its table held and what was done for it: what failover resumes from.
+    pub fn withdraw(&mut self, key: FrameKey) -> Option<Withdrawn<P>> {
         let Some(frame) = self.frames.remove(&key) else {
             // Of a frame that has not begun here: a value of it that comes later must not begin it.
             if !self.is_gone(&key) {
                 self.remember(key);
             }
-            return Vec::new();
+            return None;
         };
         self.remember(key);
         let named = |(node, pieces): (u32, SmallVec<[Piece<P>; 1]>)| {
@@ -348,7 +364,11 @@ impl<P: Clone> Machine<P> {
                 (value, piece.payload)
             })
         };
-        (0..).zip(frame.table).flat_map(named).collect()
+        Some(Withdrawn {
+            values: (0..).zip(frame.table).flat_map(named).collect(),
+            timings: frame.timings,
+            program: frame.program,
+        })
     }
 
     fn remember(&mut self, key: FrameKey) {

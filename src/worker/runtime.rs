@@ -12,7 +12,8 @@ use crate::engine::{Engine, EngineError};
 use crate::link::{Expect, OutValue, Outbox, ValueSource};
 use crate::model::Graph;
 use crate::plan::{
-    Admit, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value, Work,
+    Admit, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value, Withdrawn,
+    Work,
 };
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
 use crate::wire::data::ChunkHead;
@@ -143,8 +144,8 @@ impl<E: Engine> Runtime<E> {
         self.event(Event::Admit(admit))
     }
 
-    /// Takes a frame out of the machine with what it holds.
-    pub fn withdraw(&self, key: FrameKey) -> Vec<(Value, E::Payload)> {
+    /// Takes a frame out of the machine with what it holds; none if it is not in flight here.
+    pub fn withdraw(&self, key: FrameKey) -> Option<Withdrawn<E::Payload>> {
         self.shared.lock().machine.withdraw(key)
     }
 
@@ -167,9 +168,10 @@ impl<E: Engine> Runtime<E> {
     /// # Errors
     /// A value that the frame's plan does not expect from this peer.
     pub fn expect(&self, head: &ChunkHead, from: DeviceId) -> Result<Expect, MachineError> {
-        let state = self.shared.lock();
+        let mut state = self.shared.lock();
         let (key, value) = (head.key, head.value);
         if state.machine.is_gone(&key) {
+            state.machine.count_late();
             return Ok(Expect::Discard);
         }
         let program = state.machine.program(key.epoch);

@@ -95,6 +95,7 @@ fn say_hello(protocol: u32) -> Vec<u8> {
         weights: WeightsRef::Seed(1),
         weights_name: "seed 1".to_owned(),
         trained: false,
+        peers: Vec::new(),
     })))
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Ran {
 }
 
 /// Runs a schedule with real tensors; between devices there are only bytes.
+#[expect(clippy::too_many_lines, reason = "one loop over all devices' lanes")]
 pub(crate) fn run(
     graph: &Graph,
     engine: &mut TorchEngine,
@@ -148,7 +149,7 @@ pub(crate) fn run(
             }
         }
     });
-    let output = result.and_then(|r| r.output).expect("the result");
+    let output = result.and_then(|r| r.output).unwrap();
     Ran {
         output: bytes_of(graph, &output),
         computed,

@@ -9,7 +9,7 @@ mod switches;
 
 use super::deadline::Patience;
 use super::delivery::Delivery;
-use super::frames::{Admitted, Frames, failed};
+use super::frames::{Admitted, Attempt, Frames, failed};
 use super::servers::{Remote, Servers};
 use super::{RobotEvent, Taken};
 use crate::clock;
@@ -28,6 +28,8 @@ use crate::worker::telemetry::Hub;
 
 /// How often heartbeats are sent, link windows closed and timeouts looked at.
 const TICK_NS: i64 = 100_000_000;
+/// How long a result takes at most from a lane to here.
+const TOLD_WITHIN_NS: i64 = 1_000_000_000;
 /// How often the picture source is reported.
 const INPUT_EVERY_NS: i64 = 1_000_000_000;
 
@@ -179,6 +181,7 @@ impl<E: Engine> Coordinator<E> {
             give_up_at: self.patience.give_up_at(admitted),
             servers,
             reports: Vec::new(),
+            before: Vec::new(),
         };
         self.admitted += 1;
         self.skipped += u64::from(taken.skipped);
@@ -320,7 +323,21 @@ impl<E: Engine> Coordinator<E> {
         let Some(mut frame) = self.frames.retry(key.frame) else {
             return;
         };
-        let held = self.runtime.withdraw(key);
+        let held = match self.runtime.withdraw(key) {
+            Some(withdrawn) => {
+                frame.before.push(Attempt {
+                    program: withdrawn.program,
+                    timings: withdrawn.timings,
+                });
+                withdrawn.values
+            }
+            // It has its result by now, or failed; that is being told.
+            None => {
+                frame.give_up_at = clock::now().shifted(TOLD_WITHIN_NS);
+                self.frames.admit(frame);
+                return;
+            }
+        };
         for device in frame.devices() {
             let Some(remote) = self.servers.get(device) else {
                 continue;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Offset;
-use crate::plan::{Completed, Linked, Step};
+use crate::plan::{Completed, Linked, Step, Timing, TimingOf};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos};
 use crate::wire::data::Report;
 use crate::wire::{ClassScore, FrameRecord, Outcome};
@@ -31,6 +31,15 @@ pub(super) struct Admitted {
     pub(super) servers: Vec<Arc<Linked>>,
     /// Their times, on the robot's clock, as far as they are here.
     pub(super) reports: Vec<MappedReport>,
+    /// What the robot did for the frame before it finished it alone.
+    pub(super) before: Vec<Attempt>,
+}
+
+/// What the robot did for a frame under a program that was given up.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    pub(super) program: Arc<Linked>,
+    pub(super) timings: Vec<Timing>,
 }
 
 /// A server's times of a frame.
@@ -237,6 +246,12 @@ fn record<P>(
     tops: Vec<Vec<ClassScore>>,
 ) -> FrameRecord {
     let mut devices = vec![Measured::own(completed)];
+    for attempt in &frame.before {
+        devices.push(Measured {
+            program: &attempt.program,
+            timings: attempt.timings.clone(),
+        });
+    }
     let mut clock_error_ns = None;
     for program in &frame.servers {
         let mut reports = frame.reports.iter();
@@ -252,8 +267,10 @@ fn record<P>(
         latency_ns: account.latency_ns,
         parts: account.parts,
         steps: account.steps,
-        bytes_up: sent_bytes(&completed.program, false),
-        bytes_down: sent_bytes(&completed.program, true),
+        bytes_up: sent_bytes(&completed.program, &completed.timings, false)
+            + before(frame, |a| sent_bytes(&a.program, &a.timings, false)),
+        bytes_down: sent_bytes(&completed.program, &completed.timings, true)
+            + before(frame, |a| sent_bytes(&a.program, &a.timings, true)),
         clock_error_ns,
         top: tops.next().unwrap_or_default(),
         other_tops: tops.collect(),
@@ -261,17 +278,24 @@ fn record<P>(
     }
 }
 
-/// Payload bytes that a completed program sent to, or received from, the server.
-fn sent_bytes(program: &Linked, received: bool) -> u64 {
-    let steps = program.program.steps.iter().zip(program.step_bytes());
-    steps
-        .filter(|(step, _)| match step {
-            Step::Send { to, .. } => !received && *to != DeviceId::ROBOT,
-            Step::Receive { .. } => received,
-            Step::Compute { .. } | Step::Reduce { .. } => false,
-        })
-        .map(|(_, bytes)| bytes)
-        .sum()
+fn before(frame: &Admitted, bytes: impl Fn(&Attempt) -> u64) -> u64 {
+    frame.before.iter().map(bytes).sum()
+}
+
+/// Payload bytes that a program sent to servers, or received from them, in the steps that were done.
+fn sent_bytes(program: &Linked, timings: &[Timing], received: bool) -> u64 {
+    let bytes: Vec<u64> = program.step_bytes().collect();
+    let done = timings.iter().filter_map(|t| match t.of {
+        TimingOf::Step(i) => Some(i as usize),
+        TimingOf::Assembly(_) => None,
+    });
+    done.filter(|&i| match program.program.steps.get(i) {
+        Some(Step::Send { .. }) => !received,
+        Some(Step::Receive { .. }) => received,
+        _ => false,
+    })
+    .map(|i| bytes[i])
+    .sum()
 }
 
 #[cfg(test)]
@@ -305,6 +329,7 @@ mod tests {
             give_up_at: Nanos(50),
             servers: schedule.programs[1..].iter().map(link).collect(),
             reports: Vec::new(),
+            before: Vec::new(),
         });
         let completed = Completed {
             key: KEY,

@@ -18,8 +18,9 @@ pub(super) enum State {
     Absent(String),
     /// Connected; it loads the model or prepares the plan.
     NotReady(Arc<Outbox>, String),
-    /// It has the model; the epoch it has prepared, if any.
-    Ready(Arc<Outbox>, Option<Epoch>),
+    /// It has the model; the epochs it has prepared. Of two servers one may have prepared the next plan while frames still
+    /// run under the present one.
+    Ready(Arc<Outbox>, Vec<Epoch>),
 }
 
 /// A server that missed a frame's deadline.
@@ -72,7 +73,7 @@ impl Remote {
                 let waited = self.stall.as_ref().map_or(0, |s| s.waited_ms);
                 Some(format!("a frame waited {waited} ms in vain"))
             }
-            State::Ready(_, prepared) if epoch.is_some() && *prepared != epoch => {
+            State::Ready(_, prepared) if epoch.is_some_and(|e| !prepared.contains(&e)) => {
                 Some("it is preparing the plan".to_owned())
             }
             State::Ready(..) => None,
@@ -108,12 +109,22 @@ impl Servers {
         }
     }
 
-    /// Sends a message to every server that has the model.
-    pub(super) fn tell_ready(&self, message: &Control) {
-        for remote in &self.0 {
-            if let State::Ready(outbox, _) = &remote.state {
-                outbox.control(message);
+    /// Plans before `oldest` will not be used again.
+    pub(super) fn retire_before(&mut self, oldest: Epoch) {
+        for remote in &mut self.0 {
+            if let State::Ready(outbox, prepared) = &mut remote.state {
+                prepared.retain(|epoch| *epoch >= oldest);
+                outbox.control(&Control::Retire { oldest });
             }
+        }
+    }
+
+    /// A server has prepared a plan.
+    pub(super) fn prepared(&mut self, device: DeviceId, epoch: Epoch) {
+        if let Some(remote) = self.get_mut(device)
+            && let State::Ready(_, prepared) = &mut remote.state
+        {
+            prepared.push(epoch);
         }
     }
 
@@ -219,7 +230,7 @@ mod tests {
         let remotes = (1..=count).map(|d| {
             let link = Arc::new(PeerLink::new(DeviceId(d), Nanos(0)));
             let mut remote = Remote::new(DeviceId(d), format!("host{d}:7402"), link);
-            remote.state = State::Ready(Arc::default(), Some(Epoch(1)));
+            remote.state = State::Ready(Arc::default(), vec![Epoch(1)]);
             remote
         });
         Servers::new(remotes.collect())
@@ -258,6 +269,20 @@ mod tests {
         answered(&servers, 2 * HOLD_NS.0);
         servers.tick();
         assert_eq!(servers.missing(&schedule, true), None);
+    }
+
+    #[test]
+    fn a_server_that_prepared_the_next_plan_still_serves_the_present_one() {
+        let graph = zoo::build("mobilenet_v2", 1, 32, 32).unwrap();
+        let of = |epoch| compile(&graph, &Plan::split(9), Epoch(epoch)).unwrap();
+        let mut servers = servers(1);
+        servers.prepared(DeviceId::SERVER, Epoch(2));
+        assert_eq!(servers.missing(&of(1), true), None);
+        assert_eq!(servers.missing(&of(2), true), None);
+        servers.retire_before(Epoch(2));
+        assert!(servers.missing(&of(1), true).is_some());
+        assert!(servers.missing(&of(3), true).is_some());
+        assert_eq!(servers.missing(&of(3), false), None);
     }
 
     #[test]

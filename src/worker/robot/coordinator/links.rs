@@ -62,8 +62,8 @@ impl<E: Engine> Coordinator<E> {
             return;
         };
         let outbox = Arc::clone(outbox);
-        let prepares = send_program(&outbox, &schedule, device);
-        remote.state = State::Ready(outbox, (!prepares).then_some(schedule.epoch));
+        send_program(&outbox, &schedule, device);
+        remote.state = State::Ready(outbox, Vec::new());
         let text = format!("the {device} at {} is ready ({engine})", remote.address);
         self.hub.event(Level::Info, text);
         self.tell_peer(device, PeerState::Ready);
@@ -71,16 +71,8 @@ impl<E: Engine> Coordinator<E> {
 
     fn server_prepared(&mut self, device: DeviceId, epoch: Epoch, result: Result<(), String>) {
         let is_effective = epoch == self.switch.effective().epoch();
-        let pending = self.switch.is_preparing();
         match &result {
-            Ok(()) => {
-                if let Some(remote) = self.servers.get_mut(device)
-                    && let State::Ready(_, prepared) = &mut remote.state
-                    && (is_effective || pending)
-                {
-                    *prepared = Some(epoch);
-                }
-            }
+            Ok(()) => self.servers.prepared(device, epoch),
             Err(why) if is_effective => self.hub.event(
                 Level::Error,
                 format!("the {device} cannot prepare the plan in effect: {why}"),

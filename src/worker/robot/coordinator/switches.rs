@@ -72,7 +72,7 @@ impl<E: Engine> Coordinator<E> {
                 // A frame in flight may not have reached the server yet: its plan must stay there.
                 let oldest = self.frames.oldest_epoch().unwrap_or(epoch);
                 self.runtime.retire_before(oldest);
-                self.servers.tell_ready(&Control::Retire { oldest });
+                self.servers.retire_before(oldest);
                 SwitchStage::Prepared { epoch }
             }
             Err(reason) => {
@@ -121,14 +121,12 @@ impl<E: Engine> Coordinator<E> {
     }
 }
 
-/// Sends a server its program of a schedule; false if it has none.
-pub(super) fn send_program(outbox: &Outbox, schedule: &Schedule, device: DeviceId) -> bool {
-    let Some(program) = schedule.program(device) else {
-        return false;
-    };
-    outbox.control(&Control::Prepare {
-        epoch: schedule.epoch,
-        program: Compressed::encode(program),
-    });
-    true
+/// Sends a server its program of a schedule, if it has one.
+pub(super) fn send_program(outbox: &Outbox, schedule: &Schedule, device: DeviceId) {
+    if let Some(program) = schedule.program(device) {
+        outbox.control(&Control::Prepare {
+            epoch: schedule.epoch,
+            program: Compressed::encode(program),
+        });
+    }
 }
