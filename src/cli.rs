@@ -8,6 +8,7 @@ mod loaded;
 mod model;
 mod robot;
 mod server;
+mod trace;
 #[cfg(feature = "torch")]
 mod worker;
 
@@ -34,6 +35,8 @@ enum Command {
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Make a link's bandwidth over time, or say what one is like
+    Trace(trace::TraceArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -61,6 +64,7 @@ pub fn main() -> ExitCode {
         Command::Attach(args) => attach::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Trace(args) => trace::run(&args),
     };
     match result {
         Ok(code) => code,
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in ["demo", "attach", "robot", "server"] {
+        for name in ["demo", "attach", "robot", "server", "trace"] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
             all += "## ";

@@ -22,6 +22,16 @@ pub(super) struct RobotArgs {
     #[arg(long, value_name = "HOST:PORT")]
     server: Option<String>,
 
+    /// Send everything for the server through an emulated link: a trace (indoors, outdoors or a file, played again and
+    /// again), Mbps that both directions share, or none
+    #[arg(
+        long,
+        value_name = "TRACE|MBPS",
+        default_value = "none",
+        requires = "server"
+    )]
+    link: String,
+
     /// Where consoles attach; an address other than loopback lets others watch
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
     listen: SocketAddr,
@@ -58,6 +68,8 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
 
     use super::{usage, worker};
     use crate::engine::torch::{TorchEngine, keep_freed_memory};
+    use crate::link::LinkChoice;
+    use crate::link::shaper::Shaper;
     use crate::worker::input::{Input, Source};
     use crate::worker::robot::{Robot, RobotOptions};
 
@@ -68,6 +80,12 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let (rows, columns) = args.model.size;
     let input = Input::open(&args.input, 1, rows, columns)?;
     let source = Source::start(input, args.fps).map_err(usage)?;
+    let link = LinkChoice::open(&args.link).map_err(usage)?;
+    let shaper = match (&args.server, link.profile()) {
+        (Some(server), Some(profile)) => Some(Shaper::before(server, profile)?),
+        _ => None,
+    };
+    let server = shaper.as_ref().map(|s| s.local_addr().to_string());
     let loaded = args.model.load()?;
     let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
         .context("cannot set up libtorch")?;
@@ -75,7 +93,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
         engine,
         RobotOptions {
             listen: args.listen,
-            server: args.server.clone(),
+            server: server.or_else(|| args.server.clone()),
             graph: loaded.graph,
             weights: loaded.weights,
             weights_ref: loaded.reference,
@@ -92,6 +110,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let ready = format!("robot ready: attach to ws://{}", robot.address());
     worker::serve_until_stopped(&ready, args.until_stdin_ends)?;
     drop(robot);
+    drop(shaper);
     Ok(ExitCode::SUCCESS)
 }
 
