@@ -6,6 +6,7 @@ mod demo;
 #[cfg(feature = "torch")]
 mod loaded;
 mod model;
+mod probe;
 mod robot;
 mod server;
 mod trace;
@@ -35,6 +36,8 @@ enum Command {
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Fill the link to a server and record what it carries
+    Probe(probe::ProbeArgs),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
 }
@@ -64,6 +67,7 @@ pub fn main() -> ExitCode {
         Command::Attach(args) => attach::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Probe(args) => probe::run(&args),
         Command::Trace(args) => trace::run(&args),
     };
     match result {
@@ -93,7 +97,7 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in ["demo", "attach", "robot", "server", "trace"] {
+        for name in ["demo", "attach", "robot", "server", "probe", "trace"] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
             all += "## ";

@@ -1,5 +1,6 @@
 //! Moves values between workers: tuned sockets, chunks with control between them, codecs, goodput and its estimate;
 //! and plays and measures links: traces of bandwidth over time, a shaper that makes a link of a given rate or trace out
+//! of loopback, a probe that makes a trace of a link.
 //!
 //! Nothing here knows a plan or a tensor: values are bytes with a [`ChunkHead`](crate::wire::data::ChunkHead).
 
@@ -10,6 +11,7 @@ mod inbox;
 pub mod kernel;
 mod meter;
 mod outbox;
+pub mod probe;
 pub mod shaper;
 mod socket;
 pub mod trace;

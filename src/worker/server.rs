@@ -1,10 +1,11 @@
 //! The server: one port for robots and consoles, one robot at a time, the model from the robot's hello.
 
 mod load;
+mod probed;
 mod session;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::units::{BootId, Hash32};
 use crate::wire::Level;
 use crate::wire::console::Role;
 use crate::wire::data::{MAGIC, WeightsRef};
+use crate::wire::probe::PROBE_MAGIC;
 use crate::worker::endpoint::{CommandSink, Endpoint, EndpointError, EndpointOptions};
 use crate::worker::runtime::Runtime;
 use crate::worker::telemetry::Hub;
@@ -105,6 +107,10 @@ struct Shared<E: Engine> {
     reports: Mutex<Option<Arc<Outbox>>>,
     /// Payload bytes of values received over the present connection.
     received_bytes: AtomicU64,
+    /// When the last part of a value came, in nanoseconds on our clock: whether frames flow.
+    last_value: AtomicI64,
+    /// A probe fills the link.
+    probed: AtomicBool,
     sessions: AtomicU64,
     stop: AtomicBool,
 }
@@ -160,6 +166,8 @@ impl Server {
             active: Mutex::new(None),
             reports: Mutex::new(None),
             received_bytes: AtomicU64::new(0),
+            last_value: AtomicI64::new(i64::MIN),
+            probed: AtomicBool::new(false),
             sessions: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
@@ -238,7 +246,7 @@ fn accept_loop<E: Engine>(
     }
 }
 
-/// Gives a connection to whom its first bytes are for: a robot's magic, or a console's HTTP request.
+/// Gives a connection to whom its first bytes are for: a robot's magic, a prober's, or a console's HTTP request.
 fn sort_out<E: Engine>(shared: &Arc<Shared<E>>, endpoint: &Endpoint, stream: TcpStream) {
     let peer = stream
         .peer_addr()
@@ -248,6 +256,13 @@ fn sort_out<E: Engine>(shared: &Arc<Shared<E>>, endpoint: &Endpoint, stream: Tcp
     let seen = timeout.and_then(|()| peek_all(&stream, &mut first));
     if first.starts_with(b"GET ") {
         endpoint.adopt(stream);
+        return;
+    }
+    if first == PROBE_MAGIC {
+        if let Err(error) = probed::serve(shared, stream, &peer) {
+            let text = format!("probe from {peer}: {error}");
+            shared.hub.event(Level::Warning, text);
+        }
         return;
     }
     if seen.is_err() && !MAGIC.starts_with(first.split(|&b| b == 0).next().unwrap_or_default()) {
