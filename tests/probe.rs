@@ -1,14 +1,19 @@
 //! A probe against a server through a shaped link. The server's engine computes nothing, so no libtorch is needed.
 
-#![expect(clippy::unwrap_used, reason = "tests' helpers stop as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests' helpers stop and tell as tests do"
+)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use splitscope::engine::{Engine, EngineError};
 use splitscope::link::probe::{Ended, Measured, ProbeOptions, Way, measure};
 use splitscope::link::shaper::{Outage, Rates, Shaper, ShaperHandle, ShaperProfile};
@@ -220,7 +225,7 @@ fn an_outage_is_zeros_and_what_was_measured_is_kept() {
         scope.spawn(|| {
             std::thread::sleep(Duration::from_millis(700));
             shaper.cut(Outage::Stall);
-            std::thread::sleep(Duration::from_millis(1000));
+            std::thread::sleep(Duration::from_secs(1));
             shaper.restore();
         });
         probe(&options(address, Way::Up, 2_500)).unwrap()
@@ -411,4 +416,38 @@ fn the_command_writes_a_trace_and_lines() {
     assert_eq!(refused.status.code(), Some(1));
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(told.contains("127.0.0.1:1"), "{told}");
+}
+
+#[test]
+fn a_terminal_shows_the_link_and_ctrl_c_keeps_what_was_measured() {
+    let (server, dir) = server();
+    let shaper = shaped(server.address());
+    let out = dir.path().join("stopped.csv");
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitscope"));
+    command.args(["probe", &shaper.local_addr().to_string()]);
+    command.args(["--seconds", "60", "--out", out.to_str().unwrap()]);
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut keyboard = pair.master.take_writer().unwrap();
+    let mut shown = String::new();
+    let mut buffer = [0; 4096];
+    let mut is_asked = false;
+    // The terminal ends with the command; Linux says that with an error.
+    while let Ok(n) = reader.read(&mut buffer) {
+        if n == 0 {
+            break;
+        }
+        shown += &String::from_utf8_lossy(&buffer[..n]);
+        if !is_asked && shown.contains(" 0.5 s ") {
+            is_asked = true;
+            keyboard.write_all(b"\x03").unwrap();
+        }
+    }
+    assert_eq!(child.wait().unwrap().exit_code(), 0, "{shown}");
+    assert!(shown.contains("Mbps") && shown.contains('↑'), "{shown}");
+    assert!(shown.contains("what was measured is kept"), "{shown}");
+    let rows = splitscope::link::read_trace(&out).unwrap().rows().len();
+    assert!((6..30).contains(&rows), "{rows} rows");
 }

@@ -1,7 +1,11 @@
 //! A replayed trace, second by second, against the trace's own integral. Alone in its program: the other tests of the
 //! shaper would take the processor from it.
 
-#![expect(clippy::unwrap_used, reason = "tests' helpers stop as tests do")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests' helpers stop and tell as tests do"
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

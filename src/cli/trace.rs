@@ -122,7 +122,9 @@ pub(super) fn statistics(name: &str, trace: &Trace, json: bool) -> Result<String
     };
     let mut text = format!("{name}: {length}, {} rows, {medium}\n", summary.rows);
     for comment in trace.comments() {
-        text += &format!("  {comment}\n");
+        text += "  ";
+        text += comment;
+        text.push('\n');
     }
     text += "  Mbps      min    mean      p5     p50     p95   under 5   at 0\n";
     let line = |name: &str, s: &TraceStats| {

@@ -69,7 +69,9 @@ impl Trace {
     pub fn new(is_shared: bool, mut rows: Vec<Row>) -> Result<Self, TraceError> {
         parse::check(&rows)?;
         if is_shared {
-            rows.iter_mut().for_each(|row| row.down_mbps = row.up_mbps);
+            for row in &mut rows {
+                row.down_mbps = row.up_mbps;
+            }
         }
         Ok(Self {
             is_shared,

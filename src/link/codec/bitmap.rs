@@ -1,18 +1,31 @@
-//! The zero bitmap: a bit per element that is not zero, then those elements as they are.
+//! The zero bitmap: a bit per element that is not zero, then those elements as they are. Elements have 4 bytes or 1.
 
 use super::CodecError;
 
 /// The bitmap, then what is not zero. Elements are zero when all their bits are.
 pub(super) fn encode(width: usize, raw: &[u8]) -> Vec<u8> {
-    let elements = raw.len() / width;
-    let mut out = vec![0; elements.div_ceil(8)];
-    out.reserve(raw.len() / 2);
-    for (i, element) in raw.chunks_exact(width).enumerate() {
-        if element.iter().any(|&b| b != 0) {
-            out[i / 8] |= 1 << (i % 8);
-            out.extend_from_slice(element);
+    match width {
+        4 => encode_elements::<4>(raw),
+        _ => encode_elements::<1>(raw),
+    }
+}
+
+fn encode_elements<const WIDTH: usize>(raw: &[u8]) -> Vec<u8> {
+    let (elements, _) = raw.as_chunks::<WIDTH>();
+    let bits = elements.len().div_ceil(8);
+    let mut out = vec![0; bits + raw.len()];
+    let (bitmap, rest) = out.split_at_mut(bits);
+    let mut kept = 0;
+    for (bits, eight) in bitmap.iter_mut().zip(elements.chunks(8)) {
+        for (i, element) in eight.iter().enumerate() {
+            // Written in any case and kept if it is not zero: a branch here would be a coin's throw.
+            rest[kept..kept + WIDTH].copy_from_slice(element);
+            let is_kept = *element != [0; WIDTH];
+            *bits |= u8::from(is_kept) << i;
+            kept += WIDTH * usize::from(is_kept);
         }
     }
+    out.truncate(bits + kept);
     out
 }
 
@@ -44,10 +57,9 @@ pub(super) fn decode(
     bits: &[u8],
     rest: &[u8],
 ) -> Result<Vec<u8>, CodecError> {
-    let is_set = |i: usize| bits.get(i / 8).is_some_and(|b| b & (1 << (i % 8)) != 0);
     let kept = count(bits);
     // Bits behind the last element belong to none.
-    let stray = (elements..bits.len() * 8).any(is_set);
+    let stray = (elements..bits.len() * 8).any(|i| bits[i / 8] & (1 << (i % 8)) != 0);
     if stray || rest.len() != kept.saturating_mul(width) {
         return Err(CodecError::Length {
             codec,
@@ -56,14 +68,26 @@ pub(super) fn decode(
             expected: kept.min(elements).saturating_mul(width),
         });
     }
-    let mut raw = vec![0; elements.saturating_mul(width)];
-    let mut kept = rest.chunks_exact(width);
-    for (i, element) in raw.chunks_exact_mut(width).enumerate() {
-        if is_set(i)
-            && let Some(value) = kept.next()
-        {
-            element.copy_from_slice(value);
+    Ok(match width {
+        4 => spread::<4>(elements, bits, rest),
+        _ => spread::<1>(elements, bits, rest),
+    })
+}
+
+fn spread<const WIDTH: usize>(elements: usize, bits: &[u8], rest: &[u8]) -> Vec<u8> {
+    let mut raw = vec![0; elements * WIDTH];
+    let mut kept = rest.as_chunks::<WIDTH>().0.iter();
+    for (bits, eight) in bits
+        .iter()
+        .zip(raw.as_chunks_mut::<WIDTH>().0.chunks_mut(8))
+    {
+        for (i, element) in eight.iter_mut().enumerate() {
+            if bits & (1 << i) != 0
+                && let Some(value) = kept.next()
+            {
+                *element = *value;
+            }
         }
     }
-    Ok(raw)
+    raw
 }

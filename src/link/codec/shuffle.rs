@@ -1,4 +1,5 @@
-//! Byteshuffle under zstd: exponents of floats lie together and compress, mantissas do not disturb them.
+//! Byteshuffle under zstd: exponents of floats lie together and compress, mantissas do not disturb them. Elements of one
+//! byte have nothing to shuffle.
 
 use super::CodecError;
 
@@ -6,20 +7,35 @@ use super::CodecError;
 const LEVEL: i32 = 1;
 
 fn shuffled(width: usize, raw: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(raw.len());
-    for byte in 0..width {
-        out.extend(raw.iter().skip(byte).step_by(width));
+    let (elements, []) = raw.as_chunks::<4>() else {
+        return raw.to_vec();
+    };
+    if width != 4 {
+        return raw.to_vec();
+    }
+    let mut out = vec![0; raw.len()];
+    let (ab, cd) = out.split_at_mut(elements.len() * 2);
+    let (a, b) = ab.split_at_mut(elements.len());
+    let (c, d) = cd.split_at_mut(elements.len());
+    let planes = a.iter_mut().zip(b).zip(c.iter_mut().zip(d));
+    for (element, ((a, b), (c, d))) in elements.iter().zip(planes) {
+        [*a, *b, *c, *d] = *element;
     }
     out
 }
 
-fn restored(width: usize, shuffled: &[u8]) -> Vec<u8> {
-    let elements = shuffled.len() / width;
+fn restored(width: usize, shuffled: Vec<u8>) -> Vec<u8> {
+    let count = shuffled.len() / 4;
+    if width != 4 || count * 4 != shuffled.len() {
+        return shuffled;
+    }
     let mut raw = vec![0; shuffled.len()];
-    for (byte, plane) in shuffled.chunks_exact(elements.max(1)).enumerate() {
-        for (out, &value) in raw.iter_mut().skip(byte).step_by(width).zip(plane) {
-            *out = value;
-        }
+    let (ab, cd) = shuffled.split_at(count * 2);
+    let (a, b) = ab.split_at(count);
+    let (c, d) = cd.split_at(count);
+    let planes = a.iter().zip(b).zip(c.iter().zip(d));
+    for (element, ((a, b), (c, d))) in raw.as_chunks_mut::<4>().0.iter_mut().zip(planes) {
+        *element = [*a, *b, *c, *d];
     }
     raw
 }
@@ -54,5 +70,5 @@ pub(super) fn decode(
             expected,
         });
     }
-    Ok(restored(width, &plain))
+    Ok(restored(width, plain))
 }

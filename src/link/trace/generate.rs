@@ -12,12 +12,12 @@
 //! arithmetic, `+ - * /` and `sqrt`, which IEEE 754 fixes to the bit: the same seed gives the same file on every
 //! machine. A normal number is the sum of twelve uniform ones, less 6.
 //!
-//! The parameters are fitted by eye to recorded links, of which only these figures are used (sources: LOPInfer,
+//! The parameters are fitted by eye to recorded links, of which only these figures are used (sources: `LOPInfer`,
 //! hku-systems/LOPInfer at 53f1cda, and ROG, hku-systems/ROG at 4667e24):
 //!
 //! | Mbps | mean | p5 | p50 | p95 | share under 5 | autocorrelation at 1 s, 5 s |
 //! |---|---|---|---|---|---|---|
-//! | recorded indoors, LOPInfer, scaled from a mean of 81 to 93 | 93 | 18 | 92 | 166 | 0 | 0.84, 0.79 |
+//! | recorded indoors, `LOPInfer`, scaled from a mean of 81 to 93 | 93 | 18 | 92 | 166 | 0 | 0.84, 0.79 |
 //! | `profiles/links/indoors.csv` | 93.0 | 15.0 | 91.7 | 164 | 0 | 0.69, 0.53 |
 //! | recorded outdoors, ROG's four robots | 73.4 | 0.83 | 43 | 213 | 0.31 | 0.87, 0.45 |
 //! | `profiles/links/outdoors.csv` | 73.0 | 0.73 | 45.3 | 212 | 0.28 | 0.74, 0.27 |

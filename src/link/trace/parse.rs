@@ -68,7 +68,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Trace, TraceError> {
     }
     let text = std::str::from_utf8(bytes).map_err(|e| {
         let before = bytes.get(..e.valid_up_to()).unwrap_or_default();
-        let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
+        let line = before.split(|&b| b == b'\n').count();
         let rest = bytes.get(e.valid_up_to()..).unwrap_or_default();
         let read = rest.get(..8).unwrap_or(rest).escape_ascii().to_string();
         unexpected(line, &read, "text in UTF-8")

@@ -157,6 +157,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these come out exactly")]
     fn a_gap_is_waited_out_and_the_end_is_looped_or_held() {
         let rows = [(0, 8.0), (S, 0.0), (3 * S, 16.0), (4 * S, 0.0)];
         let looped = schedule(&rows, AfterEnd::Loop);

@@ -88,6 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "these come out exactly")]
     fn statistics_weigh_by_time_not_by_rows() {
         let row = |at_s: i64, mbps| Row {
             at_ns: at_s * 1_000_000_000,
