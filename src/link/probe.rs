@@ -1,6 +1,6 @@
 //! Measures what a link carries: one side fills it, the other counts what comes per interval of its own clock.
 //!
-//! [`measure`] is the prober's half, [`serve`] the server's. Both read with a short timeout, so that an outage of a
+//! [`measure()`] is the prober's half, [`serve()`] the server's. Both read with a short timeout, so that an outage of a
 //! minute is a minute of zeros and not the end of the probe.
 
 mod count;
