@@ -14,6 +14,7 @@ mod trace;
 mod worker;
 
 use std::io::Write;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -73,8 +74,7 @@ pub fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
-            // `{:#}` joins the causes: what was tried, on what, what came back.
-            writeln!(std::io::stderr(), "splitscope: {error:#}").ok();
+            writeln!(std::io::stderr(), "splitscope: {}", sentence(&error)).ok();
             if error.downcast_ref::<Usage>().is_some() {
                 ExitCode::from(2)
             } else {
@@ -82,6 +82,31 @@ pub fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// What was tried, on what, what came back: the causes joined, each said once. Most of our errors name their cause in
+/// their own sentence.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if sentence.is_empty() {
+            sentence = cause;
+        } else if !sentence.contains(&cause) {
+            sentence += ": ";
+            sentence += &cause;
+        }
+    }
+    sentence
+}
+
+/// An address to listen on.
+fn listen(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        format!(
+            "{text:?} is no address to listen on; expected IP:PORT, like 127.0.0.1:7401, or 0.0.0.0:7401 for others \
+             too"
+        )
+    })
 }
 
 #[cfg(test)]

@@ -22,14 +22,6 @@ pub enum EngineError {
         /// What the library said.
         reason: String,
     },
-    /// The program asks for more than this engine does.
-    #[error("{operator}: this engine computes whole operators only, the program asks for {asked}")]
-    NotSupported {
-        /// The operator's name.
-        operator: String,
-        /// What was asked for.
-        asked: String,
-    },
     /// A parameter is missing or has another shape.
     #[error("{0}")]
     Weights(String),
@@ -56,12 +48,14 @@ pub trait Engine: Send + 'static {
     where
         Self: Sized;
 
-    /// Computes a region of a node's output.
+    /// Computes a region of a node's output. `inputs` holds a piece for every input that the region needs anything of,
+    /// in the node's order, each covering what [`need`](crate::model::need) says.
     ///
     /// # Errors
     /// What the library said.
     fn compute(
         &mut self,
+        graph: &Graph,
         node: &Node,
         out: &Region,
         over: Option<(Span, Term)>,

@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! clock units              time, quantities, ids
+//! sysfs                    the small files of /proc and /sys, read within bounds
+//! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
@@ -18,10 +20,13 @@ pub mod cli;
 pub mod clock;
 pub mod console;
 pub mod engine;
+pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
+pub mod power;
 pub mod store;
+pub mod sysfs;
 pub mod units;
 pub mod wire;
 pub mod worker;

@@ -15,5 +15,5 @@ pub mod zoo;
 pub use cut::{crossing, crossing_bytes};
 pub use graph::{Graph, GraphBuilder, GraphError, GraphSpec, Node, NodeSpec};
 pub use op::{Conv2d, Op, Pool2d, Window};
-pub use region::{Region, Span, need};
+pub use region::{Region, Span, edge_padding, frontier, need};
 pub use shape::{DType, Shape};

@@ -4,7 +4,9 @@
 //! Compilers know nothing of sockets, tensors or clocks. The worker and the simulator drive the same pure
 //! [`Machine`]; neither has scheduling rules of its own.
 
+mod choice;
 mod compile;
+mod data;
 mod linked;
 mod local;
 mod machine;
@@ -12,22 +14,30 @@ mod placement;
 mod remote;
 mod resume;
 mod split;
+mod spread;
+mod stream;
+mod tensor;
+mod tile;
 mod validate;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Graph, Region, Shape, Span};
 use crate::units::{Bytes, DeviceId, Epoch, NodeId};
 
-pub use compile::{PlanError, compile};
+pub use choice::{Choice, ModeKind};
+pub use compile::{MAX_WINDOW, PlanError, compile};
+pub use data::best_server_share;
 pub use linked::Linked;
 pub use machine::{
     Admit, Completed, Done, Event, Lane, Machine, MachineError, Piece, StepRef, Timing, TimingOf,
     Work,
 };
 pub use resume::resume;
+pub use tensor::{Join, shard_all};
+pub use tile::simple as simple_tiles;
 pub use validate::{Invalid, validate, validate_program};
 
 /// Whether a value is whole or one summand of an all-reduce; the bias is only in addend 0.
@@ -143,6 +153,8 @@ pub enum Until {
     LastReader,
     /// When the frame's result is delivered: what failover resumes from.
     Delivered,
+    /// When every step that reads this other node is done: what failover resumes from until that node is complete.
+    ReadersOf(NodeId),
 }
 
 /// What one device does for one frame under a plan.
@@ -255,7 +267,8 @@ impl Plan {
     /// All on the server, one frame at a time.
     pub const REMOTE: Self = Self::of(Mode::Remote);
 
-    const fn of(mode: Mode) -> Self {
+    /// A mode with one frame in flight.
+    pub const fn of(mode: Mode) -> Self {
         Self {
             mode,
             window: 1,
@@ -269,6 +282,32 @@ impl Plan {
             cuts: vec![(Cut::Prefix(k), DeviceId::SERVER)],
             tiles: 1,
         })
+    }
+
+    /// Layer partition over a chain of devices: the first on the robot, the rest on servers 1, 2, ...
+    pub fn chain(cuts: &[u32]) -> Self {
+        let servers = (1..=254).map(DeviceId);
+        let cuts = cuts.iter().map(|&k| Cut::Prefix(k)).zip(servers);
+        Self::of(Mode::Split {
+            cuts: cuts.collect(),
+            tiles: 1,
+        })
+    }
+
+    /// The same split, streamed in row tiles; other modes stay as they are.
+    #[must_use]
+    pub fn with_tiles(mut self, wanted: u16) -> Self {
+        if let Mode::Split { tiles, .. } = &mut self.mode {
+            *tiles = wanted;
+        }
+        self
+    }
+
+    /// The same plan with up to `window` frames in flight.
+    #[must_use]
+    pub const fn with_window(mut self, window: u16) -> Self {
+        self.window = window;
+        self
     }
 
     /// The mode's name, as operators say it.
@@ -297,10 +336,10 @@ impl Plan {
         }
     }
 
-    /// What an operator reads: `split 28`.
+    /// What an operator reads: `split 28`, `pipeline 28, window 3`, `tensor 30:70`.
     pub fn label(&self) -> String {
-        match &self.mode {
-            Mode::Split { cuts, .. } => {
+        let mut label = match &self.mode {
+            Mode::Split { cuts, tiles } => {
                 let at: Vec<_> = cuts
                     .iter()
                     .map(|(cut, _)| match cut {
@@ -308,9 +347,56 @@ impl Plan {
                         Cut::Set(nodes) => format!("a set of {} operators", nodes.len()),
                     })
                     .collect();
-                format!("{} {}", self.mode_name(), at.join("+"))
+                let tiles = match tiles {
+                    1 => String::new(),
+                    tiles => format!(" in {tiles} tiles"),
+                };
+                format!("{} {}{tiles}", self.mode_name(), at.join("+"))
             }
-            _ => self.mode_name().to_owned(),
+            Mode::Tensor { layers } => {
+                let reduced = layers
+                    .iter()
+                    .filter(|(_, shard)| matches!(shard, Shard::InChannels(_)))
+                    .count();
+                let joins = match reduced {
+                    0 => String::new(),
+                    n => format!(", {n} by all-reduce"),
+                };
+                format!("tensor {} layers{joins}", layers.len())
+            }
+            Mode::Data { shares } => {
+                let shares: Vec<_> = shares.iter().map(u32::to_string).collect();
+                format!("data {}", shares.join("+"))
+            }
+            Mode::Tile { segments } => match segments.len() {
+                1 => "tile 1 segment".to_owned(),
+                n => format!("tile {n} segments"),
+            },
+            Mode::Local | Mode::Remote => self.mode_name().to_owned(),
+        };
+        if self.window > 1 {
+            let _ = write!(label, ", window {}", self.window);
+        }
+        label
+    }
+
+    /// The highest device that takes part, by the plan's own words: 0 for the robot alone.
+    pub fn last_device(&self) -> DeviceId {
+        let parts = |interior: usize| DeviceId(interior.min(254) as u8);
+        match &self.mode {
+            Mode::Local => DeviceId::ROBOT,
+            Mode::Remote => DeviceId::SERVER,
+            Mode::Split { cuts, .. } => {
+                let devices = cuts.iter().map(|(_, device)| *device);
+                devices.max().unwrap_or(DeviceId::ROBOT)
+            }
+            Mode::Tensor { layers } => layers.first().map_or(DeviceId::ROBOT, |(_, s)| match s {
+                Shard::OutChannels(bounds) | Shard::InChannels(bounds) => parts(bounds.len()),
+            }),
+            Mode::Data { shares } => parts(shares.len().saturating_sub(1)),
+            Mode::Tile { segments } => segments
+                .first()
+                .map_or(DeviceId::ROBOT, |(_, bounds)| parts(bounds.len())),
         }
     }
 }

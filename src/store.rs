@@ -309,6 +309,7 @@ fn replace<T: PartialEq>(slot: &mut Option<T>, new: T) -> Change {
 
 fn clean_peer(peer: PeerRecord) -> PeerRecord {
     PeerRecord {
+        device: peer.device,
         address: clean(&peer.address, 100),
         state: match peer.state {
             PeerState::Loading {

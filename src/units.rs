@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+mod physical;
+
+pub use physical::{Amps, Celsius, Hertz, Joules, Volts, Watts};
+
 /// A node of a [`Graph`](crate::model::Graph). Node 0 is the camera image; operator `i` of `n` is node `i + 1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -196,8 +200,10 @@ impl FromStr for Hash32 {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let hash = blake3::Hash::from_hex(text)
-            .map_err(|e| format!("a hash is 64 hex digits, but this has another form: {e}"))?;
+        let hash = blake3::Hash::from_hex(text).map_err(|_| {
+            let start: String = text.chars().take(80).collect();
+            format!("read {start:?} as a hash: expected 64 hex digits")
+        })?;
         Ok(Self(*hash.as_bytes()))
     }
 }

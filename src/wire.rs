@@ -18,7 +18,7 @@ pub use record::{
 };
 
 /// Version of both protocols; peers with another one are refused by name.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// This program's version, as said in every hello.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

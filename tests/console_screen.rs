@@ -13,7 +13,7 @@ use splitscope::console::app::{App, Effect, Key, Moment, Said, Setup, Update};
 use splitscope::console::connection::Refusal;
 use splitscope::console::view::{Theme, draw};
 use splitscope::plan::Plan;
-use splitscope::units::{Epoch, FrameId, Nanos};
+use splitscope::units::{DeviceId, Epoch, FrameId, Nanos};
 use splitscope::wire::console::{Command, CommandMessage, Reply, Role};
 use splitscope::wire::{
     EventRecord, Flow, InputRecord, LeaseRecord, Level, LinkSample, Outcome, PeerRecord, PeerState,
@@ -143,6 +143,7 @@ fn link(at_ms: i64, up: Option<f64>, connected: bool) -> Record {
         down: up.map(|m| flow(m / 20.0)).unwrap_or_default(),
         rtt_ns: connected.then_some(4_100_000),
         connected,
+        peer: DeviceId::SERVER,
     })
 }
 
@@ -175,6 +176,7 @@ fn event(level: Level, text: &str) -> Record {
 
 fn peer_ready() -> Record {
     Record::Peer(PeerRecord {
+        device: DeviceId::SERVER,
         address: "10.0.0.3:7402".to_owned(),
         state: PeerState::Ready,
         clock: Some(splitscope::clock::Offset {
@@ -205,6 +207,7 @@ fn live() -> Console {
         admitted: 1041,
         skipped: 3,
         records_dropped: 0,
+        late_values: 0,
     }));
     records.push(event(Level::Info, "split 28 applied at frame 1010"));
     records.push(event(

@@ -188,7 +188,7 @@ fn a_taken_port_an_empty_token_and_a_second_endpoint_are_errors_that_say_what_to
     assert_eq!(
         taken.to_string(),
         format!(
-            "cannot listen on {address}: address already in use; another worker may be running; choose another with \
+            "cannot listen on {address}: Address already in use (os error 98); another worker may be running there; choose another with \
              --listen"
         )
     );

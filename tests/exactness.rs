@@ -6,18 +6,19 @@
     reason = "helpers of tests fail like tests"
 )]
 
+#[path = "schedules/run.rs"]
+mod run;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use run::{KEY, noise, run};
 use splitscope::engine::Engine;
-use splitscope::engine::torch::{Handle, TorchEngine};
+use splitscope::engine::torch::TorchEngine;
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, crossing, crossing_bytes, zoo};
-use splitscope::plan::{
-    Admit, Done, Event, Lane, Linked, Machine, Plan, Schedule, Step, Value, Work, compile, resume,
-    validate,
-};
-use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
+use splitscope::plan::{Admit, Linked, Plan, Schedule, Step, Value, compile, resume, validate};
+use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use tch::nn::ModuleT;
 use tch::{Device, Kind, Tensor, nn, vision};
 
@@ -25,137 +26,6 @@ fn cache() -> Option<PathBuf> {
     let root = std::env::var_os("SPLITSCOPE_CACHE").map(PathBuf::from);
     let root = root.or_else(|| directories::BaseDirs::new().map(|b| b.cache_dir().to_owned()))?;
     Some(root.join("splitscope")).filter(|p| p.is_dir())
-}
-
-/// Deterministic pixels, u8 `[1, 3, rows, columns]`.
-fn noise(graph: &Graph) -> Vec<u8> {
-    let n = graph.input_shape().elements();
-    let mut state = 7_u32;
-    (0..n)
-        .map(|_| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 24) as u8
-        })
-        .collect()
-}
-
-const KEY: FrameKey = FrameKey {
-    frame: FrameId(1),
-    attempt: 0,
-    epoch: Epoch(1),
-};
-
-/// What a run did: the result, and per device the operators computed and bytes sent.
-struct Ran {
-    output: Vec<u8>,
-    computed: Vec<usize>,
-    sent: Vec<u64>,
-}
-
-/// Runs a schedule with real tensors; between devices there are only bytes.
-fn run(graph: &Graph, engine: &mut TorchEngine, schedule: &Schedule, pixels: &[u8]) -> Ran {
-    let mut machines: Vec<Machine<Handle>> = schedule
-        .programs
-        .iter()
-        .map(|p| {
-            let output = (p.device == DeviceId::ROBOT).then_some(schedule.output);
-            let mut machine = Machine::new(p.device, graph.nodes().len());
-            machine.prepare(Epoch(1), Linked::new(graph, p.clone(), output));
-            machine
-        })
-        .collect();
-    let image = Value::whole(graph, NodeId::INPUT);
-    let mut result = machines[0]
-        .event(Event::Admit(Admit {
-            key: KEY,
-            program: None,
-            values: vec![(image, TorchEngine::import(graph, &image, pixels).unwrap())],
-        }))
-        .unwrap();
-    let mut computed = vec![0; machines.len()];
-    let mut sent = vec![0; machines.len()];
-    engine.on_lane(&mut |engine| {
-        loop {
-            let mut moved = false;
-            for at in 0..machines.len() {
-                while let Some(work) = machines[at].next(Lane::Compute) {
-                    moved = true;
-                    let Work::Compute {
-                        step,
-                        node,
-                        out,
-                        over,
-                        inputs,
-                    } = work
-                    else {
-                        panic!("these plans only compute")
-                    };
-                    computed[at] += 1;
-                    let made = engine.compute(graph.node(node), &out, over, &inputs);
-                    let done = Event::Done(Done {
-                        step,
-                        payload: Some(made.unwrap()),
-                        start: Nanos(0),
-                        end: Nanos(0),
-                    });
-                    result = machines[at].event(done).unwrap().or(result.take());
-                }
-                for to in 0..machines.len() {
-                    let device = schedule.programs[to].device;
-                    while let Some(Work::Send {
-                        step,
-                        value,
-                        pieces,
-                        ..
-                    }) = machines[at].next(Lane::Send(device))
-                    {
-                        moved = true;
-                        let bytes = TorchEngine::export(graph, &value, &pieces).unwrap();
-                        sent[at] += bytes.len() as u64;
-                        let done = Event::Done(Done {
-                            step,
-                            payload: None,
-                            start: Nanos(0),
-                            end: Nanos(0),
-                        });
-                        result = machines[at]
-                            .event(done)
-                            .unwrap()
-                            .filter(|_| at == 0)
-                            .or(result.take());
-                        let arrived = machines[to].event(Event::Arrived {
-                            key: KEY,
-                            value,
-                            from: schedule.programs[at].device,
-                            payload: TorchEngine::import(graph, &value, &bytes).unwrap(),
-                            start: Nanos(0),
-                            end: Nanos(0),
-                        });
-                        result = arrived.unwrap().filter(|_| to == 0).or(result.take());
-                    }
-                }
-            }
-            if !moved {
-                break;
-            }
-        }
-    });
-    let output = result.and_then(|r| r.output).expect("the result");
-    Ran {
-        output: bytes_of(graph, &output),
-        computed,
-        sent,
-    }
-}
-
-fn bytes_of(graph: &Graph, output: &Handle) -> Vec<u8> {
-    let value = Value::whole(graph, graph.output());
-    let piece = splitscope::plan::Piece {
-        region: value.region,
-        term: value.term,
-        payload: output.clone(),
-    };
-    TorchEngine::export(graph, &value, &[piece]).unwrap()
 }
 
 fn every_cut_is_local(graph: &Graph, weights: &Weights, pixels: &[u8]) {

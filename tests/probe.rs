@@ -47,6 +47,7 @@ impl Engine for Idle {
 
     fn compute(
         &mut self,
+        _: &Graph,
         _: &Node,
         _: &Region,
         _: Option<(Span, Term)>,
@@ -297,6 +298,7 @@ impl Robot {
             weights: WeightsRef::Seed(1),
             weights_name: "made".to_owned(),
             trained: false,
+            peers: Vec::new(),
         };
         let say = |stream: &mut TcpStream, message| {
             stream.write_all(&encode_control(&message)).unwrap();

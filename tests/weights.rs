@@ -17,9 +17,10 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use splitscope::model::weights::{
-    Init, ParamSpec, WeightTensor, Weights, WeightsError, WeightsHash, transfer_limit_bytes,
+    Init, ParamSpec, WeightTensor, Weights, WeightsError, transfer_limit_bytes,
 };
 use splitscope::model::zoo;
+use splitscope::units::Hash32;
 
 const GOLDEN: [&str; 4] = [
     "legacy.pth",
@@ -225,16 +226,16 @@ fn a_seeded_element_depends_on_seed_name_and_index_alone() {
 
 #[test]
 fn a_hash_is_read_back_from_its_text() {
-    let hash: WeightsHash = GOLDEN_HASH.parse().unwrap();
+    let hash: Hash32 = GOLDEN_HASH.parse().unwrap();
     assert_eq!(
         serde_json::to_string(&hash).unwrap(),
         format!("\"{GOLDEN_HASH}\"")
     );
     assert_eq!(
-        serde_json::from_str::<WeightsHash>(&format!("\"{GOLDEN_HASH}\"")).unwrap(),
+        serde_json::from_str::<Hash32>(&format!("\"{GOLDEN_HASH}\"")).unwrap(),
         hash
     );
-    let told = "12ab".parse::<WeightsHash>().unwrap_err().to_string();
+    let told = "12ab".parse::<Hash32>().unwrap_err();
     assert!(
         told.contains("read \"12ab\"") && told.contains("expected 64 hex digits"),
         "{told}"

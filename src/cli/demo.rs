@@ -33,12 +33,16 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "TRACE|MBPS", default_value = "93")]
     link: String,
 
+    /// Servers to start [default: as many as the plan needs]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = servers, hide_default_value = true)]
+    servers: usize,
+
     /// Camera pictures: a folder, or synthetic [default: the fetched sample pictures]
     #[arg(long, value_name = "DIR")]
     input: Option<String>,
 
     /// Camera pictures per second [default: one whenever the robot is free]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::model::fps)]
     fps: Option<f64>,
 
     #[command(flatten)]
@@ -52,37 +56,39 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let link = LinkChoice::open(&args.link).map_err(usage)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    let mut server_args = words(&["server", "--listen", "127.0.0.1:0"]);
-    if cores >= 2 {
-        server_args.extend(words(&["--core", "1"]));
+    // As many servers as the plan takes part in, each behind a relay of its own.
+    let count = usize::from(plan.last_device().0.max(1)).max(args.servers);
+    let mut servers = Vec::new();
+    let mut shapers = Vec::new();
+    let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0"]);
+    for i in 1..=count {
+        let mut server_args = words(&["server", "--listen", "127.0.0.1:0"]);
+        if cores >= 2 {
+            server_args.extend([String::from("--core"), (i % cores).to_string()]);
+        }
+        let name = if i == 1 {
+            "server".to_owned()
+        } else {
+            format!("server-{i}")
+        };
+        let server = Worker::start(&name, &server_args)?;
+        let mut through = server.address;
+        if let Some(profile) = link.profile() {
+            let any = SocketAddr::from(([127, 0, 0, 1], 0));
+            let shaper = Shaper::start(any, server.address, profile)?;
+            through = shaper.local_addr();
+            shapers.push(shaper);
+        }
+        robot_args.extend([String::from("--server"), through.to_string()]);
+        servers.push(server);
     }
-    let server = Worker::start("server", &server_args)?;
-
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    let shaper = link
-        .profile()
-        .map(|profile| Shaper::start(any, server.address, profile))
-        .transpose()?;
-    let through = shaper.as_ref().map_or(
-        server.address,
-        crate::link::shaper::ShaperHandle::local_addr,
-    );
-
-    let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0", "--server"]);
-    robot_args.push(through.to_string());
     robot_args.extend(model_words(args));
-    // A split is what the demo is about; a third of the way the tensors have become small.
-    let is_given = args.plan.mode.is_some() || args.plan.cut.is_some();
-    let cut = if is_given {
-        plan.cut(&graph)
+    if args.plan.is_given() {
+        robot_args.extend(args.plan.words());
     } else {
-        Some(graph.operator_count() / 3)
-    };
-    match (args.plan.mode, cut) {
-        (Some(super::model::ModeArg::Local), _) => robot_args.extend(words(&["--mode", "local"])),
-        (Some(super::model::ModeArg::Remote), _) => robot_args.extend(words(&["--mode", "remote"])),
-        (_, Some(cut)) => robot_args.extend([String::from("--cut"), cut.to_string()]),
-        (_, None) => {}
+        // A split is what the demo is about; a third of the way the tensors have become small.
+        let cut = graph.operator_count() / 3;
+        robot_args.extend([String::from("--cut"), cut.to_string()]);
     }
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
@@ -93,15 +99,23 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         Ok(format!("ws://{address}").parse::<Address>()?)
     };
     let options = Options {
-        targets: vec![target(robot.address)?, target(server.address)?],
+        targets: std::iter::once(robot.address)
+            .chain(servers.iter().map(|s| s.address))
+            .map(target)
+            .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
     };
     let shown = show(&options, args.show);
     drop(robot);
-    drop(shaper);
-    drop(server);
+    drop(shapers);
+    drop(servers);
     shown
+}
+
+fn servers(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| (1..=8).contains(n));
+    number.ok_or_else(|| format!("{text:?} is no number of servers; expected 1 to 8"))
 }
 
 fn words(words: &[&str]) -> Vec<String> {
@@ -116,6 +130,8 @@ fn model_words(args: &DemoArgs) -> Vec<String> {
         model.model.clone(),
         "--size".to_owned(),
         format!("{rows}x{columns}"),
+        "--batch".to_owned(),
+        model.batch.to_string(),
     ];
     let weights = model
         .weights
@@ -203,8 +219,9 @@ fn log_file(name: &str) -> Result<PathBuf> {
     Ok(dir.join(format!("demo-{name}.log")))
 }
 
-/// The last line of a log.
+/// The last line of a log; its author is known.
 fn last_words(log: &Path) -> Option<String> {
     let text = std::fs::read_to_string(log).ok()?;
-    text.lines().last().map(str::to_owned)
+    let last = text.lines().last()?;
+    Some(last.strip_prefix("splitscope: ").unwrap_or(last).to_owned())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::model::ModelArgs;
 use crate::model::Graph;
@@ -25,7 +25,13 @@ impl ModelArgs {
         let graph = Arc::new(self.graph()?);
         let wanted = graph.parameters();
         let (weights, reference, name) = if let Some(path) = &self.weights {
-            let weights = Weights::load(path, &wanted)?;
+            let weights = Weights::load(path, &wanted).with_context(|| {
+                format!(
+                    "no weights for {} (--weights takes its .safetensors file or torchvision's .pth; --seed N makes \
+                     some)",
+                    graph.name()
+                )
+            })?;
             let hash = weights.hash();
             let name = format!("{} ({})", file_name(path), &hash.to_string()[..8]);
             (weights, WeightsRef::Hash(hash), name)

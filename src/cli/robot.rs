@@ -18,11 +18,11 @@ pub(super) struct RobotArgs {
     #[command(flatten)]
     plan: PlanArgs,
 
-    /// The server, HOST:PORT; without one everything runs here
-    #[arg(long, value_name = "HOST:PORT")]
-    server: Option<String>,
+    /// A server, HOST:PORT, given again for every further one; without one everything runs here
+    #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
+    server: Vec<String>,
 
-    /// Send everything for the server through an emulated link: a trace (indoors, outdoors or a file, played again and
+    /// Put an emulated link before each server: a trace (indoors, outdoors or a file, played again and
     /// again), Mbps that both directions share, or none
     #[arg(
         long,
@@ -33,7 +33,7 @@ pub(super) struct RobotArgs {
     link: String,
 
     /// Where consoles attach; an address other than loopback lets others watch
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7401")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7401", value_parser = super::listen)]
     listen: SocketAddr,
 
     /// Camera pictures: a folder of .png and .jpg files, or synthetic
@@ -41,8 +41,13 @@ pub(super) struct RobotArgs {
     input: String,
 
     /// Camera pictures per second [default: one whenever the robot is free]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::model::fps)]
     fps: Option<f64>,
+
+    /// Milliseconds that a frame may take before the robot finishes it alone [default: 3 times the recent median, at
+    /// least 200, plus what is left to compute]
+    #[arg(long, value_name = "MS", value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    deadline: Option<u64>,
 
     /// Threads that an operator may use
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -61,15 +66,31 @@ pub(super) struct RobotArgs {
     until_stdin_ends: bool,
 }
 
+/// A name that cannot be dialled would be dialled for ever.
+fn host_and_port(text: &str) -> Result<String, String> {
+    let host = text
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok_and(|port| port > 0))
+        .map(|(host, _)| host);
+    match host {
+        Some(host) if !host.is_empty() && !host.contains('/') => Ok(text.to_owned()),
+        _ => Err(format!(
+            "{text:?} is no server; expected HOST:PORT, like gpu-box:7402"
+        )),
+    }
+}
+
 /// Runs until a signal.
 #[cfg(feature = "torch")]
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
+    use std::time::Duration;
+
     use anyhow::Context;
 
     use super::{usage, worker};
     use crate::engine::torch::{TorchEngine, keep_freed_memory};
     use crate::link::LinkChoice;
-    use crate::link::shaper::Shaper;
+    use crate::link::shaper::{Shaper, ShaperHandle};
     use crate::worker::input::{Input, Source};
     use crate::worker::robot::{Robot, RobotOptions};
 
@@ -78,14 +99,23 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let token = worker::token(args.token_file.as_deref())?;
     let plan = args.plan.plan(&args.model.graph()?)?;
     let (rows, columns) = args.model.size;
-    let input = Input::open(&args.input, 1, rows, columns)?;
+    let input = Input::open(&args.input, args.model.batch, rows, columns)?;
     let source = Source::start(input, args.fps).map_err(usage)?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
-    let shaper = match (&args.server, link.profile()) {
-        (Some(server), Some(profile)) => Some(Shaper::before(server, profile)?),
-        _ => None,
+    // Each server is behind a relay of its own, as in the demo.
+    let shapers = match link.profile() {
+        None => Vec::new(),
+        Some(profile) => {
+            let before = |server: &String| Shaper::before(server, profile.clone());
+            args.server.iter().map(before).collect::<Result<_, _>>()?
+        }
     };
-    let server = shaper.as_ref().map(|s| s.local_addr().to_string());
+    let servers = if shapers.is_empty() {
+        args.server.clone()
+    } else {
+        let addresses = shapers.iter().map(ShaperHandle::local_addr);
+        addresses.map(|address| address.to_string()).collect()
+    };
     let loaded = args.model.load()?;
     let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
         .context("cannot set up libtorch")?;
@@ -93,7 +123,8 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
         engine,
         RobotOptions {
             listen: args.listen,
-            server: server.or_else(|| args.server.clone()),
+            servers,
+            deadline: args.deadline.map(Duration::from_millis),
             graph: loaded.graph,
             weights: loaded.weights,
             weights_ref: loaded.reference,
@@ -110,7 +141,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let ready = format!("robot ready: attach to ws://{}", robot.address());
     worker::serve_until_stopped(&ready, args.until_stdin_ends)?;
     drop(robot);
-    drop(shaper);
+    drop(shapers);
     Ok(ExitCode::SUCCESS)
 }
 

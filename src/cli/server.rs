@@ -11,7 +11,7 @@ use clap::Args;
 #[derive(Debug, Clone, Args)]
 pub(super) struct ServerArgs {
     /// Where robots connect and consoles attach; an address other than loopback lets others in
-    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:7402")]
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7402", value_parser = super::listen)]
     listen: SocketAddr,
 
     /// Threads that an operator may use

@@ -1,6 +1,6 @@
 //! What `robot` and `server` share: logging, the token, running until asked to stop.
 
-use std::io::{Read, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
@@ -8,13 +8,22 @@ use tracing_subscriber::EnvFilter;
 
 /// Logs to standard error; `SPLITSCOPE_LOG` chooses what (`tracing`'s filter syntax).
 pub(super) fn start_logging() {
-    let filter = EnvFilter::try_from_env("SPLITSCOPE_LOG").unwrap_or_else(|_| "info".into());
+    let wanted = std::env::var("SPLITSCOPE_LOG").ok();
+    let filter = EnvFilter::try_new(wanted.as_deref().unwrap_or("info"));
+    let refused = filter.as_ref().err().map(ToString::to_string);
     // A second call (tests) keeps the first subscriber.
     let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
         .with_writer(std::io::stderr)
+        // A log in a file is read by people and grep.
+        .with_ansi(std::io::stderr().is_terminal())
         .with_target(false)
         .try_init();
+    if let (Some(wanted), Some(reason)) = (wanted, refused) {
+        tracing::warn!(
+            "SPLITSCOPE_LOG={wanted:?} is no filter ({reason}); logging at info, say warn or splitscope=debug"
+        );
+    }
 }
 
 /// Reads a token file.

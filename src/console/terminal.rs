@@ -101,3 +101,95 @@ fn give_back() {
         disable_raw_mode().ok();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::exit;
+    use std::sync::mpsc::sync_channel;
+    use std::time::Duration;
+
+    use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+    use super::*;
+    use crate::console::Options;
+
+    const INSIDE: &str = "console::terminal::tests::inside_a_terminal_a_thread_panics";
+    const LEFT: i32 = 77;
+
+    /// Run in a terminal by the test below. Only the hook can give the terminal back here: the thread that panics has no
+    /// `Screen`, and the one that has never drops it.
+    #[test]
+    #[ignore = "takes over the terminal"]
+    fn inside_a_terminal_a_thread_panics() {
+        let options = Options {
+            targets: vec!["127.0.0.1:1".parse().unwrap()],
+            token: None,
+            name: "test".to_owned(),
+        };
+        let (app, _) = App::new(options.setup(), Nanos(0));
+        let mut screen = Screen::enter().unwrap();
+        screen.draw(&app, Nanos(0)).unwrap();
+        let thread = std::thread::spawn(|| panic!("the thread's last words"));
+        assert!(thread.join().is_err());
+        let told = screen.draw(&app, Nanos(0)).unwrap_err();
+        writeln!(io::stderr(), "after it: {told}").unwrap();
+        exit(LEFT);
+    }
+
+    /// What `stty` would say: echo, line editing and all.
+    fn settings(master: &dyn MasterPty) -> String {
+        format!("{:?}", master.get_termios().unwrap())
+    }
+
+    #[test]
+    fn a_panic_anywhere_gives_the_terminal_back_before_it_is_told() {
+        let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+        let before = settings(pair.master.as_ref());
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args(["--exact", INSIDE, "--ignored", "--nocapture"]);
+        command.env("TERM", "xterm-256color");
+        let mut child = pair.slave.spawn_command(command).unwrap();
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = sync_channel(1024);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..n].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let mut all = Vec::new();
+        let mut left = None;
+        // A minute without an end is a fault.
+        for _ in 0..600 {
+            while let Ok(bytes) = output.recv_timeout(Duration::from_millis(100)) {
+                all.extend(bytes);
+            }
+            if left.is_some() {
+                break;
+            }
+            left = child.try_wait().unwrap();
+        }
+        let text = String::from_utf8_lossy(&all).into_owned();
+        let Some(left) = left else {
+            child.kill().unwrap();
+            panic!("it did not end: {text:?}");
+        };
+        assert_eq!(left.exit_code(), LEFT as u32, "{text}");
+        assert_eq!(settings(pair.master.as_ref()), before);
+        let place = |part: &str| {
+            text.find(part)
+                .unwrap_or_else(|| panic!("no {part:?}: {text:?}"))
+        };
+        let (hidden, taken) = (place("\x1b[?25l"), place("\x1b[?1049h"));
+        let (given_back, shown) = (place("\x1b[?1049l"), place("\x1b[?25h"));
+        let words = place("the thread's last words");
+        assert!(taken < given_back && given_back < words, "{text:?}");
+        assert!(hidden < shown && shown < words, "{text:?}");
+        assert!(text.contains("after it: a part of the console panicked"));
+        // Nothing is drawn over the words.
+        assert_eq!(text.matches("\x1b[?1049h").count(), 1, "{text:?}");
+    }
+}

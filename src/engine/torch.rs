@@ -5,11 +5,12 @@ mod ops;
 
 use std::collections::HashMap;
 
+use smallvec::SmallVec;
 use tch::{Kind, Tensor};
 
 use super::{Engine, EngineError};
 use crate::model::weights::Weights;
-use crate::model::{DType, Graph, Node, Region, Shape, Span};
+use crate::model::{DType, Graph, Node, Region, Span, need};
 use crate::plan::{Piece, Term, Value};
 
 pub use allocator::keep_freed_memory;
@@ -40,7 +41,6 @@ struct Parameters(Vec<Tensor>);
 /// libtorch on the CPU for one model.
 #[derive(Debug)]
 pub struct TorchEngine {
-    shapes: Vec<Shape>,
     parameters: Vec<Parameters>,
     normalize: Option<(Tensor, Tensor)>,
     threads: u16,
@@ -73,7 +73,6 @@ impl TorchEngine {
             parameters.push(Parameters(mine));
         }
         Ok(Self {
-            shapes: graph.nodes().iter().map(|n| n.shape).collect(),
             parameters,
             normalize,
             threads: threads.max(1),
@@ -92,28 +91,21 @@ impl TorchEngine {
             })
             .collect()
     }
+}
 
-    fn only_whole(
-        &self,
-        node: &Node,
-        out: &Region,
-        over: Option<(Span, Term)>,
-        inputs: &[Piece<Handle>],
-    ) -> Result<(), EngineError> {
-        let whole_inputs = node.inputs.len() == inputs.len()
-            && node
-                .inputs
-                .iter()
-                .zip(inputs)
-                .all(|(id, piece)| piece.region == Region::whole(&self.shapes[id.index()]));
-        if over.is_none() && *out == Region::whole(&node.shape) && whole_inputs {
-            return Ok(());
-        }
-        Err(EngineError::NotSupported {
-            operator: node.name.clone(),
-            asked: over.map_or_else(|| out.to_string(), |(span, _)| format!("channels {span}")),
-        })
+/// A view of what is needed of an input, from a piece that covers it.
+fn view(
+    graph: &Graph,
+    id: crate::units::NodeId,
+    wanted: &Region,
+    piece: &Piece<Handle>,
+) -> Result<Tensor, EngineError> {
+    let input = graph.node(id);
+    if piece.region == *wanted {
+        return Ok(piece.payload.0.shallow_clone());
     }
+    ops::narrowed(&piece.payload.0, &piece.region, wanted, input.shape.flat)
+        .map_err(|e| ops::failed(input, &e))
 }
 
 impl Engine for TorchEngine {
@@ -132,14 +124,28 @@ impl Engine for TorchEngine {
 
     fn compute(
         &mut self,
+        graph: &Graph,
         node: &Node,
         out: &Region,
         over: Option<(Span, Term)>,
         inputs: &[Piece<Handle>],
     ) -> Result<Handle, EngineError> {
-        self.only_whole(node, out, over, inputs)?;
+        let wanted = need(graph, node, out, over.map(|(span, _)| span));
+        let wanted = wanted.iter().zip(&node.inputs);
+        // What is not needed of an input (a concat's, say) is not in `inputs` either.
+        let wanted = wanted.filter(|(region, _)| !region.is_empty());
+        let views: SmallVec<[Tensor; 2]> = wanted
+            .zip(inputs)
+            .map(|((region, &id), piece)| view(graph, id, region, piece))
+            .collect::<Result<_, _>>()?;
+        let part = ops::Part {
+            node,
+            out: *out,
+            over,
+            inputs: node.inputs.iter().map(|&i| graph.node(i).shape).collect(),
+        };
         let parameters = &self.parameters[node.id.index()].0;
-        ops::compute(node, inputs, parameters, self.normalize.as_ref())
+        ops::compute(&part, &views, parameters, self.normalize.as_ref())
             .map(Handle)
             .map_err(|e| ops::failed(node, &e))
     }

@@ -34,6 +34,10 @@ pub trait ValueSource {
     fn began(&mut self, head: &ChunkHead);
     /// All bytes of a value were handed to the socket.
     fn sent(&mut self, head: &ChunkHead, start: Nanos, end: Nanos);
+    /// Whether a value under way is still of use; asked between its chunks.
+    fn is_wanted(&self, head: &ChunkHead) -> bool;
+    /// A value under way was given up after `bytes` of it.
+    fn given_up(&mut self, head: &ChunkHead, bytes: u64);
 }
 
 #[derive(Default)]
@@ -181,6 +185,10 @@ fn write_value(
         if i > 0 {
             while let Some(control) = outbox.pop_control() {
                 write(stream, &control)?;
+            }
+            if !source.is_wanted(&head) {
+                source.given_up(&head, (i * PIECE_BYTES) as u64);
+                return Ok(());
             }
         }
         head.offset = (i * PIECE_BYTES) as u64;

@@ -179,8 +179,9 @@ impl Op {
             Self::Relu | Self::Relu6 => one()?,
             Self::Conv2d(conv) => {
                 let x = image()?;
+                let shape = windowed(x, &conv.window, false, conv.out)?;
                 conv.check(&x)?;
-                windowed(x, &conv.window, false, conv.out)?
+                shape
             }
             Self::MaxPool2d(pool) | Self::AvgPool2d(pool) => {
                 let x = image()?;
@@ -236,6 +237,14 @@ impl Conv2d {
             return Err(format!(
                 "cannot divide {} input and {} output channels into {groups} groups",
                 x.channels, self.out
+            ));
+        }
+        if self.window.padding >= self.window.extent() {
+            // Whole rows of the output would come from padding alone.
+            return Err(format!(
+                "takes a padding smaller than its window of {}, got {}",
+                self.window.extent(),
+                self.window.padding
             ));
         }
         Ok(())

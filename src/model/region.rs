@@ -273,6 +273,128 @@ pub fn need(graph: &Graph, node: &Node, out: &Region, over: Option<Span>) -> Vec
     }
 }
 
+/// The largest box of a node's output that can be computed from the boxes `have` of its inputs, one per input, in the
+/// node's order; empty when nothing can. Rows come out in order, so this is how far a stream of rows has got.
+pub fn frontier(graph: &Graph, node: &Node, have: &[Region]) -> Region {
+    let nothing = Region {
+        batch: Span::new(0, 0),
+        channel: Span::new(0, 0),
+        row: Span::new(0, 0),
+    };
+    let Some(first) = have.first().copied() else {
+        return nothing;
+    };
+    if have.iter().any(Region::is_empty) {
+        return nothing;
+    }
+    let input_shape = |i: usize| graph.node(node.inputs[i]).shape;
+    let all_rows = first.row.covers(&Span::whole(input_shape(0).rows));
+    let all_channels = first.channel.covers(&Span::whole(input_shape(0).channels));
+    let out = match &node.op {
+        Op::Input => nothing,
+        Op::Normalize { .. } | Op::BatchNorm2d { .. } | Op::Relu | Op::Relu6 => first,
+        Op::Add => have.iter().fold(first, |both, h| both.intersect(h)),
+        Op::Conv2d(conv) => {
+            let in_group = input_shape(0).channels / conv.groups;
+            let out_group = conv.out / conv.groups;
+            let groups = Span::new(
+                first.channel.start.div_ceil(in_group),
+                (first.channel.end / in_group).max(first.channel.start.div_ceil(in_group)),
+            );
+            Region {
+                channel: Span::new(groups.start * out_group, groups.end * out_group),
+                row: rows_made(
+                    &conv.window,
+                    first.row,
+                    input_shape(0).rows,
+                    node.shape.rows,
+                ),
+                ..first
+            }
+        }
+        Op::MaxPool2d(pool) | Op::AvgPool2d(pool) => Region {
+            row: rows_made(
+                &pool.window,
+                first.row,
+                input_shape(0).rows,
+                node.shape.rows,
+            ),
+            ..first
+        },
+        Op::AdaptiveAvgPool2d { rows, .. } if all_rows => Region {
+            row: Span::whole(*rows),
+            ..first
+        },
+        Op::Flatten if all_rows => {
+            let plane = input_shape(0).rows * input_shape(0).columns;
+            Region {
+                channel: Span::new(first.channel.start * plane, first.channel.end * plane),
+                row: Span::whole(1),
+                ..first
+            }
+        }
+        Op::Linear { out, .. } if all_channels => Region {
+            channel: Span::whole(*out),
+            ..first
+        },
+        Op::AdaptiveAvgPool2d { .. } | Op::Flatten | Op::Linear { .. } => nothing,
+        Op::Concat => {
+            let common = have.iter().fold(first, |both, h| Region {
+                channel: both.channel,
+                ..both.intersect(h)
+            });
+            // Channels from the first input on, as far as they join up.
+            let mut offset = 0;
+            let mut channel: Option<Span> = None;
+            for (i, h) in have.iter().enumerate() {
+                let mine = Span::new(offset + h.channel.start, offset + h.channel.end);
+                channel = match channel {
+                    None => Some(mine),
+                    Some(so_far) if so_far.end == mine.start => {
+                        Some(Span::new(so_far.start, mine.end))
+                    }
+                    stopped => stopped,
+                };
+                offset += input_shape(i).channels;
+            }
+            Region {
+                channel: channel.unwrap_or(first.channel),
+                ..common
+            }
+        }
+    };
+    if out.is_empty() { nothing } else { out }
+}
+
+/// Output rows of a window that input rows `have` of an image of `rows` rows suffice for.
+fn rows_made(window: &Window, have: Span, rows: u32, outputs: u32) -> Span {
+    let (stride, padding) = (i64::from(window.stride), i64::from(window.padding));
+    let ceil_div = |a: i64, b: i64| a.div_euclid(b) + i64::from(a.rem_euclid(b) != 0);
+    let start = if have.start == 0 {
+        0
+    } else {
+        ceil_div(i64::from(have.start) + padding, stride)
+    };
+    let end = if have.end >= rows {
+        i64::from(outputs)
+    } else {
+        (i64::from(have.end) + padding - i64::from(window.extent())).div_euclid(stride) + 1
+    };
+    let clamp = |row: i64| row.clamp(0, i64::from(outputs)) as u32;
+    Span::new(clamp(start), clamp(end).max(clamp(start)))
+}
+
+/// Rows of zeros (convolution, mean) or minus infinity (maximum) that a window adds above and below the input rows that
+/// it needs for output rows `out`: at the true edges of the image only, never at a cut.
+pub fn edge_padding(window: &Window, out: Span, rows: u32) -> (u32, u32) {
+    let first = i64::from(out.start) * i64::from(window.stride) - i64::from(window.padding);
+    let last = (i64::from(out.end) - 1) * i64::from(window.stride) - i64::from(window.padding)
+        + i64::from(window.extent());
+    let above = (-first).max(0);
+    let below = (last - i64::from(rows)).max(0);
+    (above as u32, below as u32)
+}
+
 /// Input rows that output rows `out` of a window need, clamped to the image of `rows` rows.
 fn window_rows(window: &Window, out: Span, rows: u32) -> Span {
     if out.is_empty() {
@@ -352,6 +474,28 @@ mod tests {
             channel,
             row,
         })
+    }
+
+    proptest! {
+        #[test]
+        fn the_frontier_is_all_that_can_be_made_and_no_more(
+            kernel in 1_u32..6, stride in 1_u32..4, padding in 0_u32..3, dilation in 1_u32..3,
+            rows in 12_u32..40, ceil in any::<bool>(), cut in (0.0..1.0_f64, 0.0..1.0_f64),
+        ) {
+            prop_assume!(padding * 2 <= kernel);
+            let window = Window { kernel, stride, padding, dilation };
+            let outputs = window.outputs(rows, ceil).unwrap();
+            let at = |f: f64| (f * f64::from(rows)) as u32;
+            let have = Span::new(at(cut.0.min(cut.1)), at(cut.0.max(cut.1)) + 1);
+            let made = rows_made(&window, have, rows, outputs);
+            let suffices = |row: u32| have.covers(&window_rows(&window, Span::new(row, row + 1), rows));
+            for row in 0..outputs {
+                prop_assert_eq!(
+                    made.start <= row && row < made.end, suffices(row),
+                    "row {} of {} from {}", row, made, have
+                );
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The numbers of a model: read from PyTorch and safetensors files, made from a seed, hashed, cached.
 //!
 //! A graph says what it wants ([`ParamSpec`]); this room fills it, always as row-major f32, and names
-//! the filled set by a hash ([`WeightsHash`]) that robot and server compare before they work together.
+//! the filled set by a hash ([`Hash32`]) that robot and server compare before they work together.
 //! Files come from strangers: nothing here runs code from a file, trusts a length that a file claims,
 //! or allocates more than the file's own length and the graph's own parameter count call for.
 //!
@@ -26,8 +26,9 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::units::Hash32;
+
 pub use self::error::{Misfit, Misfits, WeightsError};
-pub use self::hash::{ParseHashError, WeightsHash};
 pub use self::pickle::PickleError;
 pub use self::store::{StoreError, WeightStore, transfer_limit_bytes};
 
@@ -137,7 +138,7 @@ impl Weights {
     }
 
     /// The name of this set by content: blake3 over names, shapes and values. Reads every value.
-    pub fn hash(&self) -> WeightsHash {
+    pub fn hash(&self) -> Hash32 {
         hash::of(self)
     }
 
@@ -227,7 +228,7 @@ impl<R: BufRead + Seek> Source<R> {
             .map_err(|cause| self.io("read", cause))?;
         if head.starts_with(b"PK\x03\x04") {
             pth::archive::load(self, wanted)
-        } else if safetensors::starts(head, self.length) {
+        } else if safetensors::starts(head) {
             safetensors::load(self, wanted)
         } else if head[0] == pickle::PROTO {
             pth::legacy::load(self, wanted)

@@ -1,8 +1,13 @@
 //! Dispatch from a plan to its mode's compiler.
 
-use super::{Invalid, Mode, Plan, Schedule, local, remote, split, validate};
+use super::{
+    Invalid, Mode, Plan, Schedule, data, local, remote, split, stream, tensor, tile, validate,
+};
 use crate::model::Graph;
 use crate::units::Epoch;
+
+/// Most frames in flight.
+pub const MAX_WINDOW: u16 = 16;
 
 /// A plan cannot be compiled for a model.
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +32,13 @@ pub enum PlanError {
         /// What is wrong.
         reason: String,
     },
-    /// Parameters that no compiler of this version covers.
-    #[error(
-        "{what} cannot be run by this version; it runs local, remote and split with one frame in flight"
-    )]
-    NotSupported {
-        /// What was asked for.
-        what: String,
+    /// A mode that cannot work, or makes no sense, for this model or these parameters.
+    #[error("{mode} does not apply: {reason}")]
+    DoesNotApply {
+        /// The mode.
+        mode: &'static str,
+        /// Why, in one sentence.
+        reason: String,
     },
     /// A compiler made a schedule that does not work: a defect of ours.
     #[error("the schedule compiled for {plan} is not valid: {reason}")]
@@ -50,20 +55,29 @@ pub enum PlanError {
 /// # Errors
 /// A plan that does not suit the model, or that this version does not run.
 pub fn compile(graph: &Graph, plan: &Plan, epoch: Epoch) -> Result<Schedule, PlanError> {
-    let not_supported = |what: String| PlanError::NotSupported { what };
-    if plan.window != 1 {
-        return Err(not_supported(format!("a window of {} frames", plan.window)));
+    if !(1..=MAX_WINDOW).contains(&plan.window) {
+        return Err(PlanError::DoesNotApply {
+            mode: "pipeline",
+            reason: format!(
+                "a window of {} frames; 1 to {MAX_WINDOW} may be in flight",
+                plan.window
+            ),
+        });
     }
     let programs = match &plan.mode {
         Mode::Local => local::programs(graph),
         Mode::Remote => remote::programs(graph),
+        Mode::Split { tiles: 0, .. } => {
+            return Err(PlanError::DoesNotApply {
+                mode: "split",
+                reason: "0 tiles; 1 sends the crossing tensors whole".to_owned(),
+            });
+        }
         Mode::Split { tiles: 1, cuts } => split::programs(graph, cuts)?,
-        Mode::Split { tiles, .. } => {
-            return Err(not_supported(format!("a split in {tiles} tiles")));
-        }
-        Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. } => {
-            return Err(not_supported(format!("mode {}", plan.mode_name())));
-        }
+        Mode::Split { tiles, cuts } => stream::programs(graph, cuts, *tiles)?,
+        Mode::Tensor { layers } => tensor::programs(graph, layers)?,
+        Mode::Data { shares } => data::programs(graph, shares)?,
+        Mode::Tile { segments } => tile::programs(graph, segments)?,
     };
     let schedule = Schedule {
         epoch,

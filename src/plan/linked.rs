@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::{Program, Step, Term, TimingOf, Until, Value};
 use crate::model::{Graph, need};
 use crate::units::{DeviceId, NodeId};
@@ -27,6 +29,8 @@ pub struct Linked {
     pub(super) readers: Vec<u32>,
     /// Nodes whose values stay until delivery.
     pub(super) kept: Vec<bool>,
+    /// By node that is read: nodes that its readers hold, too.
+    pub(super) holds: Vec<SmallVec<[NodeId; 1]>>,
 }
 
 impl Linked {
@@ -34,6 +38,14 @@ impl Linked {
     pub fn new(graph: &Graph, program: Program, output: Option<Value>) -> Arc<Self> {
         let mut readers = vec![0_u32; graph.nodes().len()];
         let mut kept = vec![false; graph.nodes().len()];
+        let mut holds: Vec<SmallVec<[NodeId; 1]>> = vec![SmallVec::new(); graph.nodes().len()];
+        for (value, until) in &program.keep {
+            if let Until::ReadersOf(reader) = until
+                && *reader != value.node
+            {
+                holds[reader.index()].push(value.node);
+            }
+        }
         let mut reads = Vec::with_capacity(program.steps.len());
         let (mut compute, mut sends, mut receives) = (Vec::new(), Vec::new(), Vec::new());
         for (i, step) in (0_u32..).zip(&program.steps) {
@@ -43,6 +55,9 @@ impl Linked {
             nodes.dedup();
             for node in nodes {
                 readers[node.index()] += 1;
+                for held in &holds[node.index()] {
+                    readers[held.index()] += 1;
+                }
             }
             reads.push(inputs);
             match step {
@@ -77,6 +92,7 @@ impl Linked {
             receives,
             readers,
             kept,
+            holds,
         })
     }
 

@@ -280,6 +280,11 @@ impl<P: Clone> Machine<P> {
         self.late
     }
 
+    /// Whether a frame is in flight.
+    pub fn has_frame(&self, key: &FrameKey) -> bool {
+        self.frames.contains_key(key)
+    }
+
     /// Whether a frame was finished or cancelled here not long ago.
     pub fn is_gone(&self, key: &FrameKey) -> bool {
         self.gone.contains(key)
@@ -326,6 +331,10 @@ impl<P: Clone> Machine<P> {
     /// Takes a frame out and returns what its table held: what failover resumes from.
     pub fn withdraw(&mut self, key: FrameKey) -> Vec<(Value, P)> {
         let Some(frame) = self.frames.remove(&key) else {
+            // Of a frame that has not begun here: a value of it that comes later must not begin it.
+            if !self.is_gone(&key) {
+                self.remember(key);
+            }
             return Vec::new();
         };
         self.remember(key);
@@ -449,7 +458,8 @@ impl<P: Clone> Machine<P> {
                         payload,
                     });
                 }
-                None
+                // The result itself may come in pieces.
+                self.complete(key)
             }
             TimingOf::Step(index) => {
                 let program = Arc::clone(&frame.program);
@@ -566,28 +576,17 @@ impl<P: Clone> FrameState<P> {
         if self.busy {
             return None;
         }
-        let index = *self.program.compute.get(self.next_compute)?;
-        let reads = &self.program.reads[index as usize];
+        let Some(&index) = self.program.compute.get(self.next_compute) else {
+            let output = self.program.output?;
+            return self.assemble(key, &output);
+        };
+        let program = Arc::clone(&self.program);
         let mut inputs = SmallVec::new();
-        for read in reads {
+        for read in &program.reads[index as usize] {
             let table = &self.table[read.node.index()];
-            if !is_covered(table, read) {
-                return None;
-            }
             match table.iter().find(|p| serves(p, read)) {
                 Some(piece) => inputs.push(piece.clone()),
-                None => {
-                    self.busy = true;
-                    return Some(Work::Assemble {
-                        step: StepRef {
-                            key,
-                            of: TimingOf::Assembly(read.node),
-                        },
-                        node: read.node,
-                        out: read.region,
-                        pieces: self.pieces_for(read),
-                    });
-                }
+                None => return self.assemble(key, read),
             }
         }
         self.busy = true;
@@ -613,9 +612,29 @@ impl<P: Clone> FrameState<P> {
         }
     }
 
-    /// The box that the compute lane's next step reads of `node`: what an assembly was asked for.
+    /// Joins the pieces of what is read next, or of the result, once they are all there.
+    fn assemble(&mut self, key: FrameKey, read: &Value) -> Option<Work<P>> {
+        let table = &self.table[read.node.index()];
+        if table.iter().any(|p| serves(p, read)) || !is_covered(table, read) {
+            return None;
+        }
+        self.busy = true;
+        Some(Work::Assemble {
+            step: StepRef {
+                key,
+                of: TimingOf::Assembly(read.node),
+            },
+            node: read.node,
+            out: read.region,
+            pieces: self.pieces_for(read),
+        })
+    }
+
+    /// The box that an assembly of `node` was asked for: what the compute lane's next step reads of it, or the result.
     fn assembly_target(&self, node: NodeId) -> Option<Region> {
-        let index = *self.program.compute.get(self.next_compute)?;
+        let Some(&index) = self.program.compute.get(self.next_compute) else {
+            return self.program.output.map(|output| output.region);
+        };
         let reads = &self.program.reads[index as usize];
         let read = reads
             .iter()
@@ -639,11 +658,20 @@ impl<P: Clone> FrameState<P> {
             if reads[..i].iter().any(|r| r.node == read.node) {
                 continue;
             }
-            let node = read.node.index();
-            self.readers[node] -= 1;
-            if self.readers[node] == 0 && !self.program.kept[node] {
-                self.table[node].clear();
+            self.let_go(read.node);
+            let program = Arc::clone(&self.program);
+            for &held in &program.holds[read.node.index()] {
+                self.let_go(held);
             }
+        }
+    }
+
+    /// One reader less of a node.
+    fn let_go(&mut self, node: NodeId) {
+        let node = node.index();
+        self.readers[node] -= 1;
+        if self.readers[node] == 0 && !self.program.kept[node] {
+            self.table[node].clear();
         }
     }
 }

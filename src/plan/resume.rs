@@ -19,17 +19,22 @@ pub fn resume(graph: &Graph, held: &[Value]) -> Program {
             .iter()
             .filter(|v| v.node == node.id && v.term == Term::Whole)
             .map(|v| &v.region);
-        if out.is_covered_by(have) {
-            continue;
-        }
-        steps.push(Step::Compute {
-            node: node.id,
-            out,
-            over: None,
+        // Need minus held: of a tile or a shard that is there only the rest is computed.
+        let missing = have.fold(vec![out], |missing, held| {
+            missing.iter().flat_map(|m| m.minus(held)).collect()
         });
-        for (input, region) in node.inputs.iter().zip(need(graph, node, &out, None)) {
-            let slot = &mut wanted[input.index()];
-            *slot = Some(slot.map_or(region, |r| r.hull(&region)));
+        for part in missing {
+            steps.push(Step::Compute {
+                node: node.id,
+                out: part,
+                over: None,
+            });
+            for (input, region) in node.inputs.iter().zip(need(graph, node, &part, None)) {
+                if !region.is_empty() {
+                    let slot = &mut wanted[input.index()];
+                    *slot = Some(slot.map_or(region, |r| r.hull(&region)));
+                }
+            }
         }
     }
     steps.reverse();

@@ -7,6 +7,15 @@ use crate::model::Graph;
 use crate::units::{DeviceId, NodeId};
 
 pub(super) fn programs(graph: &Graph, cuts: &[(Cut, DeviceId)]) -> Result<Vec<Program>, PlanError> {
+    let device_of = devices_of(graph, cuts)?;
+    Ok(placement::programs(graph, |node| device_of[node.index()]))
+}
+
+/// The device of every node.
+pub(super) fn devices_of(
+    graph: &Graph,
+    cuts: &[(Cut, DeviceId)],
+) -> Result<Vec<DeviceId>, PlanError> {
     let bad = |reason: String| PlanError::BadCut {
         model: graph.name().to_owned(),
         reason,
@@ -31,7 +40,7 @@ pub(super) fn programs(graph: &Graph, cuts: &[(Cut, DeviceId)]) -> Result<Vec<Pr
             }
         }
     }
-    Ok(placement::programs(graph, |node| device_of[node.index()]))
+    Ok(device_of)
 }
 
 /// The operators on the near side of a cut.

@@ -2,7 +2,7 @@
 //! every all-reduce complete, and the whole thing run once through [`Machine`]s without tensors, to the result.
 
 use super::{
-    Admit, Done, Event, Lane, Linked, Machine, Program, Schedule, Step, Term, Value, Work,
+    Admit, Done, Event, Lane, Linked, Machine, Program, Schedule, Step, Term, Until, Value, Work,
 };
 use crate::model::{Graph, Op, Region, Span};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
@@ -91,8 +91,15 @@ pub fn validate_program(graph: &Graph, program: &Program) -> Result<(), Invalid>
             reason,
         })?;
     }
-    for (value, _) in &program.keep {
-        check_value(graph, value).map_err(|reason| Invalid::Step {
+    for (value, until) in &program.keep {
+        let reader = match until {
+            Until::ReadersOf(reader) if graph.get(*reader).is_none() => {
+                Err(format!("a reader {reader} that {} lacks", graph.name()))
+            }
+            _ => Ok(()),
+        };
+        let checked = check_value(graph, value).and(reader);
+        checked.map_err(|reason| Invalid::Step {
             device: program.device,
             index: program.steps.len(),
             reason: format!("keeps what cannot be: {reason}"),
@@ -115,7 +122,12 @@ fn check_step(graph: &Graph, device: DeviceId, step: &Step) -> Result<(), String
             ..
         } => {
             let node = graph.node(*node);
-            if !matches!(node.op, Op::Conv2d(_) | Op::Linear { .. }) {
+            let sums = match &node.op {
+                Op::Conv2d(conv) => conv.groups == 1,
+                Op::Linear { .. } => true,
+                _ => false,
+            };
+            if !sums {
                 return Err(format!("sums over a part of the channels of {}", node.name));
             }
             let channels = graph.node(node.inputs[0]).shape.channels;

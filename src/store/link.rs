@@ -193,6 +193,7 @@ mod tests {
             down: Flow::default(),
             rtt_ns: None,
             connected,
+            peer: crate::units::DeviceId::SERVER,
         }
     }
 

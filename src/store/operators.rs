@@ -136,6 +136,7 @@ mod tests {
             clock_error_ns: None,
             picture: String::new(),
             top: Vec::new(),
+            other_tops: Vec::new(),
             steps: steps
                 .iter()
                 .map(|&(device, node, duration_ns)| StepTime {
@@ -144,6 +145,8 @@ mod tests {
                     node: NodeId(node),
                     start_ns: 0,
                     duration_ns,
+                    bytes: 0,
+                    to: DeviceId(device),
                 })
                 .collect::<Steps>(),
             emulated: false,

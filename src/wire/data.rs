@@ -7,7 +7,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{DecodeError, from_msgpack, to_msgpack};
-use crate::model::weights::WeightsHash;
 use crate::model::{GraphSpec, Region, Span};
 use crate::plan::{Term, Timing, Value};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, FrameKey, Hash32, Nanos, NodeId};
@@ -43,7 +42,7 @@ pub enum WeightsRef {
     /// Made by our own generator from this seed, on each side by itself.
     Seed(u64),
     /// The weights with this hash: from the server's cache, else from the robot.
-    Hash(WeightsHash),
+    Hash(Hash32),
 }
 
 /// A robot's first message.
@@ -70,6 +69,33 @@ pub struct RobotHello {
     pub weights_name: String,
     /// Whether classes mean anything.
     pub trained: bool,
+    /// The robot's other servers, with which this one may exchange values.
+    #[serde(default)]
+    pub peers: Vec<PeerAddress>,
+}
+
+/// Where a robot's other server listens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerAddress {
+    /// The number that the robot gives it.
+    pub device: DeviceId,
+    /// Its data port, `HOST:PORT`.
+    pub address: String,
+}
+
+/// A server's first message to another server of the same robot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerHello {
+    /// [`PROTOCOL`](super::PROTOCOL).
+    pub protocol: u32,
+    /// Version of the program.
+    pub version: String,
+    /// The start of the robot that both work for.
+    pub robot: BootId,
+    /// The number that the robot gives the sender.
+    pub device: DeviceId,
+    /// The graph that both compute.
+    pub graph_hash: Hash32,
 }
 
 /// A server's first message.
@@ -113,6 +139,15 @@ pub enum Control {
     RobotHello(Box<RobotHello>),
     /// Server: first.
     ServerHello(ServerHello),
+    /// Server to another server of the same robot: first.
+    PeerHello(Box<PeerHello>),
+    /// Server: its link to another server of the robot stands, or why not.
+    Mesh {
+        /// The other server.
+        device: DeviceId,
+        /// Whether it stands.
+        result: Result<(), String>,
+    },
     /// Either: will not go on; closes after this.
     Refused {
         /// Why.

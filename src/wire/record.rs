@@ -124,6 +124,10 @@ pub struct StepTime {
     pub start_ns: i64,
     /// How long.
     pub duration_ns: i64,
+    /// Payload bytes of a transfer, 0 of others.
+    pub bytes: u64,
+    /// Who receives a transfer; the device itself for others.
+    pub to: DeviceId,
 }
 
 /// A frame's steps, stored by column: a third of the bytes of a list of structs.
@@ -134,6 +138,12 @@ pub struct Steps {
     node: Vec<NodeId>,
     start_ns: Vec<i64>,
     duration_ns: Vec<i64>,
+    /// Of transfers only, in their order.
+    #[serde(default)]
+    bytes: Vec<u64>,
+    /// Of transfers only, in their order.
+    #[serde(default)]
+    to: Vec<DeviceId>,
 }
 
 impl Steps {
@@ -144,10 +154,15 @@ impl Steps {
         self.node.push(step.node);
         self.start_ns.push(step.start_ns);
         self.duration_ns.push(step.duration_ns);
+        if step.kind == StepKind::Transfer {
+            self.bytes.push(step.bytes);
+            self.to.push(step.to);
+        }
     }
 
     /// The steps in order; columns of unequal length (a faulty peer) end with the shortest.
     pub fn iter(&self) -> impl Iterator<Item = StepTime> {
+        let mut transfers = self.bytes.iter().zip(&self.to);
         self.device
             .iter()
             .zip(&self.kind)
@@ -155,12 +170,18 @@ impl Steps {
             .zip(&self.start_ns)
             .zip(&self.duration_ns)
             .map(
-                |((((&device, &kind), &node), &start_ns), &duration_ns)| StepTime {
-                    device,
-                    kind,
-                    node,
-                    start_ns,
-                    duration_ns,
+                move |((((&device, &kind), &node), &start_ns), &duration_ns)| {
+                    let transfer = (kind == StepKind::Transfer).then(|| transfers.next());
+                    let (bytes, to) = transfer.flatten().map_or((0, device), |(&b, &to)| (b, to));
+                    StepTime {
+                        device,
+                        kind,
+                        node,
+                        start_ns,
+                        duration_ns,
+                        bytes,
+                        to,
+                    }
                 },
             )
     }
@@ -219,8 +240,11 @@ pub struct FrameRecord {
     pub clock_error_ns: Option<i64>,
     /// What was on the picture's file, or `synthetic`.
     pub picture: String,
-    /// The five best classes.
+    /// The five best classes; of a batch, of its first image.
     pub top: Vec<ClassScore>,
+    /// The five best classes of a batch's other images.
+    #[serde(default)]
+    pub other_tops: Vec<Vec<ClassScore>>,
     /// Every step with its time.
     pub steps: Steps,
     /// True if any number in here was emulated.
@@ -276,6 +300,13 @@ pub struct LinkSample {
     pub rtt_ns: Option<i64>,
     /// Whether the data link stands.
     pub connected: bool,
+    /// The server at its other end.
+    #[serde(default = "first_server")]
+    pub peer: DeviceId,
+}
+
+const fn first_server() -> DeviceId {
+    DeviceId::SERVER
 }
 
 /// How bad an event is.
@@ -383,6 +414,9 @@ pub enum PeerState {
 /// The other end of the data link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PeerRecord {
+    /// Which device it is; on a server, the robot.
+    #[serde(default = "first_server")]
+    pub device: DeviceId,
     /// `HOST:PORT`.
     pub address: String,
     /// How it stands.
@@ -411,6 +445,9 @@ pub struct InputRecord {
     pub skipped: u64,
     /// Telemetry records dropped because telemetry could not keep up.
     pub records_dropped: u64,
+    /// Values that came too late: their frame was finished without them, and they were thrown away.
+    #[serde(default)]
+    pub late_values: u64,
 }
 
 /// The model a worker runs.

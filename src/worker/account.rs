@@ -40,6 +40,13 @@ impl<'a> Measured<'a> {
         self.program.program.device
     }
 
+    fn bytes(&self, of: TimingOf) -> u64 {
+        match of {
+            TimingOf::Step(i) => self.program.step_bytes().nth(i as usize).unwrap_or(0),
+            TimingOf::Assembly(_) => 0,
+        }
+    }
+
     fn step(&self, of: TimingOf) -> Option<&Step> {
         match of {
             TimingOf::Step(i) => self.program.program.steps.get(i as usize),
@@ -81,6 +88,7 @@ pub fn account(admitted: Nanos, devices: &[Measured<'_>]) -> Account {
     for measured in devices {
         let device = measured.device();
         for timing in &measured.timings {
+            let (mut bytes, mut receiver) = (0, device);
             let (kind, node, start, stop, class) = match (measured.step(timing.of), timing.of) {
                 (Some(Step::Compute { node, .. }), _) => {
                     let class = usize::from(device != DeviceId::ROBOT);
@@ -99,6 +107,8 @@ pub fn account(admitted: Nanos, devices: &[Measured<'_>]) -> Account {
                     let stop = received(devices, device, *to, value).unwrap_or(timing.end);
                     let class = if *to == DeviceId::ROBOT { 3 } else { 2 };
                     let stop = stop.max(timing.start);
+                    bytes = measured.bytes(timing.of);
+                    receiver = *to;
                     (StepKind::Transfer, value.node, timing.start, stop, class)
                 }
                 (Some(Step::Receive { .. }) | None, _) => continue,
@@ -111,6 +121,8 @@ pub fn account(admitted: Nanos, devices: &[Measured<'_>]) -> Account {
                 node,
                 start_ns: start.since(admitted),
                 duration_ns: stop.since(start),
+                bytes,
+                to: receiver,
             });
         }
     }

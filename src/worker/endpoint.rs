@@ -77,20 +77,19 @@ pub enum EndpointError {
     },
 }
 
-fn listen_advice(error: &io::Error) -> String {
-    match error.kind() {
+/// What came back from listening, and what to do about it.
+pub(super) fn listen_advice(error: &io::Error) -> String {
+    let advice = match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "address already in use; another worker may be running; choose another with --listen"
-                .to_owned()
+            "another worker may be running there; choose another with --listen"
         }
         io::ErrorKind::AddrNotAvailable => {
-            "this machine has no such address; choose one of its own with --listen".to_owned()
+            "this machine has no such address; choose one of its own with --listen"
         }
-        io::ErrorKind::PermissionDenied => {
-            "permission denied; choose a port of 1024 or above with --listen".to_owned()
-        }
-        _ => format!("{error}; choose another with --listen"),
-    }
+        io::ErrorKind::PermissionDenied => "choose a port of 1024 or above with --listen",
+        _ => "choose another with --listen",
+    };
+    format!("{error}; {advice}")
 }
 
 /// What an endpoint is and serves.

@@ -54,9 +54,13 @@ pub enum InputError {
     },
     /// The folder holds nothing that is called a picture.
     #[error(
-        "no pictures in {}: none of its {others} files ends in .png, .jpg or .jpeg (sub-folders are not searched); \
-         --input synthetic needs none",
-        folder.display()
+        "no pictures in {}: {} (sub-folders are not searched); put some there, or use --input synthetic",
+        folder.display(),
+        match others {
+            0 => "it holds no files".to_owned(),
+            1 => "its one file does not end in .png, .jpg or .jpeg".to_owned(),
+            _ => format!("none of its {others} files ends in .png, .jpg or .jpeg"),
+        }
     )]
     NoPictures {
         /// The folder.
@@ -65,7 +69,11 @@ pub enum InputError {
         others: usize,
     },
     /// None of the folder's pictures could be decoded.
-    #[error("none of the {tried} pictures in {} can be used; the last: {last}", folder.display())]
+    #[error(
+        "none of the {tried} pictures in {} can be used; the last: {last} Put .png or .jpg pictures there, or use \
+         --input synthetic",
+        folder.display()
+    )]
     NoneUsable {
         /// The folder.
         folder: PathBuf,

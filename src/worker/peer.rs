@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
 use crate::link::{Estimate, Estimator, Meter};
 use crate::plan::Value;
-use crate::units::{FrameKey, Nanos};
+use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
 use crate::wire::{Flow, LinkSample};
 
@@ -30,8 +30,11 @@ struct Upload {
 
 #[derive(Debug)]
 struct State {
+    peer: DeviceId,
     clock: OffsetEstimator,
     rtt_ns: Option<i64>,
+    /// When the newest ping that was answered had been sent.
+    answered: Option<Nanos>,
     up: Meter,
     down: Meter,
     up_estimator: Estimator,
@@ -48,11 +51,13 @@ struct State {
 pub struct PeerLink(Mutex<State>);
 
 impl PeerLink {
-    /// A link that is not there yet; the first window begins at `now`.
-    pub fn new(now: Nanos) -> Self {
+    /// A link to `peer` that is not there yet; the first window begins at `now`.
+    pub fn new(peer: DeviceId, now: Nanos) -> Self {
         Self(Mutex::new(State {
+            peer,
             clock: OffsetEstimator::new(CLOCK_WINDOW_NS),
             rtt_ns: None,
+            answered: None,
             up: Meter::default(),
             down: Meter::default(),
             up_estimator: Estimator::default(),
@@ -92,7 +97,19 @@ impl PeerLink {
     pub fn heartbeat(&self, trip: RoundTrip) {
         let mut s = self.lock();
         s.clock.add(trip);
+        s.answered = Some(trip.sent);
         s.rtt_ns = Some(trip.rtt_ns());
+    }
+
+    /// When the newest ping that was answered had been sent.
+    pub fn answered_ping(&self) -> Option<Nanos> {
+        self.lock().answered
+    }
+
+    /// Only `sent` of a value's `total` bytes went out.
+    pub fn upload_given_up(&self, total: u64, sent: u64) {
+        let mut s = self.lock();
+        s.sent_bytes = s.sent_bytes.saturating_sub(total.saturating_sub(sent));
     }
 
     /// The server's clock against ours.
@@ -195,6 +212,7 @@ impl PeerLink {
                 down,
                 rtt_ns: s.rtt_ns,
                 connected: s.connected,
+                peer: s.peer,
             });
         }
         samples
@@ -209,7 +227,7 @@ mod tests {
 
     #[test]
     fn closed_windows_become_an_estimate_of_the_direction_that_was_used() {
-        let link = PeerLink::new(Nanos(0));
+        let link = PeerLink::new(DeviceId::SERVER, Nanos(0));
         link.connected();
         link.heartbeat(RoundTrip {
             sent: Nanos(0),

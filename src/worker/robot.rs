@@ -4,8 +4,11 @@
 //! and the link threads only.
 
 mod coordinator;
+mod deadline;
+mod delivery;
 mod dialer;
 mod frames;
+mod servers;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,7 +24,7 @@ use crate::model::weights::Weights;
 use crate::plan::{Plan, PlanError};
 use crate::units::{BootId, DeviceId};
 use crate::wire::console::Role;
-use crate::wire::data::{RobotHello, WeightsRef, pack_graph};
+use crate::wire::data::{PeerAddress, RobotHello, WeightsRef, pack_graph};
 use crate::wire::{Level, ModelRecord, PROTOCOL, Record, VERSION};
 use crate::worker::endpoint::{
     CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions,
@@ -32,7 +35,9 @@ use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use crate::worker::telemetry::Hub;
 
 use coordinator::Coordinator;
+use deadline::Patience;
 use dialer::{Dialer, LinkEvent};
+use servers::Remote;
 
 /// Events that may wait for the coordinator.
 const QUEUE: usize = 1024;
@@ -41,8 +46,10 @@ const QUEUE: usize = 1024;
 pub struct RobotOptions {
     /// Where consoles attach.
     pub listen: SocketAddr,
-    /// The server's data port, `HOST:PORT`; none runs everything locally.
-    pub server: Option<String>,
+    /// The servers' data ports, `HOST:PORT`; none runs everything locally.
+    pub servers: Vec<String>,
+    /// How long a frame may take before the robot finishes it alone; by default that follows the recent frames.
+    pub deadline: Option<Duration>,
     /// The model.
     pub graph: Arc<Graph>,
     /// Its weights.
@@ -91,7 +98,7 @@ pub enum RobotError {
 
 enum RobotEvent<P> {
     Runtime(RuntimeEvent<P>),
-    Link(LinkEvent),
+    Link(DeviceId, LinkEvent),
     Picture(Taken),
     Command(CommandRequest),
     Stop,
@@ -117,7 +124,7 @@ impl Robot {
         let engine_name = engine.describe();
         let (events, inbox) = sync_channel(QUEUE);
         let coordinator_plan = crate::worker::switch::Switch::new(&graph, &options.plan)?;
-        warm_up(&mut engine, &graph).map_err(|source| RobotError::Engine {
+        let node_ns = warm_up(&mut engine, &graph).map_err(|source| RobotError::Engine {
             model: graph.name().to_owned(),
             source,
         })?;
@@ -150,30 +157,33 @@ impl Robot {
         let runtime = Arc::new(runtime.map_err(RobotError::Thread)?);
         forward(lane_inbox, events.clone()).map_err(RobotError::Thread)?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let link = Arc::new(PeerLink::new(clock::now()));
-        if let Some(address) = options.server.clone() {
+        let weights_file = Arc::new(OnceLock::new());
+        let mut remotes = Vec::new();
+        for (device, address) in (1..).map(DeviceId).zip(&options.servers) {
+            let link = Arc::new(PeerLink::new(device, clock::now()));
+            remotes.push(Remote::new(device, address.clone(), Arc::clone(&link)));
             let dialer = Dialer {
-                address,
-                hello: hello(&options, &graph, boot),
+                address: address.clone(),
+                hello: hello(&options, &graph, boot, device),
                 weights: Arc::clone(&options.weights),
                 runtime: Arc::clone(&runtime),
-                link: Arc::clone(&link),
+                link,
                 events: events.clone(),
-                lane_events,
+                lane_events: lane_events.clone(),
                 stop: Arc::clone(&stopping),
-                weights_file: OnceLock::new(),
+                weights_file: Arc::clone(&weights_file),
             };
             spawn("robot link", move || dialer.run())?;
         }
         let tokens = feeder(options.source, hub.clone(), events.clone())?;
         let coordinator = Coordinator::new(
             runtime,
-            link,
             hub.clone(),
             coordinator_plan,
             tokens,
-            options.server,
+            remotes,
             options.source_name,
+            Patience::new(options.deadline.map(|d| d.as_nanos() as i64), node_ns),
         );
         let coordinator = spawn("robot coordinator", move || coordinator.run(&inbox))?;
         let stop = Arc::new(move || {
@@ -218,18 +228,26 @@ pub(super) fn new_boot_id() -> BootId {
     BootId(hasher.finish())
 }
 
-fn hello(options: &RobotOptions, graph: &Graph, boot: BootId) -> RobotHello {
+fn hello(options: &RobotOptions, graph: &Graph, boot: BootId, device: DeviceId) -> RobotHello {
+    let others = (1..).map(DeviceId).zip(&options.servers);
     RobotHello {
         protocol: PROTOCOL,
         version: VERSION.to_owned(),
         host: options.host.clone(),
         boot,
-        device: DeviceId::SERVER,
+        device,
         graph: pack_graph(&graph.spec()),
         graph_hash: graph.hash(),
         weights: options.weights_ref,
         weights_name: options.weights_name.clone(),
         trained: options.trained,
+        peers: others
+            .filter(|(d, _)| *d != device)
+            .map(|(device, address)| PeerAddress {
+                device,
+                address: address.clone(),
+            })
+            .collect(),
     }
 }
 

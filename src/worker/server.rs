@@ -1,6 +1,7 @@
 //! The server: one port for robots and consoles, one robot at a time, the model from the robot's hello.
 
 mod load;
+mod mesh;
 mod probed;
 mod session;
 
@@ -19,7 +20,9 @@ use crate::wire::Level;
 use crate::wire::console::Role;
 use crate::wire::data::{MAGIC, WeightsRef};
 use crate::wire::probe::PROBE_MAGIC;
-use crate::worker::endpoint::{CommandSink, Endpoint, EndpointError, EndpointOptions};
+use crate::worker::endpoint::{
+    CommandSink, Endpoint, EndpointError, EndpointOptions, listen_advice,
+};
 use crate::worker::runtime::Runtime;
 use crate::worker::telemetry::Hub;
 
@@ -46,9 +49,7 @@ pub struct ServerOptions<E> {
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The port cannot be had.
-    #[error(
-        "cannot listen on {address}: {source}; another worker may be running there, --listen takes another HOST:PORT"
-    )]
+    #[error("cannot listen on {address}: {}", listen_advice(source))]
     Listen {
         /// Which.
         address: SocketAddr,
@@ -59,7 +60,7 @@ pub enum ServerError {
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
     /// The folder for weights cannot be used.
-    #[error(transparent)]
+    #[error("cannot keep weights: {0}; --weights-dir takes another folder")]
     Store(#[from] StoreError),
     /// The system gives no thread.
     #[error("cannot start a thread: {0}")]

@@ -36,6 +36,8 @@ struct Pending {
     command: u64,
     schedule: Schedule,
     since: Nanos,
+    /// Devices that have not answered yet, the robot among them.
+    waiting: Vec<DeviceId>,
 }
 
 /// A switch that came to its end, one way or the other.
@@ -88,7 +90,8 @@ impl Switch {
         self.pending.is_some()
     }
 
-    /// A console asks for a plan. Gives the schedule to prepare; answer with [`Switch::prepared`].
+    /// A console asks for a plan. Gives the schedule to prepare; every device of it answers with [`Switch::prepared`].
+    /// `missing` says why a schedule's servers cannot prepare it.
     ///
     /// # Errors
     /// A sentence: the console's picture is out of date, another switch is under way, the plan does not suit the
@@ -99,7 +102,7 @@ impl Switch {
         command: u64,
         plan: &Plan,
         expect: Option<Epoch>,
-        server: Result<(), String>,
+        missing: impl Fn(&Schedule) -> Option<String>,
         now: Nanos,
     ) -> Result<&Schedule, String> {
         let current = self.effective.epoch();
@@ -115,22 +118,34 @@ impl Switch {
             ));
         }
         let schedule = compile(graph, plan, self.next).map_err(|e| e.to_string())?;
-        if needs_server(&schedule) {
-            server.map_err(|why| format!("{} needs the server: {why}", plan.label()))?;
+        if let Some(why) = missing(&schedule) {
+            return Err(format!("{} needs the server: {why}", plan.label()));
         }
         self.next = Epoch(self.next.0 + 1);
         let pending = self.pending.insert(Pending {
             command,
+            waiting: schedule.programs.iter().map(|p| p.device).collect(),
             schedule,
             since: now,
         });
         Ok(&pending.schedule)
     }
 
-    /// Every device has prepared `epoch`, or one could not. Answers to switches long over are ignored.
-    pub fn prepared(&mut self, epoch: Epoch, result: Result<(), String>) -> Option<Ended> {
-        let pending = self.pending.take_if(|p| p.schedule.epoch == epoch)?;
-        Some(match result {
+    /// A device has prepared `epoch`, or could not. The last one ends the switch, and so does the first that could not.
+    /// Answers to switches long over are ignored.
+    pub fn prepared(
+        &mut self,
+        device: DeviceId,
+        epoch: Epoch,
+        result: Result<(), String>,
+    ) -> Option<Ended> {
+        let mut pending = self.pending.take_if(|p| p.schedule.epoch == epoch)?;
+        pending.waiting.retain(|d| *d != device);
+        match result {
+            Ok(()) if !pending.waiting.is_empty() => {
+                self.pending = Some(pending);
+                None
+            }
             Ok(()) => {
                 let ended = Ended {
                     command: pending.command,
@@ -141,16 +156,17 @@ impl Switch {
                     schedule: pending.schedule,
                     announce: Some(pending.command),
                 };
-                ended
+                Some(ended)
             }
-            Err(reason) => refused(pending, reason),
-        })
+            Err(reason) => Some(refused(pending, reason)),
+        }
     }
 
-    /// The server is gone: a switch that waits for it is refused.
-    pub fn link_lost(&mut self, reason: &str) -> Option<Ended> {
-        let pending = self.pending.take_if(|p| needs_server(&p.schedule))?;
-        let reason = format!("the link died while the server was preparing: {reason}");
+    /// A server is gone: a switch that waits for it is refused.
+    pub fn link_lost(&mut self, device: DeviceId, reason: &str) -> Option<Ended> {
+        let takes_part = |p: &mut Pending| p.schedule.program(device).is_some();
+        let pending = self.pending.take_if(takes_part)?;
+        let reason = format!("the link died while the {device} was preparing: {reason}");
         Some(refused(pending, reason))
     }
 
@@ -159,7 +175,13 @@ impl Switch {
         let late = |p: &mut Pending| now.since(p.since) > PREPARE_TIMEOUT_NS;
         let pending = self.pending.take_if(late)?;
         let reason = format!(
-            "the server did not prepare it within {} s",
+            "{} did not prepare it within {} s",
+            pending
+                .waiting
+                .iter()
+                .map(|d| format!("the {d}"))
+                .collect::<Vec<_>>()
+                .join(" and "),
             PREPARE_TIMEOUT_NS / 1_000_000_000
         );
         Some(refused(pending, reason))
@@ -198,8 +220,14 @@ mod tests {
         expect: Option<u32>,
     ) -> Result<Epoch, String> {
         switch
-            .request(graph, 9, plan, expect.map(Epoch), Ok(()), Nanos(0))
+            .request(graph, 9, plan, expect.map(Epoch), |_| None, Nanos(0))
             .map(|s| s.epoch)
+    }
+
+    /// Both devices answer; the robot first.
+    fn both(switch: &mut Switch, epoch: Epoch, result: Result<(), String>) -> Option<Ended> {
+        let robot = switch.prepared(DeviceId::ROBOT, epoch, Ok(()));
+        robot.or_else(|| switch.prepared(DeviceId::SERVER, epoch, result))
     }
 
     #[test]
@@ -209,7 +237,13 @@ mod tests {
         let epoch = request(&mut switch, &graph, &Plan::split(5), Some(1)).unwrap();
         assert_eq!(switch.effective().epoch(), Epoch(1));
         assert_eq!(switch.admitted(FrameId(1)), None);
-        let ended = switch.prepared(epoch, Ok(())).unwrap();
+        assert_eq!(switch.prepared(DeviceId::ROBOT, epoch, Ok(())), None);
+        assert_eq!(
+            switch.effective().epoch(),
+            Epoch(1),
+            "one device is not enough"
+        );
+        let ended = both(&mut switch, epoch, Ok(())).unwrap();
         assert_eq!(ended.result, Ok(Epoch(2)));
         assert_eq!(switch.admitted(FrameId(2)), Some((9, Epoch(2), FrameId(2))));
         assert_eq!(switch.admitted(FrameId(3)), None);
@@ -219,7 +253,7 @@ mod tests {
     fn nothing_changes_when_a_device_cannot_prepare_or_takes_too_long() {
         let (graph, mut switch) = setup();
         let epoch = request(&mut switch, &graph, &Plan::REMOTE, None).unwrap();
-        let ended = switch.prepared(epoch, Err("no room".to_owned())).unwrap();
+        let ended = both(&mut switch, epoch, Err("no room".to_owned())).unwrap();
         assert_eq!(ended.result, Err("no room".to_owned()));
         assert_eq!(switch.effective().epoch(), Epoch(1));
 
@@ -228,7 +262,7 @@ mod tests {
         let ended = switch.tick(Nanos(PREPARE_TIMEOUT_NS + 1)).unwrap();
         assert!(ended.result.unwrap_err().contains("within 5 s"));
         // An answer that comes after that does not switch anything.
-        assert_eq!(switch.prepared(late, Ok(())), None);
+        assert_eq!(both(&mut switch, late, Ok(())), None);
         assert_eq!(switch.effective().epoch(), Epoch(1));
     }
 
@@ -245,7 +279,7 @@ mod tests {
                 1,
                 &Plan::split(3),
                 None,
-                Err("nobody answers at 10.0.0.2".to_owned()),
+                |_| Some("nobody answers at 10.0.0.2".to_owned()),
                 Nanos(0),
             )
             .unwrap_err();
@@ -259,10 +293,17 @@ mod tests {
     fn a_dead_link_ends_a_switch_that_waits_for_the_server_only() {
         let (graph, mut switch) = setup();
         request(&mut switch, &graph, &Plan::LOCAL, None).unwrap();
-        assert_eq!(switch.link_lost("gone"), None);
-        switch.prepared(Epoch(2), Ok(())).unwrap();
+        assert_eq!(switch.link_lost(DeviceId::SERVER, "gone"), None);
+        both(&mut switch, Epoch(2), Ok(())).unwrap();
         request(&mut switch, &graph, &Plan::split(4), None).unwrap();
-        assert!(switch.link_lost("gone").unwrap().result.is_err());
+        assert_eq!(switch.link_lost(DeviceId(2), "gone"), None);
+        assert!(
+            switch
+                .link_lost(DeviceId::SERVER, "gone")
+                .unwrap()
+                .result
+                .is_err()
+        );
         assert!(!switch.is_preparing());
     }
 }

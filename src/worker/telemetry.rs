@@ -1,7 +1,7 @@
 //! Where a worker's measurements go: a bounded queue that producers never wait for, and what is so right now.
 //!
-//! Lanes and links call [`Hub::record`] and go on. The endpoint's collector empties the queue ten times a second; a
-//! record that does not fit is dropped and counted. State records (plan, peer, lease, input, model) are also kept as
+//! Lanes and links call [`Hub::record`] and go on. The endpoint's collector empties the queue ten times a second, and
+//! sooner for what people wait for; a record that does not fit is dropped and counted. State records (plan, peer, lease, input, model) are also kept as
 //! the present state, so that a console that attaches late is told, and so that a dropped one is told again.
 
 use std::collections::VecDeque;
@@ -28,6 +28,7 @@ struct Inner {
     receiver: Mutex<Option<Receiver<Record>>>,
     dropped: AtomicU64,
     state_dropped: AtomicBool,
+    urgent: tokio::sync::Notify,
     present: Mutex<Present>,
 }
 
@@ -90,6 +91,7 @@ impl Hub {
             receiver: Mutex::new(Some(receiver)),
             dropped: AtomicU64::new(0),
             state_dropped: AtomicBool::new(false),
+            urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
         }))
     }
@@ -108,6 +110,14 @@ impl Hub {
             if let Some(slot) = present.slot(&record) {
                 *slot = Some(record.clone());
             }
+        }
+        // People wait for these; everything else waits for the next tick.
+        let urgent = matches!(
+            record,
+            Record::Switch(_) | Record::Plan(_) | Record::Lease(_) | Record::Event(_)
+        );
+        if urgent {
+            self.0.urgent.notify_one();
         }
         if self.0.sender.try_send(record).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
@@ -179,6 +189,11 @@ impl Hub {
                 present.events.push_back(event.clone());
             }
         }
+    }
+
+    /// Waits until a record came that people wait for.
+    pub(super) async fn urgent(&self) {
+        self.0.urgent.notified().await;
     }
 
     /// Whether a state record was dropped since this was last asked: the present state is to be told again.

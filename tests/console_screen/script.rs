@@ -89,6 +89,8 @@ pub(crate) fn frame(number: u64, epoch: u32, cut: u32) -> FrameRecord {
             node: NodeId(node.id.0),
             start_ns: robot + server,
             duration_ns,
+            bytes: 0,
+            to: DeviceId(device),
         });
         if on_robot {
             robot += duration_ns;
@@ -141,6 +143,7 @@ pub(crate) fn frame(number: u64, epoch: u32, cut: u32) -> FrameRecord {
             score(925, 0.005),
             score(550, 0.002),
         ],
+        other_tops: Vec::new(),
         steps,
         emulated: false,
     }

@@ -3,8 +3,9 @@
 use std::fs;
 
 use splitscope::model::weights::{
-    ParamSpec, StoreError, WeightStore, Weights, WeightsHash, transfer_limit_bytes,
+    ParamSpec, StoreError, WeightStore, Weights, transfer_limit_bytes,
 };
+use splitscope::units::Hash32;
 
 use super::{spec, tiny};
 
@@ -13,7 +14,7 @@ fn transfer() -> (
     tempfile::TempDir,
     WeightStore,
     Vec<ParamSpec>,
-    WeightsHash,
+    Hash32,
     Vec<u8>,
 ) {
     let dir = tempfile::tempdir().unwrap();

@@ -1,11 +1,12 @@
 //! Every call into libtorch. Tensors are `[N, C, H, W]` or `[N, C]`, contiguous, on the CPU.
 
+use smallvec::SmallVec;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::super::EngineError;
 use super::Handle;
-use crate::model::{DType, Node, Op, Region, Shape, Window};
-use crate::plan::Piece;
+use crate::model::{Conv2d, DType, Node, Op, Pool2d, Region, Shape, Span, Window, edge_padding};
+use crate::plan::{Piece, Term};
 
 /// The libtorch that this version of `tch` binds.
 pub(super) const TORCH_VERSION: &str = "2.11";
@@ -32,48 +33,71 @@ pub(super) fn normalization(mean: &[f32; 3], std: &[f32; 3]) -> Result<(Tensor, 
     Ok((per_channel(mean)?, per_channel(std)?))
 }
 
-/// An operator's whole output from its whole inputs.
+/// What of an operator is to be computed.
+pub(super) struct Part<'a> {
+    /// The operator.
+    pub(super) node: &'a Node,
+    /// The box of its output.
+    pub(super) out: Region,
+    /// The input channels to sum over, and the addend that gives.
+    pub(super) over: Option<(Span, Term)>,
+    /// The shapes of its inputs.
+    pub(super) inputs: SmallVec<[Shape; 2]>,
+}
+
+impl Part<'_> {
+    fn is_whole(&self) -> bool {
+        self.over.is_none() && self.out == Region::whole(&self.node.shape)
+    }
+
+    /// Rows of padding above and below that this part of a window's output needs: `None` when they are the window's
+    /// own, so that the library can add them by itself.
+    fn padding(&self, window: &Window) -> (i64, i64) {
+        let rows = self.inputs.first().map_or(0, |x| x.rows);
+        let (above, below) = edge_padding(window, self.out.row, rows);
+        (i64::from(above), i64::from(below))
+    }
+}
+
+/// A part of an operator's output from views of exactly the parts of its inputs that it needs.
 pub(super) fn compute(
-    node: &Node,
-    inputs: &[Piece<Handle>],
+    part: &Part<'_>,
+    inputs: &[Tensor],
     parameters: &[Tensor],
     normalize: Option<&(Tensor, Tensor)>,
 ) -> Result<Tensor, TchError> {
-    let Some(first) = inputs.first() else {
+    let Some(x) = inputs.first() else {
         return Err(TchError::Torch("takes no inputs".to_owned()));
     };
-    let x = &first.payload.0;
     let weight = |i: usize| {
         parameters
             .get(i)
             .ok_or_else(|| TchError::Torch("lacks a parameter".to_owned()))
     };
-    match &node.op {
+    // The parameters of the output channels asked for.
+    let channels = part.out.channel;
+    let of_channels = |i: usize| -> Result<Tensor, TchError> {
+        weight(i)?.f_narrow(0, i64::from(channels.start), i64::from(channels.len()))
+    };
+    match &part.node.op {
         Op::Input => Err(TchError::Torch("is given, not computed".to_owned())),
         Op::Normalize { .. } => {
             let (mean, std) =
                 normalize.ok_or_else(|| TchError::Torch("lacks its constants".to_owned()))?;
+            let of = |constant: &Tensor| {
+                constant.f_narrow(1, i64::from(channels.start), i64::from(channels.len()))
+            };
             x.f_to_kind(Kind::Float)?
                 .f_div_scalar(255.0)?
-                .f_sub(mean)?
-                .f_div(std)
+                .f_sub(&of(mean)?)?
+                .f_div(&of(std)?)
         }
-        Op::Conv2d(conv) => {
-            let [stride, padding, dilation] = steps(&conv.window);
-            x.f_conv2d(
-                weight(0)?,
-                parameters.get(1),
-                stride,
-                padding,
-                dilation,
-                i64::from(conv.groups),
-            )
-        }
+        Op::Conv2d(conv) => convolution(part, conv, x, weight(0)?, parameters.get(1)),
         Op::BatchNorm2d { eps } => x.f_batch_norm(
-            Some(weight(0)?),
-            Some(weight(1)?),
-            Some(weight(2)?),
-            Some(weight(3)?),
+            Some(of_channels(0)?),
+            Some(of_channels(1)?),
+            Some(of_channels(2)?),
+            Some(of_channels(3)?),
             false,
             0.0,
             *eps,
@@ -83,6 +107,7 @@ pub(super) fn compute(
         Op::Relu6 => x.f_relu6(),
         Op::MaxPool2d(pool) => {
             let [stride, padding, dilation] = steps(&pool.window);
+            let (x, padding) = padded_rows(part, &pool.window, x, padding, f64::NEG_INFINITY)?;
             x.f_max_pool2d(
                 square(pool.window.kernel),
                 stride,
@@ -91,31 +116,120 @@ pub(super) fn compute(
                 pool.ceil_mode,
             )
         }
-        Op::AvgPool2d(pool) => {
-            let [stride, padding, _] = steps(&pool.window);
-            x.f_avg_pool2d(
-                square(pool.window.kernel),
-                stride,
-                padding,
-                pool.ceil_mode,
-                true,
-                None,
-            )
-        }
+        Op::AvgPool2d(pool) => average_pool(part, pool, x),
         Op::AdaptiveAvgPool2d { rows, columns } => {
-            x.f_adaptive_avg_pool2d([i64::from(*rows), i64::from(*columns)])
+            let all = x.f_adaptive_avg_pool2d([i64::from(*rows), i64::from(*columns)])?;
+            let row = part.out.row;
+            all.f_narrow(2, i64::from(row.start), i64::from(row.len()))
         }
-        Op::Flatten => x.f_flatten(1, -1),
-        Op::Linear { .. } => x.f_linear(weight(0)?, parameters.get(1)),
+        Op::Flatten => {
+            let shape = part.inputs.first();
+            let plane = shape.map_or(1, |s| i64::from(s.rows * s.columns));
+            let first = i64::from(channels.start) % plane;
+            x.f_flatten(1, -1)?
+                .f_narrow(1, first, i64::from(channels.len()))
+        }
+        Op::Linear { .. } => {
+            let mut w = of_channels(0)?;
+            if let Some((span, _)) = part.over {
+                w = w.f_narrow(1, i64::from(span.start), i64::from(span.len()))?;
+            }
+            let bias = match parameters.get(1) {
+                Some(_) if adds_bias(part) => Some(of_channels(1)?),
+                _ => None,
+            };
+            x.f_linear(&w, bias.as_ref())
+        }
         Op::Add => match inputs {
-            [a, b] => a.payload.0.f_add(&b.payload.0),
+            [a, b] => a.f_add(b),
             _ => Err(TchError::Torch("takes two inputs".to_owned())),
         },
-        Op::Concat => {
-            let parts: Vec<&Tensor> = inputs.iter().map(|p| &p.payload.0).collect();
-            Tensor::f_cat(&parts, 1)
-        }
+        Op::Concat => Tensor::f_cat(inputs, 1),
     }
+}
+
+/// The bias belongs to the whole, or to addend 0 of a sum.
+const fn adds_bias(part: &Part<'_>) -> bool {
+    !matches!(part.over, Some((_, Term::Addend { i: 1.., .. })))
+}
+
+fn convolution(
+    part: &Part<'_>,
+    conv: &Conv2d,
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<Tensor, TchError> {
+    let [stride, padding, dilation] = steps(&conv.window);
+    if part.is_whole() {
+        let groups = i64::from(conv.groups);
+        return x.f_conv2d(weight, bias, stride, padding, dilation, groups);
+    }
+    // Whole groups are computed; a part of a group is cut out afterwards.
+    let out_group = conv.out / conv.groups;
+    let channels = part.out.channel;
+    let first = channels.start / out_group;
+    let groups = channels.end.div_ceil(out_group) - first;
+    let made = if conv.groups == 1 {
+        channels
+    } else {
+        Span::new(first * out_group, (first + groups) * out_group)
+    };
+    let of_made = |t: &Tensor| t.f_narrow(0, i64::from(made.start), i64::from(made.len()));
+    let mut w = of_made(weight)?;
+    if let Some((span, _)) = part.over {
+        w = w.f_narrow(1, i64::from(span.start), i64::from(span.len()))?;
+    }
+    let b = match bias {
+        Some(bias) if adds_bias(part) => Some(of_made(bias)?),
+        _ => None,
+    };
+    let groups = if conv.groups == 1 { 1 } else { groups };
+    let (x, padding) = padded_rows(part, &conv.window, x, padding, 0.0)?;
+    let y = x.f_conv2d(&w, b.as_ref(), stride, padding, dilation, i64::from(groups))?;
+    if made == channels {
+        return Ok(y);
+    }
+    let start = i64::from(channels.start - made.start);
+    y.f_narrow(1, start, i64::from(channels.len()))
+}
+
+/// Adds the rows of padding that belong to this part, by itself where the library could only add the same above and
+/// below. Gives the input and the padding that is left for the library to add.
+fn padded_rows(
+    part: &Part<'_>,
+    window: &Window,
+    x: &Tensor,
+    padding: [i64; 2],
+    value: f64,
+) -> Result<(Tensor, [i64; 2]), TchError> {
+    let [_, columns] = padding;
+    let whole_rows = part.out.row == Span::whole(part.node.shape.rows);
+    let (above, below) = part.padding(window);
+    if whole_rows {
+        // Also where ceil_mode reaches beyond the padding.
+        return Ok((x.shallow_clone(), padding));
+    }
+    if above == below && above <= i64::from(window.padding) {
+        return Ok((x.shallow_clone(), [above, columns]));
+    }
+    let x = x.f_pad([0, 0, above, below], "constant", value)?;
+    Ok((x, [0, columns]))
+}
+
+/// PyTorch's mean counts the padding, but with `ceil_mode` not what a last window covers beyond it: zeros are added up
+/// to the padding only, and the library cuts that window short by itself.
+fn average_pool(part: &Part<'_>, pool: &Pool2d, x: &Tensor) -> Result<Tensor, TchError> {
+    let [stride, padding, _] = steps(&pool.window);
+    let kernel = square(pool.window.kernel);
+    if part.out.row == Span::whole(part.node.shape.rows) {
+        return x.f_avg_pool2d(kernel, stride, padding, pool.ceil_mode, true, None);
+    }
+    let (above, below) = part.padding(&pool.window);
+    let below = below.min(i64::from(pool.window.padding));
+    let x = x.f_pad([0, 0, above, below], "constant", 0.0)?;
+    let padding = [0, padding[1]];
+    x.f_avg_pool2d(kernel, stride, padding, pool.ceil_mode, true, None)
 }
 
 fn square(n: u32) -> [i64; 2] {
@@ -171,7 +285,7 @@ pub(super) fn assemble(
 }
 
 /// A view of the box `part` of a tensor that holds the box `whole`.
-fn narrowed(
+pub(super) fn narrowed(
     tensor: &Tensor,
     whole: &Region,
     part: &Region,

@@ -16,11 +16,11 @@ const LENGTH_BYTES: u64 = 8;
 /// The format's own limit on the header.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// Whether a file of `length` bytes that starts with `head` is of this form: a possible header length, then `{`.
-pub(super) fn starts(head: [u8; 9], length: u64) -> bool {
+/// Whether a file that starts with `head` is of this form: a possible header length, then `{`. The file may be cut short
+/// inside the header: then it is a damaged file of this form and not one of an unknown form.
+pub(super) fn starts(head: [u8; 9]) -> bool {
     let [count @ .., brace] = head;
-    let count = u64::from_le_bytes(count);
-    brace == b'{' && count <= MAX_HEADER && count <= length.saturating_sub(LENGTH_BYTES)
+    brace == b'{' && u64::from_le_bytes(count) <= MAX_HEADER
 }
 
 /// Reads the wanted parameters; `source` stands at its start.
@@ -96,8 +96,15 @@ impl Header {
         if count > MAX_HEADER {
             return Err(malformed(SafeTensorError::HeaderTooLarge));
         }
-        if count > source.length - LENGTH_BYTES {
-            return Err(malformed(SafeTensorError::InvalidHeaderLength));
+        let cut = |expected, found| WeightsError::Damaged {
+            origin: source.origin.clone(),
+            what: "safetensors header".to_owned(),
+            expected,
+            found,
+        };
+        let there = source.length - LENGTH_BYTES;
+        if count > there {
+            return Err(cut(format!("{count} bytes"), format!("{there}")));
         }
         let mut header = vec![0; count as usize];
         source
@@ -106,10 +113,12 @@ impl Header {
             .map_err(|cause| source.io("read", cause))?;
         let metadata: Metadata = serde_json::from_slice(&header)
             .map_err(|cause| malformed(SafeTensorError::InvalidHeaderDeserialization(cause)))?;
-        let end = LENGTH_BYTES + count;
-        if end.checked_add(metadata.data_len() as u64) != Some(source.length) {
-            return Err(malformed(SafeTensorError::MetadataIncompleteBuffer));
+        let (named, there) = (metadata.data_len() as u64, there - count);
+        if named != there {
+            let named = format!("{named} bytes of values after it");
+            return Err(cut(named, format!("{there}")));
         }
+        let end = LENGTH_BYTES + count;
         Ok(Self { metadata, end })
     }
 

@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::{ParamSpec, Source, Weights, WeightsError, WeightsHash, elements, safetensors};
+use super::{ParamSpec, Source, Weights, WeightsError, elements, safetensors};
+use crate::units::Hash32;
 
 /// Why the cache could not do what was asked.
 #[derive(Debug, Error)]
@@ -61,7 +62,7 @@ pub enum StoreError {
         /// The file that was there.
         path: PathBuf,
         /// The hash that it should have.
-        expected: WeightsHash,
+        expected: Hash32,
         /// What is wrong.
         reason: String,
     },
@@ -71,7 +72,7 @@ pub enum StoreError {
         /// The file.
         path: PathBuf,
         /// Its hash.
-        hash: WeightsHash,
+        hash: Hash32,
         /// What does not fit.
         reason: String,
     },
@@ -95,7 +96,7 @@ impl WeightStore {
     }
 
     /// The file of a whole set, if it is here. Its content is verified by [`WeightStore::load`].
-    pub fn find(&self, hash: &WeightsHash) -> Option<PathBuf> {
+    pub fn find(&self, hash: &Hash32) -> Option<PathBuf> {
         Some(self.whole(hash)).filter(|path| path.is_file())
     }
 
@@ -103,7 +104,7 @@ impl WeightStore {
     ///
     /// # Errors
     /// When it is not here, is corrupt (then it is deleted) or belongs to another model.
-    pub fn load(&self, hash: &WeightsHash, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
+    pub fn load(&self, hash: &Hash32, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
         let path = self.whole(hash);
         if !path.is_file() {
             return Err(StoreError::Missing { path });
@@ -115,7 +116,7 @@ impl WeightStore {
     ///
     /// # Errors
     /// When the file cannot be written.
-    pub fn insert(&self, weights: &Weights) -> Result<WeightsHash, StoreError> {
+    pub fn insert(&self, weights: &Weights) -> Result<Hash32, StoreError> {
         let hash = weights.hash();
         let path = self.whole(&hash);
         if !path.is_file() {
@@ -130,7 +131,7 @@ impl WeightStore {
     ///
     /// # Errors
     /// When the partial file is there and cannot be asked.
-    pub fn partial_len(&self, hash: &WeightsHash) -> Result<u64, StoreError> {
+    pub fn partial_len(&self, hash: &Hash32) -> Result<u64, StoreError> {
         let path = self.part(hash);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.len()),
@@ -151,7 +152,7 @@ impl WeightStore {
     /// When the piece does not start where the last one ended, passes the limit or cannot be written.
     pub fn append(
         &self,
-        hash: &WeightsHash,
+        hash: &Hash32,
         offset: u64,
         bytes: &[u8],
         limit_bytes: u64,
@@ -183,7 +184,7 @@ impl WeightStore {
     ///
     /// # Errors
     /// When nothing has arrived, it is not what its hash says (then it is deleted) or belongs to another model.
-    pub fn finish(&self, hash: &WeightsHash, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
+    pub fn finish(&self, hash: &Hash32, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
         let part = self.part(hash);
         if !part.is_file() {
             // Another process that shares this directory may have finished first.
@@ -194,11 +195,11 @@ impl WeightStore {
         Ok(weights)
     }
 
-    fn whole(&self, hash: &WeightsHash) -> PathBuf {
+    fn whole(&self, hash: &Hash32) -> PathBuf {
         self.dir.join(format!("{hash}.safetensors"))
     }
 
-    fn part(&self, hash: &WeightsHash) -> PathBuf {
+    fn part(&self, hash: &Hash32) -> PathBuf {
         self.dir.join(format!("{hash}.part"))
     }
 }
@@ -234,7 +235,7 @@ fn rename(file: &Path, name: &Path) -> Result<(), StoreError> {
 }
 
 /// Reads `path` and compares its values with `hash`; deletes it when the file itself is wrong.
-fn verified(path: &Path, hash: &WeightsHash, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
+fn verified(path: &Path, hash: &Hash32, wanted: &[ParamSpec]) -> Result<Weights, StoreError> {
     let reason = match Source::open(path).and_then(|source| safetensors::load(source, wanted)) {
         Ok(weights) => match weights.hash() {
             found if found == *hash => return Ok(weights),

@@ -1,6 +1,7 @@
 //! The collector: empties the hub, numbers batches, packs each once per encoding in use, and hands it to every session.
 
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::MissedTickBehavior;
@@ -15,6 +16,8 @@ use crate::worker::telemetry::Hub;
 
 /// Records and steps in one batch, so that it stays well under `MAX_MESSAGE_BYTES` also as JSON.
 const MAX_WEIGHT: usize = 50_000;
+/// How long what people wait for is collected.
+const URGENT_PAUSE: Duration = Duration::from_millis(5);
 /// Batches of one tick: with what comes in meanwhile, the collector still ends.
 const MAX_BATCHES_PER_TICK: usize = 16;
 
@@ -52,8 +55,14 @@ pub(super) async fn run(
     let mut ticks = tokio::time::interval(limits.batch_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
+        let urgent = collector.hub.clone();
         let stopping = tokio::select! {
             _ = ticks.tick() => false,
+            () = urgent.urgent() => {
+                // What belongs together comes in together; and a flood of events is no flood of batches.
+                tokio::time::sleep(URGENT_PAUSE).await;
+                false
+            }
             _ = stop.changed() => true,
         };
         collector.tick();

@@ -8,9 +8,6 @@ use super::{Input, InputError, Newest, Picture, Schedule, warn};
 use crate::clock;
 use crate::units::Nanos;
 
-/// The fastest camera, in pictures per second.
-const MAX_FPS: f64 = 10_000.0;
-
 /// A picture, and what was lost before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
@@ -67,13 +64,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// The fastest camera, in pictures per second.
+    pub const MAX_FPS: f64 = 10_000.0;
+
     /// Shows the input's pictures: `fps` per second, of which only the newest is kept, or each one when it is asked
     /// for.
     ///
     /// # Errors
     /// When the rate is not above 0, or the system gives no thread.
     pub fn start(input: Input, fps: Option<f64>) -> Result<Self, InputError> {
-        if let Some(fps) = fps.filter(|fps| !(*fps > 0.0 && *fps <= MAX_FPS)) {
+        if let Some(fps) = fps.filter(|fps| !(*fps > 0.0 && *fps <= Self::MAX_FPS)) {
             return Err(InputError::Rate { fps });
         }
         let shared = Arc::new(Shared::default());

@@ -4,24 +4,26 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
-use super::dialer::LinkEvent;
+mod links;
+mod switches;
+
+use super::deadline::Patience;
+use super::delivery::Delivery;
 use super::frames::{Admitted, Frames, failed};
+use super::servers::{Remote, Servers};
 use super::{RobotEvent, Taken};
 use crate::clock;
 use crate::engine::Engine;
-use crate::link::Outbox;
-use crate::plan::{Admit, Completed, Linked, Schedule, Value, resume};
-use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
+use crate::plan::{Admit, Completed, Linked, Value, resume};
+use crate::units::{DeviceId, FrameId, FrameKey, Nanos, NodeId};
 use crate::wire::data::Control;
 use crate::wire::{
-    ClassScore, Compressed, FrameRecord, InputRecord, Level, Outcome, PeerRecord, PeerState,
-    PlanRecord, Record, SwitchRecord, SwitchStage,
+    ClassScore, FrameRecord, InputRecord, Level, Outcome, PeerRecord, PeerState, PlanRecord,
+    Record, SwitchStage,
 };
 use crate::worker::account::top_five;
-use crate::worker::endpoint::CommandRequest;
-use crate::worker::peer::PeerLink;
 use crate::worker::runtime::{Runtime, RuntimeEvent};
-use crate::worker::switch::{Ended, Switch};
+use crate::worker::switch::Switch;
 use crate::worker::telemetry::Hub;
 
 /// How often heartbeats are sent, link windows closed and timeouts looked at.
@@ -29,32 +31,21 @@ const TICK_NS: i64 = 100_000_000;
 /// How often the picture source is reported.
 const INPUT_EVERY_NS: i64 = 1_000_000_000;
 
-/// The server as far as admission cares.
-enum Server {
-    /// None was asked for.
-    None,
-    /// Not there, and why.
-    Absent(String),
-    /// Connected; it loads the model or prepares the plan.
-    NotReady(Arc<Outbox>, String),
-    /// It has the model; the epoch it has prepared, if any.
-    Ready(Arc<Outbox>, Option<Epoch>),
-}
-
 pub(super) struct Coordinator<E: Engine> {
     runtime: Arc<Runtime<E>>,
-    link: Arc<PeerLink>,
     hub: Hub,
     switch: Switch,
     /// One token asks for one picture.
     tokens: SyncSender<()>,
     token_out: bool,
-    address: String,
     source_name: String,
-    server: Server,
-    server_program: Option<Arc<Linked>>,
+    servers: Servers,
+    /// The servers' programs of the plan in effect.
+    server_programs: Vec<Arc<Linked>>,
     local: Arc<Linked>,
     frames: Frames<E::Payload>,
+    delivery: Delivery,
+    patience: Patience,
     next_frame: FrameId,
     /// The next frame is the first since the start, a switch, a fallback or a return.
     warmup: bool,
@@ -68,12 +59,12 @@ pub(super) struct Coordinator<E: Engine> {
 impl<E: Engine> Coordinator<E> {
     pub(super) fn new(
         runtime: Arc<Runtime<E>>,
-        link: Arc<PeerLink>,
         hub: Hub,
         switch: Switch,
         tokens: SyncSender<()>,
-        server: Option<String>,
+        servers: Vec<Remote>,
         source_name: String,
+        patience: Patience,
     ) -> Self {
         let graph = runtime.graph();
         let image = Value::whole(graph, NodeId::INPUT);
@@ -82,19 +73,16 @@ impl<E: Engine> Coordinator<E> {
         let now = clock::now();
         let mut coordinator = Self {
             local,
-            link,
             hub,
             switch,
             tokens,
             token_out: false,
-            server: match &server {
-                None => Server::None,
-                Some(_) => Server::Absent("it has not answered yet".to_owned()),
-            },
-            address: server.unwrap_or_default(),
+            servers: Servers::new(servers),
             source_name,
-            server_program: None,
+            server_programs: Vec::new(),
             frames: Frames::new(),
+            delivery: Delivery::default(),
+            patience,
             next_frame: FrameId(0),
             warmup: true,
             running_locally: false,
@@ -111,19 +99,24 @@ impl<E: Engine> Coordinator<E> {
 
     pub(super) fn run(mut self, inbox: &Receiver<RobotEvent<E::Payload>>) {
         self.tell_plan();
-        self.tell_peer(PeerState::None);
+        if self.servers.iter().next().is_none() {
+            self.tell_peer(DeviceId::SERVER, PeerState::None);
+        }
         loop {
             self.ask_for_picture();
-            let wait = self.next_tick.since(clock::now()).max(0) as u64;
+            let next = self.frames.next_give_up();
+            let next = next.map_or(self.next_tick, |at| at.min(self.next_tick));
+            let wait = next.since(clock::now()).max(0) as u64;
             match inbox.recv_timeout(Duration::from_nanos(wait)) {
                 Ok(RobotEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(RobotEvent::Runtime(event)) => self.runtime_event(event),
-                Ok(RobotEvent::Link(event)) => self.link_event(event),
+                Ok(RobotEvent::Link(device, event)) => self.link_event(device, event),
                 Ok(RobotEvent::Picture(taken)) => self.picture(taken),
                 Ok(RobotEvent::Command(request)) => self.command(request),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = clock::now();
+            self.finish_overdue(now);
             if now >= self.next_tick {
                 self.tick(now);
             }
@@ -139,17 +132,10 @@ impl<E: Engine> Coordinator<E> {
         }
     }
 
-    /// Why the plan in effect cannot use the server now.
+    /// Why the plan in effect cannot use its servers now.
     fn server_missing(&self) -> Option<String> {
-        match &self.server {
-            Server::None => Some("no server was given (--server)".to_owned()),
-            Server::Absent(reason) => Some(reason.clone()),
-            Server::NotReady(_, what) => Some(what.clone()),
-            Server::Ready(_, prepared) if *prepared == Some(self.switch.effective().epoch()) => {
-                None
-            }
-            Server::Ready(..) => Some("it is preparing the plan".to_owned()),
-        }
+        let schedule = &self.switch.effective().schedule;
+        self.servers.missing(schedule, true)
     }
 
     fn picture(&mut self, taken: Taken) {
@@ -159,8 +145,7 @@ impl<E: Engine> Coordinator<E> {
         let effective = self.switch.effective();
         let plan = effective.schedule.plan.clone();
         let epoch = effective.epoch();
-        let missing = effective.needs_server().then(|| self.server_missing());
-        let missing = missing.flatten();
+        let missing = self.server_missing();
         self.note_fallback(missing.as_deref());
         let key = FrameKey {
             frame: self.next_frame,
@@ -168,7 +153,11 @@ impl<E: Engine> Coordinator<E> {
             epoch,
         };
         let local = missing.is_some();
-        let uses_server = !local && self.switch.effective().needs_server();
+        let servers = if local {
+            Vec::new()
+        } else {
+            self.server_programs.clone()
+        };
         let frame = Admitted {
             key,
             at: admitted,
@@ -187,7 +176,9 @@ impl<E: Engine> Coordinator<E> {
             preparing: self.switch.is_preparing(),
             skipped: taken.skipped,
             picture: taken.picture.name,
-            server: self.server_program.clone().filter(|_| uses_server),
+            give_up_at: self.patience.give_up_at(admitted),
+            servers,
+            reports: Vec::new(),
         };
         self.admitted += 1;
         self.skipped += u64::from(taken.skipped);
@@ -268,12 +259,13 @@ impl<E: Engine> Coordinator<E> {
     }
 
     fn completed(&mut self, completed: Completed<E::Payload>) {
-        let top = self.top(&completed);
-        let record = self.frames.completed(completed, top, clock::now());
+        let tops = self.tops(&completed);
+        let record = self.frames.completed(completed, tops, clock::now());
         self.tell_frame(record);
     }
 
-    fn top(&self, completed: &Completed<E::Payload>) -> Vec<ClassScore> {
+    /// The best classes of every image of the batch.
+    fn tops(&self, completed: &Completed<E::Payload>) -> Vec<Vec<ClassScore>> {
         let graph = self.runtime.graph();
         let value = Value::whole(graph, graph.output());
         let Some(output) = &completed.output else {
@@ -285,7 +277,11 @@ impl<E: Engine> Coordinator<E> {
             payload: output.clone(),
         };
         let classes = graph.node(graph.output()).shape.channels as usize;
-        E::export(graph, &value, &[piece]).map_or_else(|_| Vec::new(), |b| top_five(&b, classes))
+        let Ok(bytes) = E::export(graph, &value, &[piece]) else {
+            return Vec::new();
+        };
+        let images = bytes.chunks_exact(4 * classes);
+        images.map(|logits| top_five(logits, classes)).collect()
     }
 
     fn frame_failed(&mut self, frame: FrameId, reason: &str) {
@@ -297,125 +293,26 @@ impl<E: Engine> Coordinator<E> {
         self.tell_frame(Some(failed(&admitted, clock::now())));
     }
 
-    fn tell_frame(&self, record: Option<FrameRecord>) {
-        if let Some(record) = record {
+    /// Tells a frame's record in its turn: frames are told in order, whichever way they went.
+    fn tell_frame(&mut self, record: Option<FrameRecord>) {
+        let Some(record) = record else { return };
+        if record.outcome == Outcome::Ok && record.bytes_up > 0 {
+            self.servers.frame_ok();
+            if !record.warmup {
+                self.patience.frame(record.epoch, record.latency_ns);
+            }
+        }
+        for record in self.delivery.ready(record) {
             self.hub.record(Record::Frame(Box::new(record)));
         }
     }
 
-    // The link.
-
-    fn link_event(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Connecting => self.tell_peer(PeerState::Connecting),
-            LinkEvent::Up(outbox) => {
-                self.server = Server::NotReady(outbox, "it is being greeted".to_owned());
-            }
-            LinkEvent::Loading {
-                what,
-                done_bytes,
-                total_bytes,
-            } => {
-                if let Server::NotReady(_, state) = &mut self.server {
-                    state.clone_from(&what);
-                }
-                self.tell_peer(PeerState::Loading {
-                    what,
-                    done_bytes,
-                    total_bytes,
-                });
-            }
-            LinkEvent::Ready { engine } => {
-                if let Server::NotReady(outbox, _) = &self.server {
-                    let outbox = Arc::clone(outbox);
-                    let schedule = self.switch.effective().schedule.clone();
-                    let prepared = send_program(&outbox, &schedule);
-                    self.server = Server::Ready(outbox, (!prepared).then_some(schedule.epoch));
-                    let address = &self.address;
-                    self.hub.event(
-                        Level::Info,
-                        format!("the server at {address} is ready ({engine})"),
-                    );
-                    self.tell_peer(PeerState::Ready);
-                }
-            }
-            LinkEvent::Prepared { epoch, result } => self.server_prepared(epoch, result),
-            LinkEvent::Report(report) => self.reported(&report),
-            LinkEvent::Failed { key, reason } => self.server_failed(key, &reason),
-            LinkEvent::Down {
-                reason,
-                retry_in_ms,
-            } => self.link_down(reason, retry_in_ms),
-        }
-    }
-
-    fn server_prepared(&mut self, epoch: Epoch, result: Result<(), String>) {
-        if result.is_ok() {
-            let is_effective = epoch == self.switch.effective().epoch();
-            let pending = self.switch.is_preparing();
-            if let Server::Ready(_, prepared) = &mut self.server
-                && (is_effective || pending)
-            {
-                *prepared = Some(epoch);
-            }
-        } else if epoch == self.switch.effective().epoch() {
-            let why = result.clone().err().unwrap_or_default();
-            self.hub.event(
-                Level::Error,
-                format!("the server cannot prepare the plan in effect: {why}"),
-            );
-        }
-        if let Some(ended) = self.switch.prepared(epoch, result) {
-            self.switch_ended(ended);
-        }
-    }
-
-    fn reported(&mut self, report: &crate::wire::data::Report) {
-        let offset = self.link.offset();
-        // The frame's own program: the plan in effect may be another by now.
-        if let (Some(offset), Some(program)) = (offset, self.frames.server_program(report.key)) {
-            for timing in &report.timings {
-                if let Some(value) = program.received_value(timing.of) {
-                    let at = offset.to_ours(timing.end);
-                    self.link.upload_ended(report.key, &value, at);
-                }
-            }
-        }
-        let record = self.frames.reported(report, offset);
-        self.tell_frame(record);
-    }
-
-    fn server_failed(&mut self, key: FrameKey, reason: &str) {
-        self.hub.event(
-            Level::Error,
-            format!("frame {} failed on the server: {reason}", key.frame),
-        );
-        self.finish_locally(key);
-    }
-
-    fn link_down(&mut self, reason: String, retry_in_ms: u64) {
-        let was_up = matches!(self.server, Server::Ready(..) | Server::NotReady(..));
-        let address = &self.address;
-        if was_up {
-            self.hub.event(
-                Level::Warning,
-                format!("lost the server at {address}: {reason}"),
-            );
-        }
-        self.server = Server::Absent(format!("{address}: {reason}"));
-        if let Some(ended) = self.switch.link_lost(&reason) {
-            self.switch_ended(ended);
-        }
-        for record in self.frames.give_up(clock::now(), true) {
-            self.tell_frame(Some(record));
-        }
-        for key in self.frames.on_server() {
+    /// Finishes frames that have waited for their servers long enough, oldest first.
+    fn finish_overdue(&mut self, now: Nanos) {
+        for (key, admitted, devices) in self.frames.overdue(now) {
+            self.servers.stalled(&devices, now.since(admitted), now);
             self.finish_locally(key);
         }
-        self.tell_peer(PeerState::Retrying {
-            reason,
-            in_ms: retry_in_ms,
-        });
     }
 
     /// Finishes a frame from what the robot still holds: its image and what it computed itself.
@@ -424,9 +321,14 @@ impl<E: Engine> Coordinator<E> {
             return;
         };
         let held = self.runtime.withdraw(key);
-        self.link.uploads_abandoned(key, clock::now());
-        if let Server::Ready(outbox, _) = &self.server {
-            outbox.control(&Control::Cancel { key });
+        for device in frame.devices() {
+            let Some(remote) = self.servers.get(device) else {
+                continue;
+            };
+            remote.link.uploads_abandoned(key, clock::now());
+            if let Some(outbox) = self.servers.ready(device) {
+                outbox.control(&Control::Cancel { key });
+            }
         }
         let graph = self.runtime.graph();
         let values: Vec<Value> = held.iter().map(|(value, _)| *value).collect();
@@ -434,126 +336,30 @@ impl<E: Engine> Coordinator<E> {
         let program = Linked::new(graph, resume(graph, &values), Some(output));
         frame.key.attempt += 1;
         frame.outcome = Outcome::FinishedLocally;
-        frame.server = None;
+        frame.servers.clear();
+        frame.reports.clear();
         let key = frame.key;
         self.frames.admit(frame);
         self.start(key, Some(program), held);
-    }
-
-    // Switches.
-
-    fn command(&mut self, request: CommandRequest) {
-        let graph = Arc::clone(self.runtime.graph());
-        let server = match &self.server {
-            Server::Ready(..) => Ok(()),
-            _ => Err(self.server_missing().unwrap_or_default()),
-        };
-        let now = clock::now();
-        let CommandRequest {
-            id,
-            expect_epoch,
-            plan,
-            ..
-        } = &request;
-        let schedule = self
-            .switch
-            .request(&graph, *id, plan, *expect_epoch, server, now)
-            .cloned();
-        match schedule {
-            Ok(schedule) => {
-                let _ = request.reply.send(Ok(()));
-                self.hub.record(Record::Switch(SwitchRecord {
-                    at: now,
-                    command: request.id,
-                    plan: request.plan,
-                    stage: SwitchStage::Requested,
-                }));
-                self.prepare(&schedule);
-            }
-            Err(reason) => {
-                let _ = request.reply.send(Err(reason.clone()));
-                self.hub.record(Record::Switch(SwitchRecord {
-                    at: now,
-                    command: request.id,
-                    plan: request.plan,
-                    stage: SwitchStage::Refused { reason },
-                }));
-            }
-        }
-    }
-
-    fn prepare(&mut self, schedule: &Schedule) {
-        self.install_program(schedule);
-        let waits = match &self.server {
-            Server::Ready(outbox, _) => send_program(outbox, schedule),
-            _ => false,
-        };
-        if !waits && let Some(ended) = self.switch.prepared(schedule.epoch, Ok(())) {
-            self.switch_ended(ended);
-        }
-    }
-
-    fn switch_ended(&mut self, ended: Ended) {
-        let label = ended.plan.label();
-        let stage = match ended.result {
-            Ok(epoch) => {
-                self.warmup = true;
-                let schedule = self.switch.effective().schedule.clone();
-                self.install(&schedule);
-                // A frame in flight may not have reached the server yet: its plan must stay there.
-                let oldest = self.frames.oldest_epoch().unwrap_or(epoch);
-                self.runtime.retire_before(oldest);
-                if let Server::Ready(outbox, _) = &self.server {
-                    outbox.control(&Control::Retire { oldest });
-                }
-                SwitchStage::Prepared { epoch }
-            }
-            Err(reason) => {
-                self.hub
-                    .event(Level::Warning, format!("{label} refused: {reason}"));
-                SwitchStage::Refused { reason }
-            }
-        };
-        let record = SwitchRecord {
-            at: clock::now(),
-            command: ended.command,
-            plan: ended.plan,
-            stage,
-        };
-        self.hub.record(Record::Switch(record));
-        self.tell_plan();
-    }
-
-    /// Makes a schedule's own program known to the lanes.
-    fn install_program(&self, schedule: &Schedule) {
-        if let Some(program) = schedule.program(DeviceId::ROBOT) {
-            let linked = Linked::new(self.runtime.graph(), program.clone(), Some(schedule.output));
-            self.runtime.prepare(schedule.epoch, linked);
-        }
-    }
-
-    /// Makes a schedule the one that frames are admitted under.
-    fn install(&mut self, schedule: &Schedule) {
-        self.install_program(schedule);
-        let graph = self.runtime.graph();
-        let server = schedule.program(DeviceId::SERVER);
-        self.server_program = server.map(|p| Linked::new(graph, p.clone(), None));
     }
 
     // Telling.
 
     fn tick(&mut self, now: Nanos) {
         self.next_tick = now.shifted(TICK_NS);
-        if let Server::Ready(outbox, _) | Server::NotReady(outbox, _) = &self.server {
-            outbox.control(&Control::Ping { sent: now });
-        }
-        for sample in self.link.samples(now) {
-            self.hub.record(Record::Link(sample));
+        self.servers.tick();
+        for remote in self.servers.iter() {
+            if let Some(outbox) = remote.outbox() {
+                outbox.control(&Control::Ping { sent: now });
+            }
+            for sample in remote.link.samples(now) {
+                self.hub.record(Record::Link(sample));
+            }
         }
         if let Some(ended) = self.switch.tick(now) {
             self.switch_ended(ended);
         }
-        for record in self.frames.give_up(now, false) {
+        for record in self.frames.give_up(now, None) {
             self.tell_frame(Some(record));
         }
         if now >= self.next_input {
@@ -563,49 +369,33 @@ impl<E: Engine> Coordinator<E> {
                 admitted: self.admitted,
                 skipped: self.skipped,
                 records_dropped: self.hub.dropped(),
+                late_values: self.runtime.late(),
             }));
-            if matches!(self.server, Server::Ready(..)) {
-                self.tell_peer(PeerState::Ready);
+            let devices: Vec<DeviceId> = self.servers.iter().map(|r| r.device).collect();
+            for device in devices {
+                if self.servers.ready(device).is_some() {
+                    self.tell_peer(device, PeerState::Ready);
+                }
             }
         }
     }
 
     fn tell_plan(&self) {
         let effective = self.switch.effective();
-        let needs = effective.needs_server();
         self.hub.record(Record::Plan(PlanRecord {
             epoch: effective.epoch(),
             plan: effective.schedule.plan.clone(),
-            local_because: needs.then(|| self.server_missing()).flatten(),
+            local_because: self.server_missing(),
         }));
     }
 
-    fn tell_peer(&self, state: PeerState) {
+    fn tell_peer(&self, device: DeviceId, state: PeerState) {
+        let remote = self.servers.get(device);
         self.hub.record(Record::Peer(PeerRecord {
-            address: self.address.clone(),
+            device,
+            address: remote.map(|r| r.address.clone()).unwrap_or_default(),
             state,
-            clock: self.link.offset(),
+            clock: remote.and_then(|r| r.link.offset()),
         }));
     }
-
-    fn tell_switch(&self, command: u64, stage: SwitchStage) {
-        self.hub.record(Record::Switch(SwitchRecord {
-            at: clock::now(),
-            command,
-            plan: self.switch.effective().schedule.plan.clone(),
-            stage,
-        }));
-    }
-}
-
-/// Sends the server its program of a schedule; false if it has none.
-fn send_program(outbox: &Outbox, schedule: &Schedule) -> bool {
-    let Some(program) = schedule.program(DeviceId::SERVER) else {
-        return false;
-    };
-    outbox.control(&Control::Prepare {
-        epoch: schedule.epoch,
-        program: Compressed::encode(program),
-    });
-    true
 }

@@ -26,7 +26,10 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server that says nothing for so long, although it is pinged ten times a second, is gone.
 const SILENCE: Duration = Duration::from_secs(2);
 /// First and longest pause between tries; doubled in between.
-const BACK_OFF_MS: (u64, u64) = (250, 4000);
+const BACK_OFF_MS: (u64, u64) = (100, 1000);
+/// How long a connection may take to come about: short, so that a link that is back is found by the next try instead of
+/// by TCP's own retransmission timer.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// What the link tells the coordinator.
 pub(super) enum LinkEvent {
@@ -45,6 +48,11 @@ pub(super) enum LinkEvent {
     /// The server prepared a plan, or could not.
     Prepared {
         epoch: crate::units::Epoch,
+        result: Result<(), String>,
+    },
+    /// The server's link to another server stands, or why not.
+    Mesh {
+        device: DeviceId,
         result: Result<(), String>,
     },
     /// The server's times of a frame.
@@ -69,7 +77,7 @@ pub(super) struct Dialer<E: Engine> {
     pub(super) lane_events: SyncSender<RuntimeEvent<E::Payload>>,
     pub(super) stop: Arc<AtomicBool>,
     /// The weights as a file, made once if a server asks.
-    pub(super) weights_file: OnceLock<Arc<Vec<u8>>>,
+    pub(super) weights_file: Arc<OnceLock<Arc<Vec<u8>>>>,
 }
 
 /// The coordinator is gone; the thread ends.
@@ -103,7 +111,7 @@ impl<E: Engine> Dialer<E> {
             let mut was_ready = false;
             let ended = self.session(&mut was_ready);
             self.link.lost();
-            self.runtime.detach(DeviceId::SERVER);
+            self.runtime.detach(self.device());
             if was_ready {
                 pause_ms = BACK_OFF_MS.0;
             }
@@ -126,16 +134,22 @@ impl<E: Engine> Dialer<E> {
         }
     }
 
+    const fn device(&self) -> DeviceId {
+        self.hello.device
+    }
+
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
     fn tell(&self, event: LinkEvent) -> Result<(), Gone> {
-        self.events.send(RobotEvent::Link(event)).map_err(|_| Gone)
+        self.events
+            .send(RobotEvent::Link(self.device(), event))
+            .map_err(|_| Gone)
     }
 
     fn session(&self, was_ready: &mut bool) -> Result<(), Ended> {
-        let mut stream = connect(&self.address, Duration::from_secs(2))?;
+        let mut stream = connect(&self.address, CONNECT_TIMEOUT)?;
         tune(&stream)?;
         exchange_magic(&mut stream, HELLO_TIMEOUT)?;
         let clone = |doing| move |source| LinkError::Io { doing, source };
@@ -148,7 +162,7 @@ impl<E: Engine> Dialer<E> {
             .spawn({
                 let outbox = Arc::clone(&outbox);
                 let mut lane = self.runtime.send_lane(
-                    DeviceId::SERVER,
+                    self.device(),
                     self.lane_events.clone(),
                     Some(Arc::clone(&self.link)),
                 );
@@ -231,7 +245,7 @@ impl<E: Engine> Dialer<E> {
                         }
                         Control::Ready { engine } => {
                             *was_ready = true;
-                            self.runtime.attach(DeviceId::SERVER, Arc::clone(outbox));
+                            self.runtime.attach(self.device(), Arc::clone(outbox));
                             self.tell(LinkEvent::Ready { engine })?;
                         }
                         Control::SendWeights { offset } => self.send_weights(outbox, offset)?,
@@ -271,6 +285,7 @@ impl<E: Engine> Dialer<E> {
                 self.link.upload_progress(progress);
             }
             Control::Progress(progress) => self.link.upload_progress(progress),
+            Control::Mesh { device, result } => self.tell(LinkEvent::Mesh { device, result })?,
             Control::Report(report) => self.tell(LinkEvent::Report(report))?,
             Control::Failed { key, reason } => self.tell(LinkEvent::Failed { key, reason })?,
             other => {
@@ -289,7 +304,7 @@ impl<E: Engine> Dialer<E> {
         payload: &[u8],
         now: crate::units::Nanos,
     ) -> Result<(), Ended> {
-        let from = DeviceId::SERVER;
+        let from = self.device();
         let broke = |what: String| LinkError::Protocol(what);
         let complete = inbox
             .take(head, payload, now, |head| {

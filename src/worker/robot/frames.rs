@@ -25,15 +25,39 @@ pub(super) struct Admitted {
     pub(super) preparing: bool,
     pub(super) skipped: u32,
     pub(super) picture: String,
-    /// The server's program, if it takes part.
-    pub(super) server: Option<Arc<Linked>>,
+    /// When it stops waiting for its servers.
+    pub(super) give_up_at: Nanos,
+    /// The programs of the servers that take part.
+    pub(super) servers: Vec<Arc<Linked>>,
+    /// Their times, on the robot's clock, as far as they are here.
+    pub(super) reports: Vec<MappedReport>,
 }
 
-/// A frame with its result that waits for the server's times.
+/// A server's times of a frame.
+#[derive(Debug, Clone)]
+pub(super) struct MappedReport {
+    device: DeviceId,
+    report: Report,
+    /// None: the server's clock is not known; its times cannot be used.
+    offset: Option<Offset>,
+}
+
+impl Admitted {
+    fn is_reported(&self) -> bool {
+        self.reports.len() >= self.servers.len()
+    }
+
+    /// The servers that take part.
+    pub(super) fn devices(&self) -> Vec<DeviceId> {
+        self.servers.iter().map(|s| s.program.device).collect()
+    }
+}
+
+/// A frame with its result that waits for its servers' times.
 struct Waiting<P> {
     frame: Admitted,
     completed: Completed<P>,
-    top: Vec<ClassScore>,
+    tops: Vec<Vec<ClassScore>>,
     since: Nanos,
 }
 
@@ -70,61 +94,95 @@ impl<P> Frames<P> {
     }
 
     /// Frames in flight that a server takes part in, oldest first.
-    pub(super) fn on_server(&self) -> Vec<FrameKey> {
+    pub(super) fn on_server(&self, device: DeviceId) -> Vec<FrameKey> {
         let frames = self.in_flight.values();
         frames
-            .filter(|f| f.server.is_some())
+            .filter(|f| f.devices().contains(&device))
             .map(|f| f.key)
             .collect()
     }
 
-    /// A frame has its result. Gives its record at once unless the server's times are still to come.
+    /// Frames that have waited for their servers long enough, oldest first.
+    pub(super) fn overdue(&self, now: Nanos) -> Vec<(FrameKey, Nanos, Vec<DeviceId>)> {
+        let frames = self.in_flight.values();
+        frames
+            .filter(|f| !f.servers.is_empty() && now >= f.give_up_at)
+            .map(|f| (f.key, f.at, f.devices()))
+            .collect()
+    }
+
+    /// When the next frame will have waited long enough.
+    pub(super) fn next_give_up(&self) -> Option<Nanos> {
+        let frames = self.in_flight.values();
+        let waiting = frames.filter(|f| !f.servers.is_empty());
+        waiting.map(|f| f.give_up_at).min()
+    }
+
+    /// A frame has its result. Gives its record at once unless a server's times are still to come.
     pub(super) fn completed(
         &mut self,
         completed: Completed<P>,
-        top: Vec<ClassScore>,
+        tops: Vec<Vec<ClassScore>>,
         now: Nanos,
     ) -> Option<FrameRecord> {
         let frame = self.in_flight.remove(&completed.key.frame)?;
-        if frame.server.is_some() {
-            let waiting = Waiting {
-                frame,
-                completed,
-                top,
-                since: now,
-            };
-            self.waiting.insert(waiting.completed.key, waiting);
-            return None;
+        if frame.is_reported() {
+            return Some(record(&frame, &completed, tops));
         }
-        Some(record(&frame, &completed, top, None))
+        let waiting = Waiting {
+            frame,
+            completed,
+            tops,
+            since: now,
+        };
+        self.waiting.insert(waiting.completed.key, waiting);
+        None
     }
 
-    /// The server's program of a frame that waits for the server's times.
-    pub(super) fn server_program(&self, key: FrameKey) -> Option<&Linked> {
+    /// A server's program of a frame that is in flight or waits for times.
+    pub(super) fn server_program(&self, key: FrameKey, device: DeviceId) -> Option<&Linked> {
         let waiting = self.waiting.get(&key).map(|w| &w.frame);
         let frame = waiting.or_else(|| self.in_flight.get(&key.frame))?;
-        frame.server.as_deref()
+        let mut programs = frame.servers.iter();
+        programs
+            .find(|p| p.program.device == device)
+            .map(AsRef::as_ref)
     }
 
-    /// The server's times of a frame came.
+    /// A server's times of a frame came; they may come before the robot's own lane has told of its result.
     pub(super) fn reported(
         &mut self,
-        report: &Report,
+        device: DeviceId,
+        report: Report,
         offset: Option<Offset>,
     ) -> Option<FrameRecord> {
-        let waiting = self.waiting.remove(&report.key)?;
-        let server = offset.map(|offset| (report, offset));
-        Some(record(
-            &waiting.frame,
-            &waiting.completed,
-            waiting.top,
-            server,
-        ))
+        let key = report.key;
+        let mapped = MappedReport {
+            device,
+            report,
+            offset,
+        };
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.frame.reports.push(mapped);
+            if !waiting.frame.is_reported() {
+                return None;
+            }
+            let waiting = self.waiting.remove(&key)?;
+            return Some(record(&waiting.frame, &waiting.completed, waiting.tops));
+        }
+        let frame = self.in_flight.get_mut(&key.frame);
+        if let Some(frame) = frame.filter(|f| f.key == key) {
+            frame.reports.push(mapped);
+        }
+        None
     }
 
-    /// Records of results whose server times do not come: the link died, or it took too long.
-    pub(super) fn give_up(&mut self, now: Nanos, link_lost: bool) -> Vec<FrameRecord> {
-        let late = |w: &Waiting<P>| link_lost || now.since(w.since) > REPORT_TIMEOUT_NS;
+    /// Records of results whose server times do not come: the link to that server died, or it took too long.
+    pub(super) fn give_up(&mut self, now: Nanos, lost: Option<DeviceId>) -> Vec<FrameRecord> {
+        let late = |w: &Waiting<P>| {
+            let is_lost = lost.is_some_and(|device| w.frame.devices().contains(&device));
+            is_lost || now.since(w.since) > REPORT_TIMEOUT_NS
+        };
         let keys: Vec<_> = self
             .waiting
             .iter()
@@ -133,7 +191,7 @@ impl<P> Frames<P> {
             .collect();
         keys.iter()
             .filter_map(|key| self.waiting.remove(key))
-            .map(|w| record(&w.frame, &w.completed, w.top, None))
+            .map(|w| record(&w.frame, &w.completed, w.tops))
             .collect()
     }
 }
@@ -167,6 +225,7 @@ fn empty(frame: &Admitted) -> FrameRecord {
         clock_error_ns: None,
         picture: frame.picture.clone(),
         top: Vec::new(),
+        other_tops: Vec::new(),
         steps: crate::wire::Steps::default(),
         emulated: false,
     }
@@ -175,22 +234,29 @@ fn empty(frame: &Admitted) -> FrameRecord {
 fn record<P>(
     frame: &Admitted,
     completed: &Completed<P>,
-    top: Vec<ClassScore>,
-    server: Option<(&Report, Offset)>,
+    tops: Vec<Vec<ClassScore>>,
 ) -> FrameRecord {
     let mut devices = vec![Measured::own(completed)];
-    if let (Some(program), Some((report, offset))) = (&frame.server, server) {
-        devices.push(Measured::mapped(program, &report.timings, offset));
+    let mut clock_error_ns = None;
+    for program in &frame.servers {
+        let mut reports = frame.reports.iter();
+        let report = reports.find(|r| r.device == program.program.device);
+        if let Some((report, offset)) = report.and_then(|r| Some((&r.report, r.offset?))) {
+            devices.push(Measured::mapped(program, &report.timings, offset));
+            clock_error_ns = clock_error_ns.max(Some(offset.error_ns));
+        }
     }
     let account = account(frame.at, &devices);
+    let mut tops = tops.into_iter();
     FrameRecord {
         latency_ns: account.latency_ns,
         parts: account.parts,
         steps: account.steps,
         bytes_up: sent_bytes(&completed.program, false),
         bytes_down: sent_bytes(&completed.program, true),
-        clock_error_ns: server.map(|(_, offset)| offset.error_ns),
-        top,
+        clock_error_ns,
+        top: tops.next().unwrap_or_default(),
+        other_tops: tops.collect(),
         ..empty(frame)
     }
 }
@@ -206,4 +272,88 @@ fn sent_bytes(program: &Linked, received: bool) -> u64 {
         })
         .map(|(_, bytes)| bytes)
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::zoo;
+    use crate::plan::{Plan, compile};
+    use crate::wire::data::Progress;
+
+    const KEY: FrameKey = FrameKey {
+        frame: FrameId(7),
+        attempt: 0,
+        epoch: Epoch(1),
+    };
+
+    fn setup(plan: &Plan) -> (Frames<()>, Completed<()>) {
+        let graph = zoo::build("mobilenet_v2", 1, 32, 32).unwrap();
+        let schedule = compile(&graph, plan, Epoch(1)).unwrap();
+        let link = |p: &crate::plan::Program| Linked::new(&graph, p.clone(), None);
+        let mut frames = Frames::new();
+        frames.admit(Admitted {
+            key: KEY,
+            at: Nanos(0),
+            mode: "split".to_owned(),
+            cut: None,
+            outcome: Outcome::Ok,
+            warmup: false,
+            preparing: false,
+            skipped: 0,
+            picture: String::new(),
+            give_up_at: Nanos(50),
+            servers: schedule.programs[1..].iter().map(link).collect(),
+            reports: Vec::new(),
+        });
+        let completed = Completed {
+            key: KEY,
+            output: Some(()),
+            timings: Vec::new(),
+            program: link(&schedule.programs[0]),
+        };
+        (frames, completed)
+    }
+
+    fn report() -> Report {
+        Report {
+            key: KEY,
+            timings: Vec::new(),
+            progress: Progress {
+                received_bytes: 0,
+                at: Nanos(0),
+            },
+        }
+    }
+
+    #[test]
+    fn a_report_that_is_faster_than_the_robots_own_lane_is_kept() {
+        let (mut frames, completed) = setup(&Plan::split(9));
+        let early = frames.reported(DeviceId::SERVER, report(), None);
+        assert!(early.is_none());
+        let told = frames.completed(completed, Vec::new(), Nanos(9));
+        assert_eq!(told.map(|r| r.frame), Some(FrameId(7)));
+    }
+
+    #[test]
+    fn a_frame_over_two_servers_is_told_when_both_have_reported() {
+        let (mut frames, completed) = setup(&Plan::chain(&[9, 30]));
+        assert!(frames.completed(completed, Vec::new(), Nanos(9)).is_none());
+        assert!(frames.reported(DeviceId(2), report(), None).is_none());
+        assert!(frames.reported(DeviceId(1), report(), None).is_some());
+    }
+
+    #[test]
+    fn only_frames_that_wait_for_a_server_become_overdue() {
+        let (mut frames, _) = setup(&Plan::split(9));
+        assert_eq!(frames.next_give_up(), Some(Nanos(50)));
+        assert!(frames.overdue(Nanos(49)).is_empty());
+        let overdue = frames.overdue(Nanos(50));
+        assert_eq!(overdue, [(KEY, Nanos(0), vec![DeviceId::SERVER])]);
+        let mut local = frames.retry(KEY.frame).unwrap();
+        local.servers.clear();
+        frames.admit(local);
+        assert_eq!(frames.next_give_up(), None);
+        assert!(frames.overdue(Nanos(99)).is_empty());
+    }
 }

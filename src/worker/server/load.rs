@@ -7,9 +7,9 @@ use super::session::protocol;
 use super::{Model, Shared, locked};
 use crate::engine::Engine;
 use crate::link::{LinkError, Outbox};
-use crate::model::weights::{ParamSpec, Weights, WeightsHash, transfer_limit_bytes};
+use crate::model::weights::{ParamSpec, Weights, transfer_limit_bytes};
 use crate::model::{Graph, GraphSpec};
-use crate::units::{Bytes, DeviceId};
+use crate::units::{Bytes, DeviceId, Hash32};
 use crate::wire::data::{Control, MAX_PLAIN_BYTES, RobotHello, WeightsRef};
 use crate::wire::{
     Compressed, Level, ModelRecord, PeerRecord, PeerState, Record, ServerFrameRecord,
@@ -86,8 +86,8 @@ impl<E: Engine> Clone for Job<E> {
 /// Where the loading thread gets the weights from.
 enum From {
     Seed(u64),
-    Cache(WeightsHash),
-    Transfer(WeightsHash),
+    Cache(Hash32),
+    Transfer(Hash32),
 }
 
 impl<E: Engine> Loader<E> {
@@ -193,7 +193,7 @@ impl<E: Engine> Loader<E> {
 fn ask_for_weights<E: Engine>(
     job: &Job<E>,
     transfer: &Mutex<Transfer>,
-    hash: &WeightsHash,
+    hash: &Hash32,
 ) -> Result<(), String> {
     let offset = job
         .shared
@@ -215,6 +215,7 @@ impl<E: Engine> Job<E> {
             total_bytes,
         });
         self.shared.hub.record(Record::Peer(PeerRecord {
+            device: DeviceId::ROBOT,
             address: String::new(),
             state: PeerState::Loading {
                 what,

@@ -1,12 +1,13 @@
 //! One robot's connection to the server, from its hello to its end.
 
-use std::net::TcpStream;
-use std::sync::atomic::Ordering;
+use std::io::Read;
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::load::{Loader, check_graph};
-use super::{Active, Model, Shared, locked};
+use super::{Active, Model, Shared, locked, mesh};
 use crate::clock;
 use crate::engine::Engine;
 use crate::link::{
@@ -16,8 +17,8 @@ use crate::link::{
 use crate::plan::{Linked, Program, validate_program};
 use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::data::{
-    ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, Progress,
-    RobotHello, ServerHello, decode_control,
+    ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, PeerHello,
+    Progress, RobotHello, ServerHello, decode_control,
 };
 use crate::wire::{Compressed, Level, PROTOCOL, PeerRecord, PeerState, Record, VERSION};
 use crate::worker::runtime::SendLane;
@@ -25,6 +26,8 @@ use crate::worker::runtime::SendLane;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// A robot pings ten times a second; one that says nothing for so long is gone.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long a refused peer is listened to, so that closing does not destroy the answer under way to it.
+const FAREWELL_NS: i64 = 1_000_000_000;
 /// How often the arrival of a large value is told.
 const PROGRESS_EVERY_NS: i64 = 50_000_000;
 
@@ -37,7 +40,12 @@ pub(super) fn serve<E: Engine>(
         .peer_addr()
         .map_or_else(|_| String::new(), |a| a.to_string());
     tune(&stream)?;
-    exchange_magic(&mut stream, HELLO_TIMEOUT)?;
+    if let Err(error) = exchange_magic(&mut stream, HELLO_TIMEOUT) {
+        // Our magic tells a stranger what listens here, if it gets to read it.
+        let _ = stream.shutdown(Shutdown::Write);
+        drain(&stream);
+        return Err(error);
+    }
     let share = |source| LinkError::Io {
         doing: "sharing the socket",
         source,
@@ -46,15 +54,23 @@ pub(super) fn serve<E: Engine>(
     let closing = stream.try_clone().map_err(share)?;
     let outbox = Arc::new(Outbox::default());
     let lane: LaneSlot<E> = Arc::new(Mutex::new(None));
+    let parting = Arc::new(AtomicBool::new(false));
     let writer = std::thread::Builder::new()
         .name("server send".to_owned())
         .spawn({
             let outbox = Arc::clone(&outbox);
             let mut source = LateLane(Arc::clone(&lane));
+            let parting = Arc::clone(&parting);
             move || {
                 let written = write_loop(&mut stream, &outbox, &mut source);
                 outbox.close();
-                let _ = stream.shutdown(std::net::Shutdown::Both);
+                // The reader notices at once, unless it is done and only waits for the peer to read its refusal.
+                let how = if parting.load(Ordering::Relaxed) {
+                    Shutdown::Write
+                } else {
+                    Shutdown::Both
+                };
+                let _ = stream.shutdown(how);
                 written
             }
         })
@@ -72,18 +88,47 @@ pub(super) fn serve<E: Engine>(
     };
     let ended = session.run(reading, &closing);
     session.leave();
-    if let Err(LinkError::Protocol(reason)) = &ended {
-        outbox.control(&Control::Refused {
-            reason: reason.clone(),
-        });
+    let farewell = ended.as_ref().err().and_then(farewell);
+    let is_told = farewell.is_some();
+    if let Some(reason) = farewell {
+        parting.store(true, Ordering::Relaxed);
+        outbox.control(&Control::Refused { reason });
     }
     outbox.close();
     let _ = writer.join();
-    let _ = closing.shutdown(std::net::Shutdown::Both);
+    if is_told {
+        drain(&closing);
+    }
+    let _ = closing.shutdown(Shutdown::Both);
     match ended {
         // A robot that leaves is not worth a warning.
         Err(LinkError::Closed) => Ok(()),
         ended => ended,
+    }
+}
+
+/// What the peer is told when the server is the one that ends.
+fn farewell(error: &LinkError) -> Option<String> {
+    match error {
+        LinkError::Refused(reason) | LinkError::Protocol(reason) => Some(reason.clone()),
+        LinkError::Decode(error) => Some(error.to_string()),
+        LinkError::Silent(_) => Some(error.to_string()),
+        _ => None,
+    }
+}
+
+/// Takes what the peer still sends, until it closes or a second is over.
+fn drain(mut stream: &TcpStream) {
+    let until = clock::now().shifted(FAREWELL_NS);
+    let mut rest = [0; 4096];
+    while clock::now() < until {
+        match stream.read(&mut rest) {
+            Ok(0) => return,
+            Ok(_) => {}
+            // The socket's read timeout is short.
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
     }
 }
 
@@ -104,6 +149,22 @@ impl<E: Engine> ValueSource for LateLane<E> {
             lane.sent(head, start, end);
         }
     }
+
+    fn is_wanted(&self, head: &ChunkHead) -> bool {
+        locked(&self.0).as_ref().is_some_and(|l| l.is_wanted(head))
+    }
+
+    fn given_up(&mut self, head: &ChunkHead, bytes: u64) {
+        if let Some(lane) = locked(&self.0).as_mut() {
+            lane.given_up(head, bytes);
+        }
+    }
+}
+
+/// Who says hello.
+enum Greeting {
+    Robot(RobotHello),
+    Peer(PeerHello),
 }
 
 struct Session<E: Engine> {
@@ -121,7 +182,10 @@ struct Session<E: Engine> {
 impl<E: Engine> Session<E> {
     fn run(&mut self, stream: TcpStream, closing: &TcpStream) -> Result<(), LinkError> {
         let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
-        let hello = self.greet(&mut reader)?;
+        let hello = match self.greet(&mut reader)? {
+            Greeting::Robot(hello) => hello,
+            Greeting::Peer(hello) => return self.mesh(&hello, &mut reader),
+        };
         self.enter(&hello, closing)?;
         reader.set_silence(SILENCE);
         self.begin_loading(&hello)?;
@@ -148,29 +212,68 @@ impl<E: Engine> Session<E> {
         }
     }
 
-    fn greet(&self, reader: &mut MessageReader<TcpStream>) -> Result<RobotHello, LinkError> {
-        let (kind, body) = reader.next(MAX_HELLO_BYTES)?;
-        let hello = match (kind, decode_control(body)?) {
-            (Kind::Control, Control::RobotHello(hello)) => *hello,
-            _ => return Err(protocol("the robot did not say hello first")),
+    /// Another server of the robot that is served here.
+    fn mesh(
+        &mut self,
+        hello: &PeerHello,
+        reader: &mut MessageReader<TcpStream>,
+    ) -> Result<(), LinkError> {
+        let model = mesh::accept(&self.shared, hello).map_err(|reason| refuse(&reason))?;
+        let events = model.lane_events.clone();
+        let peer = hello.device;
+        *locked(&self.lane) = Some(model.runtime.send_lane(peer, events, None));
+        self.outbox.control(&self.server_hello());
+        let (shared, robot) = (Arc::clone(&self.shared), hello.robot);
+        let goes_on = || {
+            !shared.stop.load(Ordering::Relaxed)
+                && locked(&shared.active)
+                    .as_ref()
+                    .is_some_and(|a| a.boot == robot)
+        };
+        mesh::exchange(&self.shared, &model, peer, &self.outbox, reader, &goes_on)
+    }
+
+    fn server_hello(&self) -> Control {
+        Control::ServerHello(ServerHello {
+            protocol: PROTOCOL,
+            version: VERSION.to_owned(),
+            host: self.shared.host.clone(),
+            boot: self.shared.boot,
+        })
+    }
+
+    fn greet(&self, reader: &mut MessageReader<TcpStream>) -> Result<Greeting, LinkError> {
+        let hello = match first_message(reader) {
+            Ok(Control::RobotHello(hello)) => *hello,
+            Ok(Control::PeerHello(hello)) => return Ok(Greeting::Peer(*hello)),
+            Ok(_) => return Err(refuse("the robot did not say hello first")),
+            // A hello of another version may have another form.
+            Err(LinkError::Decode(error)) => {
+                return Err(refuse(&format!(
+                    "cannot read a robot's hello: {error}. This server ({VERSION}) speaks protocol {PROTOCOL}: \
+                     install the same version on both"
+                )));
+            }
+            Err(LinkError::Silent(_)) => {
+                return Err(refuse(&format!(
+                    "a robot's hello began and nothing more came for {} s",
+                    HELLO_TIMEOUT.as_secs()
+                )));
+            }
+            Err(error) => return Err(error),
         };
         if hello.protocol != PROTOCOL {
-            return Err(protocol(&format!(
+            return Err(refuse(&format!(
                 "this server ({VERSION}) speaks protocol {PROTOCOL}, the robot ({}) speaks {}: \
                  install the same version on both",
                 hello.version, hello.protocol
             )));
         }
         if hello.device == DeviceId::ROBOT {
-            return Err(protocol("device 0 is the robot itself"));
+            return Err(refuse("device 0 is the robot itself"));
         }
-        self.outbox.control(&Control::ServerHello(ServerHello {
-            protocol: PROTOCOL,
-            version: VERSION.to_owned(),
-            host: self.shared.host.clone(),
-            boot: self.shared.boot,
-        }));
-        Ok(hello)
+        self.outbox.control(&self.server_hello());
+        Ok(Greeting::Robot(hello))
     }
 
     /// Becomes the served robot, or is told who is.
@@ -182,10 +285,10 @@ impl<E: Engine> Session<E> {
         let mut active = locked(&self.shared.active);
         if let Some(other) = active.take_if(|a| a.boot == hello.boot) {
             // The same robot came back over a new connection: the old one is dead.
-            let _ = other.stream.shutdown(std::net::Shutdown::Both);
+            let _ = other.stream.shutdown(Shutdown::Both);
         }
         if let Some(other) = active.as_ref() {
-            return Err(protocol(&format!(
+            return Err(refuse(&format!(
                 "this server works for the robot {} at present; stop that one, or start another server",
                 other.host
             )));
@@ -229,13 +332,13 @@ impl<E: Engine> Session<E> {
     }
 
     fn begin_loading(&mut self, hello: &RobotHello) -> Result<(), LinkError> {
-        let graph = check_graph(hello).map_err(|reason| protocol(&reason))?;
+        let graph = check_graph(hello).map_err(|reason| refuse(&reason))?;
         let mut loader = Loader::new(
             Arc::clone(&self.shared),
             Arc::clone(&self.outbox),
             graph,
             hello,
-            self.ready(),
+            self.ready(hello),
         );
         loader.begin()?;
         self.loader = Some(loader);
@@ -243,7 +346,16 @@ impl<E: Engine> Session<E> {
     }
 
     /// What happens when the model is there; called from the loader's thread.
-    fn ready(&self) -> Arc<dyn Fn(Model<E>) + Send + Sync> {
+    fn ready(&self, hello: &RobotHello) -> Arc<dyn Fn(Model<E>) + Send + Sync> {
+        let (shared, session) = (Arc::clone(&self.shared), self.id);
+        let (robot, own) = (hello.boot, hello.device);
+        // The lower number dials.
+        let peers: Vec<_> = hello
+            .peers
+            .iter()
+            .filter(|p| p.device > own)
+            .cloned()
+            .collect();
         let (outbox, lane) = (Arc::clone(&self.outbox), Arc::clone(&self.lane));
         let slot = Arc::clone(&self.model);
         let (hub, peer) = (self.shared.hub.clone(), self.peer.clone());
@@ -256,9 +368,21 @@ impl<E: Engine> Session<E> {
             *locked(&lane) = Some(model.runtime.send_lane(DeviceId::ROBOT, events, None));
             model.runtime.attach(DeviceId::ROBOT, Arc::clone(&outbox));
             let engine = model.engine.clone();
+            for peer in &peers {
+                let dialer = mesh::Dialer {
+                    shared: Arc::clone(&shared),
+                    session,
+                    robot,
+                    own,
+                    peer: peer.clone(),
+                    model: model.clone(),
+                };
+                dialer.start();
+            }
             *locked(&slot) = Some(model);
             outbox.control(&Control::Ready { engine });
             hub.record(Record::Peer(PeerRecord {
+                device: DeviceId::ROBOT,
                 address: peer.clone(),
                 state: PeerState::Ready,
                 clock: None,
@@ -363,6 +487,7 @@ impl<E: Engine> Session<E> {
 
     fn tell_peer(&self, state: PeerState) {
         self.shared.hub.record(Record::Peer(PeerRecord {
+            device: DeviceId::ROBOT,
             address: self.peer.clone(),
             state,
             clock: None,
@@ -370,6 +495,20 @@ impl<E: Engine> Session<E> {
     }
 }
 
+fn first_message(reader: &mut MessageReader<TcpStream>) -> Result<Control, LinkError> {
+    let (kind, body) = reader.next(MAX_HELLO_BYTES)?;
+    match kind {
+        Kind::Control => Ok(decode_control(body)?),
+        Kind::Chunk | Kind::Weights => Err(refuse("the robot did not say hello first")),
+    }
+}
+
+/// The server does not want this robot, and tells it why.
+fn refuse(reason: &str) -> LinkError {
+    LinkError::Refused(reason.to_owned())
+}
+
+/// The robot does what no robot does.
 pub(super) fn protocol(reason: &str) -> LinkError {
     LinkError::Protocol(reason.to_owned())
 }

@@ -1,0 +1,227 @@
+//! Operator by operator with per-step timing, as a robot runs it, against the plain forward of tch's own model.
+//!
+//! Both have the same weights, the same u8 image (a tensor before the clock starts), the same normalisation, one
+//! thread and no gradients. Each pair runs ours, plain and plain again in random order; A/A is plain against plain.
+//! `--pairs N` sets the number of pairs of both models (default 60 and 25).
+#![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+
+#[path = "shared/paired.rs"]
+mod paired;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Instant;
+
+use paired::{Estimate, Random, median, number_argument};
+use splitscope::engine::Engine;
+use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
+use splitscope::model::weights::Weights;
+use splitscope::model::{Graph, zoo};
+use splitscope::plan::{Admit, Linked, Piece, Plan, Value, compile};
+use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
+use splitscope::worker::runtime::{Runtime, RuntimeEvent, warm_up};
+use tch::nn::ModuleT;
+use tch::{Device, Kind, Tensor, nn, vision};
+
+const TARGET: f64 = 1.03;
+const WARM_UP: usize = 3;
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    keep_freed_memory();
+    tch::set_num_threads(1);
+    let _guard = tch::no_grad_guard();
+    let asked = number_argument("--pairs");
+    measure("mobilenet_v2", asked.unwrap_or(60))?;
+    measure("resnet50", asked.unwrap_or(25))
+}
+
+fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
+    let graph = Arc::new(zoo::build(name, 1, 224, 224)?);
+    let (weights, kind) = match published(name) {
+        Some(file) => (Weights::load(&file, &graph.parameters())?, "published"),
+        None => (Weights::seeded(3, &graph.parameters()), "seeded"),
+    };
+    let mut random = Random(42);
+    let elements = graph.input_shape().elements();
+    let pixels: Vec<u8> = (0..elements).map(|_| random.below(256) as u8).collect();
+
+    let mut engine = TorchEngine::new(&graph, &weights, 1)?;
+    drop(weights);
+    let plain = Plain::new(&graph, &engine, &pixels)?;
+    warm_up(&mut engine, &graph)?;
+    let mut ours = Ours::new(graph, engine, &pixels)?;
+
+    let (result, expected) = (ours.run()?, plain.run());
+    let difference = largest_difference(&ours.elements(&result)?, &expected)?;
+    for _ in 0..WARM_UP {
+        ours.run()?;
+        let _ = plain.run();
+    }
+
+    // Ours, plain, plain again.
+    let mut times: [Vec<f64>; 3] = Default::default();
+    let mut order = [0, 1, 2];
+    for _ in 0..pairs {
+        random.shuffle(&mut order);
+        for which in order {
+            let start = Instant::now();
+            if which == 0 {
+                let result = ours.run()?;
+                times[0].push(start.elapsed().as_secs_f64() * 1e3);
+                drop(result);
+            } else {
+                let result = plain.run();
+                times[which].push(start.elapsed().as_secs_f64() * 1e3);
+                drop(result);
+            }
+        }
+    }
+    let ratios = |a: usize, b: usize| -> Vec<f64> {
+        let both = times[a].iter().zip(&times[b]);
+        both.map(|(a, b)| a / b).collect()
+    };
+    let ratio = Estimate::of(&ratios(0, 1), &mut random);
+    let same = Estimate::of(&ratios(2, 1), &mut random);
+    println!(
+        "{name} ({kind} weights, 224x224, {pairs} pairs): {ratio}, A/A {same}; {}",
+        ratio.verdict(TARGET)
+    );
+    println!(
+        "    medians: ours {:.2} ms, plain {:.2} and {:.2} ms; outputs differ by at most {difference:.1e}",
+        median(&times[0]),
+        median(&times[1]),
+        median(&times[2]),
+    );
+    Ok(())
+}
+
+/// The published weights of a model, if `cargo xtask data` fetched them.
+fn published(name: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("SPLITSCOPE_CACHE").map(PathBuf::from);
+    let root = root.or_else(|| directories::BaseDirs::new().map(|b| b.cache_dir().to_owned()))?;
+    let file = root.join("splitscope/weights/mobilenet_v2-b0353104.pth");
+    Some(file).filter(|file| name == "mobilenet_v2" && file.is_file())
+}
+
+/// A robot's runtime with the local program.
+struct Ours {
+    runtime: Runtime<TorchEngine>,
+    events: Receiver<RuntimeEvent<Handle>>,
+    image: Value,
+    pixels: Handle,
+    frame: u64,
+}
+
+impl Ours {
+    fn new(graph: Arc<Graph>, engine: TorchEngine, pixels: &[u8]) -> Result<Self, Failure> {
+        let schedule = compile(&graph, &Plan::LOCAL, Epoch(1))?;
+        let program = schedule.programs.into_iter().next();
+        let program = program.ok_or("no program for the robot")?;
+        let linked = Linked::new(&graph, program, Some(schedule.output));
+        let image = Value::whole(&graph, NodeId::INPUT);
+        let pixels = TorchEngine::import(&graph, &image, pixels)?;
+        let (sender, events) = sync_channel(8);
+        let runtime = Runtime::start(DeviceId::ROBOT, graph, engine, None, sender)?;
+        runtime.prepare(Epoch(1), linked);
+        Ok(Self {
+            runtime,
+            events,
+            image,
+            pixels,
+            frame: 0,
+        })
+    }
+
+    /// One frame, from its admission to its result with the times of all steps.
+    fn run(&mut self) -> Result<Handle, Failure> {
+        self.frame += 1;
+        let key = FrameKey {
+            frame: FrameId(self.frame),
+            attempt: 0,
+            epoch: Epoch(1),
+        };
+        self.runtime.admit(Admit {
+            key,
+            program: None,
+            values: vec![(self.image, self.pixels.clone())],
+        })?;
+        match self.events.recv()? {
+            RuntimeEvent::Completed(done) => {
+                let operators = self.runtime.graph().operator_count() as usize;
+                if done.timings.len() < operators {
+                    return Err("not every operator has its time".into());
+                }
+                done.output.ok_or_else(|| "a frame without a result".into())
+            }
+            RuntimeEvent::Failed { error, .. } => Err(error.into()),
+        }
+    }
+
+    fn elements(&self, result: &Handle) -> Result<Vec<f32>, Failure> {
+        let graph = self.runtime.graph();
+        let value = Value::whole(graph, graph.output());
+        let piece = Piece {
+            region: value.region,
+            term: value.term,
+            payload: result.clone(),
+        };
+        let bytes = TorchEngine::export(graph, &value, &[piece])?;
+        let elements = bytes.chunks_exact(4);
+        Ok(elements
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect())
+    }
+}
+
+/// tch's own model with our weights.
+struct Plain {
+    net: Box<dyn ModuleT>,
+    pixels: Tensor,
+    mean: Tensor,
+    std: Tensor,
+}
+
+impl Plain {
+    fn new(graph: &Graph, engine: &TorchEngine, pixels: &[u8]) -> Result<Self, Failure> {
+        let mut store = nn::VarStore::new(Device::Cpu);
+        let root = store.root();
+        let net: Box<dyn ModuleT> = match graph.name() {
+            "resnet50" => Box::new(vision::resnet::resnet50(&root, 1000)),
+            "mobilenet_v2" => Box::new(vision::mobilenet::v2(&root, 1000)),
+            other => return Err(format!("tch's {other} is not used here").into()),
+        };
+        store.freeze();
+        let weights = engine.named_parameters(graph);
+        for (name, mut variable) in store.variables() {
+            let weight = weights.get(&name);
+            variable.copy_(weight.ok_or_else(|| format!("{name} is in tch's model only"))?);
+        }
+        let shape = graph.input_shape();
+        let size = [1, 3, i64::from(shape.rows), i64::from(shape.columns)];
+        let per_channel = |v: [f32; 3]| Tensor::from_slice(&v).reshape([1, 3, 1, 1]);
+        Ok(Self {
+            net,
+            pixels: Tensor::from_data_size(pixels, &size, Kind::Uint8),
+            mean: per_channel([0.485, 0.456, 0.406]),
+            std: per_channel([0.229, 0.224, 0.225]),
+        })
+    }
+
+    fn run(&self) -> Tensor {
+        let x = self.pixels.to_kind(Kind::Float) / 255.0;
+        let x = (x - &self.mean) / &self.std;
+        self.net.forward_t(&x, false)
+    }
+}
+
+fn largest_difference(ours: &[f32], plain: &Tensor) -> Result<f32, Failure> {
+    let plain = Vec::<f32>::try_from(plain.reshape([-1]))?;
+    if ours.len() != plain.len() {
+        return Err("the two results have different lengths".into());
+    }
+    let pairs = ours.iter().zip(&plain);
+    Ok(pairs.fold(0.0, |most, (a, b)| most.max((a - b).abs())))
+}

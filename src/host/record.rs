@@ -1,0 +1,106 @@
+//! What telemetry carries of a machine. What it does not tell is none or empty, never zero.
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{BitsPerSecond, Bytes, Celsius, Hertz, Nanos};
+
+/// A machine at one instant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HostRecord {
+    /// When, on the worker's clock.
+    pub at: Nanos,
+    /// Each core that is switched on.
+    pub cores: Vec<CoreLoad>,
+    /// Memory and swap.
+    pub memory: Option<Memory>,
+    /// Every sensor that gives a temperature.
+    pub temperatures: Vec<Temperature>,
+    /// What slows the machine down at present; empty if nothing does, none if it does not tell.
+    pub throttling: Option<Vec<Throttle>>,
+    /// The board's own GPU.
+    pub gpu: Option<UnitLoad>,
+    /// The memory controller.
+    pub emc: Option<UnitLoad>,
+    /// The power mode chosen with `nvpmodel`.
+    pub power_mode: Option<String>,
+    /// Each wireless interface.
+    pub wifi: Vec<Wifi>,
+}
+
+/// One CPU core.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CoreLoad {
+    /// Its number.
+    pub core: u32,
+    /// Share of the time busy since the record before, 0 to 1.
+    #[serde(default)]
+    pub load: Option<f64>,
+    /// Its clock.
+    #[serde(default)]
+    pub clock: Option<Hertz>,
+}
+
+/// Load and clock of the GPU or the memory controller.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnitLoad {
+    /// Share of the time busy, 0 to 1.
+    pub load: Option<f64>,
+    /// Its clock.
+    pub clock: Option<Hertz>,
+    /// The highest clock it may have at present.
+    pub max_clock: Option<Hertz>,
+}
+
+/// Memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// In all.
+    pub total: Bytes,
+    /// What programs can still get without swapping.
+    pub available: Bytes,
+    /// Swap in all.
+    pub swap_total: Bytes,
+    /// Swap not taken.
+    pub swap_free: Bytes,
+}
+
+/// A temperature sensor.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Temperature {
+    /// The system's name of it.
+    pub zone: String,
+    /// What it reads.
+    pub celsius: Celsius,
+}
+
+/// Something that slows the machine down.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Throttle {
+    /// The system's name of it.
+    pub what: String,
+    /// How far it went.
+    pub state: u32,
+    /// How far it can go.
+    pub of: u32,
+}
+
+/// A wireless interface.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Wifi {
+    /// Its name.
+    pub interface: String,
+    /// Strength of what it hears from the access point, in dBm.
+    #[serde(default)]
+    pub signal_dbm: Option<f64>,
+    /// The radio's own rate towards the access point; goodput is well below.
+    #[serde(default)]
+    pub tx_rate: Option<BitsPerSecond>,
+    /// The radio's own rate from the access point.
+    #[serde(default)]
+    pub rx_rate: Option<BitsPerSecond>,
+    /// The access point; it changes when the robot roams.
+    #[serde(default)]
+    pub bssid: Option<String>,
+}

@@ -1,0 +1,104 @@
+//! Which power sensors a machine has.
+
+use std::path::Path;
+
+use super::{Ina3221, PowerSource, Rapl, Tegrastats};
+use crate::sysfs::Absent;
+
+/// What a machine has to measure power with, and what it does not have.
+#[derive(Default)]
+pub struct Discovered {
+    /// What can be read.
+    pub sources: Vec<Box<dyn PowerSource>>,
+    /// What cannot, each with its reason.
+    pub absent: Vec<Absent>,
+}
+
+/// Looks for every kind of sensor under a root, `/` on a real machine. What fails is listed and stops nothing.
+///
+/// `tegrastats` reads the INA3221 too and costs a process: it is started only where the chip itself gave no rail.
+pub fn discover(root: &Path) -> Discovered {
+    let mut found = Discovered::default();
+    let (ina3221, absent) = Ina3221::find(root);
+    found.absent.extend(absent);
+    if let Some(source) = ina3221 {
+        found.sources.push(Box::new(source));
+        let reason = "not needed: the INA3221 is read itself";
+        found.absent.push(Absent::new("tegrastats", reason));
+    } else {
+        match Tegrastats::find(root) {
+            Ok(source) => found.sources.push(Box::new(source)),
+            Err(absent) => found.absent.push(absent),
+        }
+    }
+    let (rapl, absent) = Rapl::find(root);
+    found.absent.extend(absent);
+    if let Some(source) = rapl {
+        found.sources.push(Box::new(source));
+    }
+    add_nvml(root, &mut found);
+    found
+}
+
+#[cfg(feature = "nvml")]
+fn add_nvml(root: &Path, found: &mut Discovered) {
+    // The library speaks to this machine's driver, whatever the root.
+    if root != Path::new("/") {
+        let reason = "it measures this machine only, not another root";
+        found.absent.push(Absent::new("nvml", reason));
+        return;
+    }
+    match super::NvmlGpus::find() {
+        Ok(source) => found.sources.push(Box::new(source)),
+        Err(e) => found.absent.push(Absent::new("nvml", &e)),
+    }
+}
+
+#[cfg(not(feature = "nvml"))]
+fn add_nvml(_root: &Path, found: &mut Discovered) {
+    let reason = "this program was built without the feature `nvml`";
+    found.absent.push(Absent::new("nvml", reason));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_machine_has_nothing_and_says_why_for_each() {
+        let root = tempfile::tempdir().unwrap();
+        let found = discover(root.path());
+        assert_eq!(found.sources.len(), 0);
+        let names: Vec<_> = found.absent.iter().map(|a| a.name.as_str()).collect();
+        assert_eq!(names, ["ina3221", "tegrastats", "rapl", "nvml"]);
+        assert!(found.absent.iter().all(|a| !a.reason.is_empty()));
+    }
+
+    #[test]
+    fn one_broken_sensor_stops_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let chip = root
+            .path()
+            .join("sys/bus/i2c/drivers/ina3221/7-0040/hwmon/hwmon0");
+        fs::create_dir_all(&chip).unwrap();
+        fs::write(chip.join("in1_label"), "VDD_IN").unwrap();
+        fs::write(chip.join("in1_input"), "garbage").unwrap();
+        fs::write(chip.join("curr1_input"), "900").unwrap();
+        let zone = root.path().join("sys/class/powercap/intel-rapl:0");
+        fs::create_dir_all(&zone).unwrap();
+        for (file, text) in [
+            ("name", "package-0"),
+            ("energy_uj", "1"),
+            ("max_energy_range_uj", "100"),
+        ] {
+            fs::write(zone.join(file), text).unwrap();
+        }
+        let found = discover(root.path());
+        let names: Vec<_> = found.sources.iter().map(|s| s.name()).collect();
+        assert_eq!(names, ["rapl"]);
+        assert_eq!(found.absent[0].name, "ina3221 7-0040 in1_label");
+        assert!(found.absent[0].reason.contains("garbage"));
+    }
+}
