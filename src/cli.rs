@@ -6,8 +6,10 @@ mod demo;
 #[cfg(feature = "torch")]
 mod loaded;
 mod model;
+mod probe;
 mod robot;
 mod server;
+mod trace;
 #[cfg(feature = "torch")]
 mod worker;
 
@@ -35,6 +37,10 @@ enum Command {
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Fill the link to a server and record what it carries
+    Probe(probe::ProbeArgs),
+    /// Make a link's bandwidth over time, or say what one is like
+    Trace(trace::TraceArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -62,6 +68,8 @@ pub fn main() -> ExitCode {
         Command::Attach(args) => attach::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Probe(args) => probe::run(&args),
+        Command::Trace(args) => trace::run(&args),
     };
     match result {
         Ok(code) => code,
@@ -114,7 +122,7 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in ["demo", "attach", "robot", "server"] {
+        for name in ["demo", "attach", "robot", "server", "probe", "trace"] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
             all += "## ";

@@ -1,14 +1,23 @@
-//! Moves values between workers: tuned sockets, chunks with control between them, goodput, and a shaper that
-//! makes a link of a given rate out of loopback.
+//! Moves values between workers: tuned sockets, chunks with control between them, codecs, goodput and its estimate;
+//! and plays and measures links: traces of bandwidth over time, a shaper that makes a link of a given rate or trace out
+//! of loopback, a probe that makes a trace of a link.
 //!
 //! Nothing here knows a plan or a tensor: values are bytes with a [`ChunkHead`](crate::wire::data::ChunkHead).
 
+mod choice;
+pub mod codec;
+mod estimate;
 mod inbox;
+pub mod kernel;
 mod meter;
 mod outbox;
+pub mod probe;
 pub mod shaper;
 mod socket;
+pub mod trace;
 
+pub use choice::{LinkChoice, LinkChoiceError, open_trace, read_trace};
+pub use estimate::{Estimate, Estimator};
 pub use inbox::{Complete, Expect, Inbox, InboxError};
 pub use meter::Meter;
 pub use outbox::{OutValue, Outbox, ValueSource, write_loop};

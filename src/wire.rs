@@ -1,5 +1,5 @@
-//! What crosses sockets: messages console <-> worker ([`console`]) and robot <-> server ([`data`]), their encoding and
-//! their versions. No I/O here.
+//! What crosses sockets: messages console <-> worker ([`console`]), robot <-> server ([`data`]) and prober <-> server
+//! ([`probe`]), their encoding and their versions. No I/O here.
 //!
 //! Every decoder is bounded: it checks a length against what is really there and against a limit before it allocates,
 //! and says what it read and what it expected.
@@ -7,6 +7,7 @@
 pub mod console;
 pub mod data;
 mod encoding;
+pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};

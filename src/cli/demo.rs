@@ -16,7 +16,8 @@ use super::attach::{ShowArgs, show};
 use super::model::{ModelArgs, PlanArgs};
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
-use crate::link::shaper::{Shaper, ShaperProfile, parse_link};
+use crate::link::LinkChoice;
+use crate::link::shaper::Shaper;
 
 /// Robot, server, shaped link and console on this machine.
 #[derive(Debug, Clone, Args)]
@@ -27,8 +28,9 @@ pub(super) struct DemoArgs {
     #[command(flatten)]
     plan: PlanArgs,
 
-    /// Rate of the link between robot and server, shared by both directions: Mbps, or none
-    #[arg(long, value_name = "MBPS", default_value = "93")]
+    /// Link between robot and server: a trace (indoors, outdoors or a file, played again and again), Mbps that both
+    /// directions share, or none
+    #[arg(long, value_name = "TRACE|MBPS", default_value = "93")]
     link: String,
 
     /// Servers to start [default: as many as the plan needs]
@@ -51,7 +53,7 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
-    let rate = parse_link(&args.link).map_err(usage)?;
+    let link = LinkChoice::open(&args.link).map_err(usage)?;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
     // As many servers as the plan takes part in, each behind a relay of its own.
@@ -71,9 +73,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         };
         let server = Worker::start(&name, &server_args)?;
         let mut through = server.address;
-        if let Some(rate) = rate {
+        if let Some(profile) = link.profile() {
             let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            let shaper = Shaper::start(any, server.address, ShaperProfile::constant(rate))?;
+            let shaper = Shaper::start(any, server.address, profile)?;
             through = shaper.local_addr();
             shapers.push(shaper);
         }

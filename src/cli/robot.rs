@@ -22,6 +22,16 @@ pub(super) struct RobotArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     server: Vec<String>,
 
+    /// Put an emulated link before each server: a trace (indoors, outdoors or a file, played again and
+    /// again), Mbps that both directions share, or none
+    #[arg(
+        long,
+        value_name = "TRACE|MBPS",
+        default_value = "none",
+        requires = "server"
+    )]
+    link: String,
+
     /// Where consoles attach; an address other than loopback lets others watch
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7401", value_parser = super::listen)]
     listen: SocketAddr,
@@ -79,6 +89,8 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
 
     use super::{usage, worker};
     use crate::engine::torch::{TorchEngine, keep_freed_memory};
+    use crate::link::LinkChoice;
+    use crate::link::shaper::{Shaper, ShaperHandle};
     use crate::worker::input::{Input, Source};
     use crate::worker::robot::{Robot, RobotOptions};
 
@@ -89,6 +101,21 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let (rows, columns) = args.model.size;
     let input = Input::open(&args.input, args.model.batch, rows, columns)?;
     let source = Source::start(input, args.fps).map_err(usage)?;
+    let link = LinkChoice::open(&args.link).map_err(usage)?;
+    // Each server is behind a relay of its own, as in the demo.
+    let shapers = match link.profile() {
+        None => Vec::new(),
+        Some(profile) => {
+            let before = |server: &String| Shaper::before(server, profile.clone());
+            args.server.iter().map(before).collect::<Result<_, _>>()?
+        }
+    };
+    let servers = if shapers.is_empty() {
+        args.server.clone()
+    } else {
+        let addresses = shapers.iter().map(ShaperHandle::local_addr);
+        addresses.map(|address| address.to_string()).collect()
+    };
     let loaded = args.model.load()?;
     let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
         .context("cannot set up libtorch")?;
@@ -96,7 +123,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
         engine,
         RobotOptions {
             listen: args.listen,
-            servers: args.server.clone(),
+            servers,
             deadline: args.deadline.map(Duration::from_millis),
             graph: loaded.graph,
             weights: loaded.weights,
@@ -114,6 +141,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let ready = format!("robot ready: attach to ws://{}", robot.address());
     worker::serve_until_stopped(&ready, args.until_stdin_ends)?;
     drop(robot);
+    drop(shapers);
     Ok(ExitCode::SUCCESS)
 }
 

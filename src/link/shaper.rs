@@ -4,28 +4,35 @@
 //! [`Medium`] decides when a piece of bytes occupies the link; the threads here only read, wait and write. Buffers are
 //! small, so that the sender feels the bottleneck as it would on the air.
 //!
+//! The rate is constant or plays a trace. What is delivered equals the trace's integral to within one piece (8 KiB, or
+//! about 2 ms of the medium if that is less, at least 64 bytes): a piece arrives as a whole when its last bit has
+//! passed, so nothing arrives while the rate is 0. There is no bucket to burst from: idle time is lost, and a relay
+//! that wakes late makes up for at most 10 ms of waiting bytes. [`Lost`] tells what it could not make up for.
+//!
 //! ```text
 //! client --read--> Queue --reserve airtime--> in the air --its end + delay--> write--> upstream      (up)
 //! client <--write-- in the air <--reserve airtime-- Queue <--read-- upstream                       (down)
 //! ```
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use thiserror::Error;
 
+use super::trace::Direction;
 use crate::clock;
 use crate::units::{BitsPerSecond, Bytes, Nanos};
 
 mod medium;
+mod profile;
 mod queue;
 mod relay;
 
-pub use medium::{Airtime, MAX_PIECE, Medium};
+pub use medium::{Airtime, Lost, MAX_PIECE, Medium};
+pub use profile::{Outage, Rates, ShaperError, ShaperProfile, ShaperStats};
 use queue::{lock, wait};
 use relay::Connection;
 
@@ -41,115 +48,6 @@ const ACCEPT_POLL: Duration = Duration::from_millis(50);
 const MAX_CONNECTIONS: usize = 32;
 /// How long `cut` and drop wait for the threads to be gone.
 const GONE_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// What kind of link the relay plays.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ShaperProfile {
-    /// Payload bits per second that the medium carries; 0 holds the bytes.
-    pub rate: BitsPerSecond,
-    /// False: both directions share one medium, as on Wi-Fi. True: each has the rate for itself.
-    pub duplex: bool,
-    /// Added to each direction, after the time on the medium.
-    pub delay: Duration,
-    /// The bottleneck's buffer in each direction, in bytes.
-    pub queue_bytes: usize,
-}
-
-impl ShaperProfile {
-    /// A half-duplex link of a constant rate without added delay, behind 64 KiB of buffer.
-    pub const fn constant(rate: BitsPerSecond) -> Self {
-        Self {
-            rate,
-            duplex: false,
-            delay: Duration::ZERO,
-            queue_bytes: 64 * 1024,
-        }
-    }
-}
-
-/// What the ends notice of a pulled cable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outage {
-    /// Connections are reset without forwarding anything further, and new ones are reset at once.
-    Drop,
-    /// Connections stay and nothing passes; new ones wait until the link is back.
-    Stall,
-}
-
-/// What has passed through a shaper since it started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ShaperStats {
-    /// Payload from clients handed to the upstream.
-    pub up: Bytes,
-    /// Payload from the upstream handed to clients.
-    pub down: Bytes,
-    /// Connections relayed now.
-    pub connections: usize,
-    /// Connections taken since the start.
-    pub accepted: u64,
-    /// Connections reset at once: during an outage, or because the upstream could not be reached.
-    pub refused: u64,
-}
-
-/// Why a shaper could not start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum ShaperError {
-    /// The address to listen on could not be had.
-    #[error("could not listen on {listen} for the shaped link to {upstream}: {cause}")]
-    Listen {
-        /// Where to listen.
-        listen: SocketAddr,
-        /// Where the link leads.
-        upstream: SocketAddr,
-        /// What the system said.
-        cause: io::Error,
-    },
-    /// The system gave no thread.
-    #[error("could not start the thread of the shaped link to {upstream}: {cause}")]
-    Thread {
-        /// Where the link leads.
-        upstream: SocketAddr,
-        /// What the system said.
-        cause: io::Error,
-    },
-}
-
-/// Why a link's description was not understood.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error(
-    "the link \"{read}\" is no rate: expected megabits per second above 0, as 93 or 93mbps, \
-     or none (also unshaped) for the network as it is"
-)]
-pub struct LinkTextError {
-    /// What was read.
-    pub read: String,
-}
-
-/// Reads a link's description: `93` or `93mbps` is a constant rate, `none` or `unshaped` no shaping.
-///
-/// # Errors
-/// Any other text, and rates that are not above 0.
-pub fn parse_link(text: &str) -> Result<Option<BitsPerSecond>, LinkTextError> {
-    let lower = text.trim().to_ascii_lowercase();
-    if matches!(lower.as_str(), "none" | "unshaped") {
-        return Ok(None);
-    }
-    let number = lower.strip_suffix("mbps").unwrap_or(&lower).trim_end();
-    match number.parse::<f64>() {
-        Ok(mbps) if mbps.is_finite() && mbps > 0.0 => Ok(Some(BitsPerSecond::from_mbps(mbps))),
-        _ => Err(LinkTextError {
-            read: text.to_owned(),
-        }),
-    }
-}
-
-/// The direction of a byte, seen from the client, which is the robot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Up,
-    Down,
-}
 
 /// The state of the link, which all directions of all connections share.
 #[derive(Debug)]
@@ -174,6 +72,8 @@ impl Air {
 struct Link {
     upstream: SocketAddr,
     profile: ShaperProfile,
+    /// When a trace begins.
+    origin: Nanos,
     air: Mutex<Air>,
     /// The rate, the outage, a connection or the number of threads has changed.
     changed: Condvar,
@@ -320,12 +220,14 @@ impl Shaper {
             upstream,
             cause,
         })?;
-        let media = if profile.duplex { 2 } else { 1 };
+        let origin = clock::now();
+        let media = profile.media(origin);
         let link = Arc::new(Link {
             upstream,
             profile,
+            origin,
             air: Mutex::new(Air {
-                media: vec![Medium::new(profile.rate); media],
+                media,
                 outage: None,
                 stopping: false,
                 connections: Vec::new(),
@@ -342,21 +244,46 @@ impl Shaper {
     }
 }
 
+impl Shaper {
+    /// Relays from a free port of this machine's loopback to a server's `HOST:PORT`.
+    ///
+    /// # Errors
+    /// A name that does not resolve, or as [`Shaper::start`].
+    pub fn before(server: &str, profile: ShaperProfile) -> Result<ShaperHandle, ShaperError> {
+        let resolve = |cause| ShaperError::Resolve {
+            upstream: server.to_owned(),
+            cause,
+        };
+        let upstream = server
+            .to_socket_addrs()
+            .map_err(resolve)?
+            .next()
+            .ok_or_else(|| resolve(io::Error::new(io::ErrorKind::NotFound, "no address")))?;
+        Self::start(SocketAddr::from(([127, 0, 0, 1], 0)), upstream, profile)
+    }
+}
+
 impl ShaperHandle {
     /// Where clients connect to.
     pub const fn local_addr(&self) -> SocketAddr {
         self.local
     }
 
-    /// The rate in force.
+    /// The rate in force to the upstream.
     pub fn rate(&self) -> BitsPerSecond {
+        let now = clock::now();
         self.link
             .air()
             .medium(Direction::Up)
-            .map_or(BitsPerSecond(0.0), |m| m.rate())
+            .map_or(BitsPerSecond(0.0), |m| m.rate(now))
     }
 
-    /// Changes the rate at once; 0 holds the bytes until the rate returns.
+    /// When a trace's time 0 is.
+    pub fn origin(&self) -> Nanos {
+        self.link.origin
+    }
+
+    /// Changes the rate at once, in place of a trace too; 0 holds the bytes until the rate returns.
     pub fn set_rate(&self, rate: BitsPerSecond) {
         let now = clock::now();
         self.link
@@ -392,12 +319,23 @@ impl ShaperHandle {
     /// What has passed so far.
     pub fn stats(&self) -> ShaperStats {
         let [up, down] = &self.link.bytes;
+        let lost =
+            self.link
+                .air()
+                .media
+                .iter()
+                .map(Medium::lost)
+                .fold(Lost::default(), |all, medium| Lost {
+                    late: Bytes(all.late.0 + medium.late.0),
+                    idle: Bytes(all.idle.0 + medium.idle.0),
+                });
         ShaperStats {
             up: Bytes(up.load(Ordering::Relaxed)),
             down: Bytes(down.load(Ordering::Relaxed)),
             connections: self.link.air().connections.len(),
             accepted: self.link.accepted.load(Ordering::Relaxed),
             refused: self.link.refused.load(Ordering::Relaxed),
+            lost,
         }
     }
 }
@@ -464,25 +402,6 @@ fn is_timeout(e: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_link_is_a_rate_or_none() {
-        let mbps = |x| Ok(Some(BitsPerSecond::from_mbps(x)));
-        assert_eq!(parse_link("93"), mbps(93.0));
-        assert_eq!(parse_link("93mbps"), mbps(93.0));
-        assert_eq!(parse_link(" 73.5 Mbps "), mbps(73.5));
-        assert_eq!(parse_link("none"), Ok(None));
-        assert_eq!(parse_link("unshaped"), Ok(None));
-    }
-
-    #[test]
-    fn another_link_is_refused_with_what_was_read_and_what_is_accepted() {
-        for text in ["", "fast", "0", "-3", "nan", "inf", "93 kbps", "mbps"] {
-            let told = parse_link(text).unwrap_err().to_string();
-            assert!(told.contains(&format!("\"{text}\"")), "{told}");
-            assert!(told.contains("93mbps") && told.contains("none"), "{told}");
-        }
-    }
 
     #[test]
     fn an_address_in_use_is_told() {

@@ -118,17 +118,26 @@ pub fn tune(stream: &TcpStream) -> Result<(), LinkError> {
 /// # Errors
 /// A peer that says something else, or nothing within `timeout`.
 pub fn exchange_magic(stream: &mut TcpStream, timeout: Duration) -> Result<(), LinkError> {
-    stream.write_all(&MAGIC).map_err(|source| LinkError::Io {
+    exchange(stream, MAGIC, timeout)
+}
+
+/// Writes a magic and reads the same one from the peer.
+pub(super) fn exchange(
+    stream: &mut TcpStream,
+    magic: [u8; MAGIC.len()],
+    timeout: Duration,
+) -> Result<(), LinkError> {
+    stream.write_all(&magic).map_err(|source| LinkError::Io {
         doing: "greeting the peer",
         source,
     })?;
     let mut got = [0; MAGIC.len()];
     let mut reader = MessageReader::new(stream, timeout);
     reader.fill(&mut got)?;
-    if got != MAGIC {
+    if got != magic {
         return Err(LinkError::Magic {
             got: got.escape_ascii().to_string(),
-            expected: MAGIC.escape_ascii().to_string(),
+            expected: magic.escape_ascii().to_string(),
         });
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
-use crate::link::Meter;
+use crate::link::{Estimate, Estimator, Meter};
 use crate::plan::Value;
 use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
@@ -37,6 +37,8 @@ struct State {
     answered: Option<Nanos>,
     up: Meter,
     down: Meter,
+    up_estimator: Estimator,
+    down_estimator: Estimator,
     uploads: VecDeque<Upload>,
     next_id: u64,
     sent_bytes: u64,
@@ -58,6 +60,8 @@ impl PeerLink {
             answered: None,
             up: Meter::default(),
             down: Meter::default(),
+            up_estimator: Estimator::default(),
+            down_estimator: Estimator::default(),
             uploads: VecDeque::new(),
             next_id: 0,
             sent_bytes: 0,
@@ -184,6 +188,12 @@ impl PeerLink {
         }
     }
 
+    /// What a policy may believe of the link up and down, from the windows that were closed; none before any traffic.
+    pub fn estimates(&self, now: Nanos) -> [Option<Estimate>; 2] {
+        let s = self.lock();
+        [&s.up_estimator, &s.down_estimator].map(|e| e.estimate(now))
+    }
+
     /// The windows that can be closed by now.
     pub fn samples(&self, now: Nanos) -> Vec<LinkSample> {
         let mut s = self.lock();
@@ -193,6 +203,8 @@ impl PeerLink {
             let at = from.shifted(WINDOW_NS);
             s.window_end = at;
             let (up, down): (Flow, Flow) = (s.up.window(from, at), s.down.window(from, at));
+            s.up_estimator.add(at, up);
+            s.down_estimator.add(at, down);
             samples.push(LinkSample {
                 at,
                 window_ns: WINDOW_NS,
@@ -204,5 +216,37 @@ impl PeerLink {
             });
         }
         samples
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: i64 = 1_000_000;
+
+    #[test]
+    fn closed_windows_become_an_estimate_of_the_direction_that_was_used() {
+        let link = PeerLink::new(DeviceId::SERVER, Nanos(0));
+        link.connected();
+        link.heartbeat(RoundTrip {
+            sent: Nanos(0),
+            peer_received: Nanos(MS),
+            peer_sent: Nanos(MS),
+            received: Nanos(2 * MS),
+        });
+        // 1.25 MB in 100 ms are 100 Mbps.
+        for i in 0..5 {
+            let began = Nanos((10 + 100 * i) * MS);
+            let id = i as u64 + 1;
+            link.download(id, began, began.shifted(100 * MS), 1_250_000, 1_250_000);
+        }
+        assert_eq!(link.estimates(Nanos(0)), [None, None]);
+        let now = Nanos(2000 * MS);
+        link.samples(now);
+        let [up, down] = link.estimates(now);
+        let down = down.unwrap();
+        assert!(up.is_none() && (down.mbps - 100.0).abs() < 1.0, "{down:?}");
+        assert!(down.age_ns > 1000 * MS && !down.is_stale(), "{down:?}");
     }
 }

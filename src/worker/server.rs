@@ -2,10 +2,11 @@
 
 mod load;
 mod mesh;
+mod probed;
 mod session;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::units::{BootId, Hash32};
 use crate::wire::Level;
 use crate::wire::console::Role;
 use crate::wire::data::{MAGIC, WeightsRef};
+use crate::wire::probe::PROBE_MAGIC;
 use crate::worker::endpoint::{
     CommandSink, Endpoint, EndpointError, EndpointOptions, listen_advice,
 };
@@ -106,6 +108,10 @@ struct Shared<E: Engine> {
     reports: Mutex<Option<Arc<Outbox>>>,
     /// Payload bytes of values received over the present connection.
     received_bytes: AtomicU64,
+    /// When the last part of a value came, in nanoseconds on our clock: whether frames flow.
+    last_value: AtomicI64,
+    /// A probe fills the link.
+    probed: AtomicBool,
     sessions: AtomicU64,
     stop: AtomicBool,
 }
@@ -161,6 +167,8 @@ impl Server {
             active: Mutex::new(None),
             reports: Mutex::new(None),
             received_bytes: AtomicU64::new(0),
+            last_value: AtomicI64::new(i64::MIN),
+            probed: AtomicBool::new(false),
             sessions: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
@@ -239,7 +247,7 @@ fn accept_loop<E: Engine>(
     }
 }
 
-/// Gives a connection to whom its first bytes are for: a robot's magic, or a console's HTTP request.
+/// Gives a connection to whom its first bytes are for: a robot's magic, a prober's, or a console's HTTP request.
 fn sort_out<E: Engine>(shared: &Arc<Shared<E>>, endpoint: &Endpoint, stream: TcpStream) {
     let peer = stream
         .peer_addr()
@@ -249,6 +257,13 @@ fn sort_out<E: Engine>(shared: &Arc<Shared<E>>, endpoint: &Endpoint, stream: Tcp
     let seen = timeout.and_then(|()| peek_all(&stream, &mut first));
     if first.starts_with(b"GET ") {
         endpoint.adopt(stream);
+        return;
+    }
+    if first == PROBE_MAGIC {
+        if let Err(error) = probed::serve(shared, stream, &peer) {
+            let text = format!("probe from {peer}: {error}");
+            shared.hub.event(Level::Warning, text);
+        }
         return;
     }
     if seen.is_err() && !MAGIC.starts_with(first.split(|&b| b == 0).next().unwrap_or_default()) {

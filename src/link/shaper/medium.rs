@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::units::{BitsPerSecond, Nanos};
+use crate::link::trace::Schedule;
+use crate::units::{BitsPerSecond, Bytes, Nanos};
 
 /// Most bytes of one piece.
 pub const MAX_PIECE: usize = 8 * 1024;
@@ -23,36 +24,85 @@ pub struct Airtime {
     pub end: Nanos,
 }
 
+/// How the rate is over time.
+#[derive(Debug, Clone)]
+enum Rate {
+    Constant(BitsPerSecond),
+    /// A trace that began at a time.
+    Trace(Schedule, Nanos),
+}
+
+/// What the medium could have carried and did not; for telling a busy machine from a wrong rate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Bytes waited, but the relay woke too late to make up for it.
+    pub late: Bytes,
+    /// No bytes had come, after the first.
+    pub idle: Bytes,
+}
+
 /// A shared medium: what is reserved first goes first, nothing overlaps, and idle time is lost.
 #[derive(Debug, Clone)]
 pub struct Medium {
-    rate: BitsPerSecond,
+    rate: Rate,
     free: Nanos,
     /// The part of a nanosecond by which the medium is really free later than `free`.
     fraction_ns: f64,
+    lost: Lost,
 }
 
 impl Medium {
     /// An idle medium. A rate that is negative or not a number counts as 0; infinity does not pace at all.
     pub fn new(rate: BitsPerSecond) -> Self {
+        Self::of(Rate::Constant(sane(rate)))
+    }
+
+    /// An idle medium that plays a trace from `origin` on.
+    pub fn playing(schedule: Schedule, origin: Nanos) -> Self {
+        Self::of(Rate::Trace(schedule, origin))
+    }
+
+    fn of(rate: Rate) -> Self {
         Self {
-            rate: sane(rate),
+            rate,
             free: Nanos(i64::MIN),
             fraction_ns: 0.0,
+            lost: Lost::default(),
         }
     }
 
     /// The rate in force.
-    pub const fn rate(&self) -> BitsPerSecond {
-        self.rate
+    pub fn rate(&self, now: Nanos) -> BitsPerSecond {
+        match &self.rate {
+            Rate::Constant(rate) => *rate,
+            Rate::Trace(schedule, origin) => schedule.rate(now.since(*origin)),
+        }
     }
 
-    /// Changes the rate for the pieces reserved from now on; time spent at rate 0 gives no credit.
+    /// The trace's delay in force, in nanoseconds.
+    pub fn delay_ns(&self, at: Nanos) -> i64 {
+        match &self.rate {
+            Rate::Constant(_) => 0,
+            Rate::Trace(schedule, origin) => schedule.delay_ns(at.since(*origin)),
+        }
+    }
+
+    /// When the rate changes by itself next, if it does.
+    pub fn next_change(&self, now: Nanos) -> Option<Nanos> {
+        match &self.rate {
+            Rate::Constant(_) => None,
+            Rate::Trace(schedule, origin) => schedule
+                .next_change(now.since(*origin))
+                .map(|ns| origin.shifted(ns)),
+        }
+    }
+
+    /// Changes the rate for the pieces reserved from now on, and ends a trace; time spent at rate 0 gives no credit.
     pub fn set_rate(&mut self, rate: BitsPerSecond, now: Nanos) {
-        if self.rate.0 <= 0.0 {
+        if self.rate(now).0 <= 0.0 {
             self.idle_until(now);
         }
-        self.rate = sane(rate);
+        self.rate = Rate::Constant(sane(rate));
     }
 
     /// The medium has carried nothing up to `now`, and gets no credit for it.
@@ -63,20 +113,51 @@ impl Medium {
         }
     }
 
-    /// Bytes to send as one piece: about 2 ms of the medium, within bounds. None at rate 0: nothing can be sent.
-    pub fn piece_bytes(&self) -> Option<usize> {
-        let fit = self.rate.0 / 8.0 * PIECE_AIRTIME.as_secs_f64();
-        (self.rate.0 > 0.0).then(|| (fit as usize).clamp(MIN_PIECE, MAX_PIECE))
+    /// What it could have carried and did not.
+    pub const fn lost(&self) -> Lost {
+        self.lost
     }
 
-    /// Reserves the medium for a piece that has been waiting since `arrived`, or says none at rate 0.
+    /// Bytes that could pass between two times.
+    fn capacity(&self, from: Nanos, to: Nanos) -> u64 {
+        let bits = match &self.rate {
+            Rate::Constant(rate) => rate.0 * to.since(from) as f64 / 1e9,
+            Rate::Trace(schedule, origin) => {
+                schedule.bits_between(from.since(*origin), to.since(*origin))
+            }
+        };
+        (bits / 8.0) as u64
+    }
+
+    /// Bytes to send as one piece: about 2 ms of the medium, within bounds. None at rate 0: nothing can be sent.
+    pub fn piece_bytes(&self, now: Nanos) -> Option<usize> {
+        let rate = self.rate(now).0;
+        let fit = rate / 8.0 * PIECE_AIRTIME.as_secs_f64();
+        (rate > 0.0).then(|| (fit as usize).clamp(MIN_PIECE, MAX_PIECE))
+    }
+
+    /// Reserves the medium for a piece that has been waiting since `arrived`, or says none if the rate is 0 for ever.
+    /// On a trace the piece takes as long as its bits need under the rates to come, outages included.
     pub fn reserve(&mut self, arrived: Nanos, now: Nanos, bytes: usize) -> Option<Airtime> {
-        if self.rate.0 <= 0.0 {
-            return None;
+        let since = now.shifted(-(CATCH_UP.as_nanos() as i64)).max(arrived);
+        let (start, fraction_ns) = if since > self.free {
+            (since, 0.0)
+        } else {
+            (self.free, self.fraction_ns)
+        };
+        let exact_ns = fraction_ns
+            + match &self.rate {
+                Rate::Constant(rate) if rate.0 <= 0.0 => return None,
+                Rate::Constant(rate) => rate.seconds_for(bytes as u64) * 1e9,
+                Rate::Trace(schedule, origin) => {
+                    schedule.ns_for(start.since(*origin), bytes as f64 * 8.0)?
+                }
+            };
+        if self.free > Nanos(i64::MIN) {
+            let came = arrived.max(self.free);
+            self.lost.idle.0 += self.capacity(self.free, came);
+            self.lost.late.0 += self.capacity(came, start);
         }
-        self.idle_until(arrived.max(now.shifted(-(CATCH_UP.as_nanos() as i64))));
-        let start = self.free;
-        let exact_ns = self.rate.seconds_for(bytes as u64) * 1e9 + self.fraction_ns;
         self.free = start.shifted(exact_ns.floor() as i64);
         self.fraction_ns = exact_ns.fract();
         Some(Airtime {
@@ -195,7 +276,7 @@ mod tests {
         let mut medium = Medium::new(MBPS_80);
         for nothing in [0.0, -1.0, f64::NAN] {
             medium.set_rate(BitsPerSecond(nothing), Nanos(0));
-            assert_eq!(medium.piece_bytes(), None);
+            assert_eq!(medium.piece_bytes(Nanos(0)), None);
             assert_eq!(medium.reserve(Nanos(0), Nanos(0), 1), None);
         }
         let back = Nanos(3_000_000_000);
@@ -209,7 +290,7 @@ mod tests {
 
     #[test]
     fn pieces_are_short_on_a_slow_medium() {
-        let bytes = |mbps| Medium::new(BitsPerSecond::from_mbps(mbps)).piece_bytes();
+        let bytes = |mbps| Medium::new(BitsPerSecond::from_mbps(mbps)).piece_bytes(Nanos(0));
         assert_eq!(bytes(93.0), Some(MAX_PIECE));
         assert_eq!(bytes(8.0), Some(2000));
         assert_eq!(bytes(0.001), Some(MIN_PIECE));

@@ -10,8 +10,9 @@ use bytes::Bytes;
 
 use super::medium::MAX_PIECE;
 use super::queue::{Front, Queue};
-use super::{Direction, Link, Outage, reset_on_close};
+use super::{Link, Outage, reset_on_close};
 use crate::clock;
+use crate::link::trace::Direction;
 use crate::units::Nanos;
 
 #[derive(Debug)]
@@ -25,7 +26,11 @@ pub(super) struct Connection {
 /// What a direction does next.
 enum Next {
     Deliver(Bytes),
-    Sent { leaves: Nanos, piece: Bytes },
+    Sent {
+        leaves: Nanos,
+        trace_delay_ns: i64,
+        piece: Bytes,
+    },
     WaitForBytes,
     End,
 }
@@ -128,9 +133,13 @@ impl Connection {
                     }
                     link.bytes[direction as usize].fetch_add(piece.len() as u64, Ordering::Relaxed);
                 }
-                Next::Sent { leaves, piece } => {
+                Next::Sent {
+                    leaves,
+                    trace_delay_ns,
+                    piece,
+                } => {
                     busy_until = leaves;
-                    in_air.push_back((leaves.shifted(delay_ns), piece));
+                    in_air.push_back((leaves.shifted(delay_ns + trace_delay_ns), piece));
                 }
                 Next::WaitForBytes => queue.wait_for_bytes(in_air.front().map(|(due, _)| *due)),
                 Next::End => break,
@@ -171,16 +180,24 @@ impl Connection {
                 continue;
             }
             let medium = air.medium(direction);
-            let Some((most, medium)) = medium.and_then(|m| m.piece_bytes().map(|most| (most, m)))
-            else {
-                air = link.wait(air, due);
+            let Some(medium) = medium else {
+                return Next::End;
+            };
+            let Some(most) = medium.piece_bytes(now) else {
+                // An outage: until the trace goes on, somebody sets a rate, or what is in the air arrives.
+                let back = medium.next_change(now);
+                let until = [due, back].into_iter().flatten().min();
+                air = link.wait(air, until);
                 continue;
             };
             match queue.pop(most) {
                 Front::Piece(piece, arrived) => {
                     let airtime = medium.reserve(arrived, now, piece.len());
+                    // A trace that holds at 0 never sends it.
+                    let leaves = airtime.map_or(Nanos(i64::MAX), |a| a.end);
                     return Next::Sent {
-                        leaves: airtime.map_or(now, |a| a.end),
+                        leaves,
+                        trace_delay_ns: medium.delay_ns(leaves),
                         piece,
                     };
                 }

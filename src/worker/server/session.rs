@@ -455,6 +455,7 @@ impl<E: Engine> Session<E> {
         let model = self.model()?;
         let now = clock::now();
         let bytes = payload.len() as u64;
+        self.shared.last_value.store(now.0, Ordering::Relaxed);
         self.shared
             .received_bytes
             .fetch_add(bytes, Ordering::Relaxed);

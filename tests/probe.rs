@@ -1,0 +1,455 @@
+//! A probe against a server through a shaped link. The server's engine computes nothing, so no libtorch is needed.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "tests' helpers stop and tell as tests do"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use splitscope::engine::{Engine, EngineError};
+use splitscope::link::probe::{Ended, Measured, ProbeOptions, Way, measure};
+use splitscope::link::shaper::{Outage, Rates, Shaper, ShaperHandle, ShaperProfile};
+use splitscope::link::trace::Direction;
+use splitscope::link::{LinkError, MessageReader, exchange_magic};
+use splitscope::model::{Graph, Node, Region, Span, zoo};
+use splitscope::plan::{Piece, Plan, Term, Value, compile};
+use splitscope::units::{BitsPerSecond, BootId, DeviceId, Epoch, FrameId, FrameKey, Nanos};
+use splitscope::wire::data::{
+    CHUNK_HEAD_BYTES, ChunkHead, Control, Kind, MAX_BODY_BYTES, RobotHello, WeightsRef,
+    decode_control, encode_control, header, pack_graph,
+};
+use splitscope::wire::{Compressed, PROTOCOL};
+use splitscope::worker::server::{Server, ServerOptions};
+
+const MBPS: f64 = 93.0;
+
+/// Computes nothing: these tests send no frame to its end.
+struct Idle;
+
+impl Engine for Idle {
+    type Payload = ();
+
+    fn describe(&self) -> String {
+        "nothing".to_owned()
+    }
+
+    fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
+        body(self);
+    }
+
+    fn compute(
+        &mut self,
+        _: &Graph,
+        _: &Node,
+        _: &Region,
+        _: Option<(Span, Term)>,
+        _: &[Piece<()>],
+    ) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn reduce(&mut self, _: &Node, _: &[Piece<()>]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn assemble(&mut self, _: &Node, _: &Region, _: &[Piece<()>]) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    fn export(graph: &Graph, value: &Value, _: &[Piece<()>]) -> Result<Vec<u8>, EngineError> {
+        Ok(vec![0; value.bytes(graph).0 as usize])
+    }
+
+    fn import(_: &Graph, _: &Value, _: &[u8]) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+fn any_port() -> SocketAddr {
+    "127.0.0.1:0".parse().unwrap()
+}
+
+fn server() -> (Server, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(ServerOptions {
+        listen: any_port(),
+        weights_dir: dir.path().to_owned(),
+        factory: Arc::new(|_, _| Ok(Idle)),
+        engine_name: "nothing".to_owned(),
+        core: None,
+        host: "gpu-box".to_owned(),
+    });
+    (server.unwrap(), dir)
+}
+
+fn shaped(upstream: SocketAddr) -> ShaperHandle {
+    let profile = ShaperProfile::constant(BitsPerSecond::from_mbps(MBPS));
+    assert!(matches!(profile.rates, Rates::Constant(_)));
+    Shaper::start(any_port(), upstream, profile).unwrap()
+}
+
+fn options(address: SocketAddr, way: Way, length_ms: u32) -> ProbeOptions {
+    ProbeOptions {
+        server: address.to_string(),
+        way,
+        length_ms,
+        interval_ms: 100,
+        disturb: false,
+        host: "robot".to_owned(),
+    }
+}
+
+fn probe(options: &ProbeOptions) -> Result<Measured, LinkError> {
+    measure(options, &AtomicBool::new(false), &mut |_, _, _| {})
+}
+
+/// Runs a measurement up to three times while the machine, by the shaper's own account, was busy with other things.
+fn agrees(what: &str, wanted: f64, shaper: &ShaperHandle, mut mbps: impl FnMut() -> f64) -> f64 {
+    for attempt in 1..=3 {
+        let before = shaper.stats();
+        let got = mbps();
+        let after = shaper.stats();
+        let lost =
+            (after.lost.late.0 + after.lost.idle.0) - (before.lost.late.0 + before.lost.idle.0);
+        let passed = (after.up.0 + after.down.0) - (before.up.0 + before.down.0);
+        let lost = lost as f64 / passed as f64;
+        let off = got / wanted - 1.0;
+        println!(
+            "{what}: {got:.2} Mbps for {wanted:.2}, {:+.2} %; the machine lost {:.2} % (attempt {attempt})",
+            off * 100.0,
+            lost * 100.0
+        );
+        if off.abs() <= 0.03 {
+            return got;
+        }
+        assert!(
+            lost > 0.01 && attempt < 3,
+            "{what}: {got} Mbps for {wanted}"
+        );
+    }
+    unreachable!("the loop returns or stops")
+}
+
+/// The mean of a probe, without the first 200 ms in which TCP opens its window.
+fn probed_mbps(address: SocketAddr, way: Way) -> f64 {
+    let measured = probe(&options(address, way, 2_000)).unwrap();
+    assert!(
+        matches!(measured.ended, Ended::Complete),
+        "{:?}",
+        measured.ended
+    );
+    assert_eq!(measured.samples.len(), 20);
+    let steady = &measured.samples[2..];
+    let sum =
+        |s: &splitscope::link::probe::Sample| s.up_mbps.unwrap_or(0.0) + s.down_mbps.unwrap_or(0.0);
+    steady.iter().map(sum).sum::<f64>() / steady.len() as f64
+}
+
+#[test]
+fn a_probe_agrees_with_the_shaper_and_with_iperf3() {
+    let (server, _dir) = server();
+    let shaper = shaped(server.address());
+    let address = shaper.local_addr();
+    // A shared medium: both ways together have its rate.
+    for way in [Way::Down, Way::Both, Way::Up] {
+        agrees(&format!("{way:?}"), MBPS, &shaper, || {
+            probed_mbps(address, way)
+        });
+    }
+    let ours = probed_mbps(address, Way::Up);
+
+    // iperf3 asks for its port by number: take a free one.
+    let free = std::net::TcpListener::bind(any_port())
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let port = free.port().to_string();
+    let started = Command::new("iperf3")
+        .args(["--server", "--one-off", "--port", &port, "--forceflush"])
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut other = match started {
+        Ok(other) => other,
+        Err(error) => {
+            println!("not compared with iperf3: {error}");
+            return;
+        }
+    };
+    let mut said = BufReader::new(other.stdout.take().unwrap()).lines();
+    while said
+        .next()
+        .is_some_and(|line| !line.unwrap().contains("listening"))
+    {}
+    let shaper = shaped(free);
+    let output = Command::new("iperf3")
+        .args([
+            "--client",
+            "127.0.0.1",
+            "--json",
+            "--time",
+            "3",
+            "--omit",
+            "1",
+        ])
+        .args(["--port", &shaper.local_addr().port().to_string()])
+        .output()
+        .unwrap();
+    let _ = other.kill();
+    let _ = other.wait();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bits = report["end"]["sum_received"]["bits_per_second"].as_f64();
+    let theirs = bits.unwrap_or_else(|| panic!("{report}")) / 1e6;
+    let off = ours / theirs - 1.0;
+    println!(
+        "up: probe {ours:.2} Mbps, iperf3 {theirs:.2} Mbps, {:+.2} %",
+        off * 100.0
+    );
+    assert!(off.abs() <= 0.03, "probe {ours} Mbps, iperf3 {theirs} Mbps");
+}
+
+#[test]
+fn an_outage_is_zeros_and_what_was_measured_is_kept() {
+    let (server, _dir) = server();
+    let shaper = shaped(server.address());
+    let address = shaper.local_addr();
+    let go_on = AtomicBool::new(false);
+
+    let measured = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::sleep(Duration::from_millis(700));
+            shaper.cut(Outage::Stall);
+            std::thread::sleep(Duration::from_secs(1));
+            shaper.restore();
+        });
+        probe(&options(address, Way::Up, 2_500)).unwrap()
+    });
+    assert!(
+        matches!(measured.ended, Ended::Complete),
+        "{:?}",
+        measured.ended
+    );
+    assert_eq!(measured.samples.len(), 25);
+    let zeros = measured.samples.iter().filter(|s| s.up_mbps == Some(0.0));
+    let zeros = zeros.count();
+    assert!(
+        (7..=10).contains(&zeros),
+        "{zeros} zeros: {:?}",
+        measured.samples
+    );
+    let trace = measured.trace().unwrap().unwrap();
+    assert!(trace.is_shared() && trace.stats(Direction::Up).at_zero >= 0.28);
+
+    let stopped = measure(
+        &options(address, Way::Down, 60_000),
+        &go_on,
+        &mut |i, _, _| {
+            go_on.store(i == 3, Ordering::Relaxed);
+        },
+    );
+    let stopped = stopped.unwrap();
+    assert!(matches!(stopped.ended, Ended::Stopped));
+    assert_eq!(stopped.trace().unwrap().unwrap().rows().len(), 4);
+
+    let broken = measure(
+        &options(address, Way::Down, 60_000),
+        &AtomicBool::new(false),
+        &mut |i, _, _| {
+            if i == 3 {
+                shaper.cut(Outage::Drop);
+            }
+        },
+    );
+    let broken = broken.unwrap();
+    assert!(
+        matches!(broken.ended, Ended::Broken(_)),
+        "{:?}",
+        broken.ended
+    );
+    assert!(broken.samples.len() >= 4);
+}
+
+/// A robot's connection with a frame under way, and where its next chunk goes.
+struct Robot {
+    stream: TcpStream,
+    chunk: Vec<u8>,
+}
+
+impl Robot {
+    fn attach(server: &Server) -> Self {
+        let graph = zoo::build("mobilenet_v2", 1, 32, 32).unwrap();
+        let mut stream = TcpStream::connect(server.address()).unwrap();
+        exchange_magic(&mut stream, Duration::from_secs(5)).unwrap();
+        let hello = RobotHello {
+            protocol: PROTOCOL,
+            version: "test".to_owned(),
+            host: "jetson-nx".to_owned(),
+            boot: BootId(7),
+            device: DeviceId::SERVER,
+            graph: pack_graph(&graph.spec()),
+            graph_hash: graph.hash(),
+            weights: WeightsRef::Seed(1),
+            weights_name: "made".to_owned(),
+            trained: false,
+            peers: Vec::new(),
+        };
+        let say = |stream: &mut TcpStream, message| {
+            stream.write_all(&encode_control(&message)).unwrap();
+        };
+        say(&mut stream, Control::RobotHello(Box::new(hello)));
+        let mut reader = MessageReader::new(stream.try_clone().unwrap(), Duration::from_secs(30));
+        let mut hear = |is_it: &dyn Fn(&Control) -> bool| loop {
+            let (kind, body) = reader.next(MAX_BODY_BYTES).unwrap();
+            assert_eq!(kind, Kind::Control);
+            if is_it(&decode_control(body).unwrap()) {
+                return;
+            }
+        };
+        hear(&|m| matches!(m, Control::Ready { .. }));
+        let epoch = Epoch(1);
+        let schedule = compile(&graph, &Plan::REMOTE, epoch).unwrap();
+        let program = schedule.program(DeviceId::SERVER).unwrap();
+        let program = Compressed::encode(program);
+        say(&mut stream, Control::Prepare { epoch, program });
+        hear(&|m| matches!(m, Control::Prepared { result: Ok(()), .. }));
+        let value = Value::whole(&graph, splitscope::units::NodeId::INPUT);
+        let head = ChunkHead {
+            key: FrameKey {
+                frame: FrameId(1),
+                attempt: 0,
+                epoch,
+            },
+            value,
+            total: value.bytes(&graph).0,
+            offset: 0,
+            began: Nanos(0),
+        };
+        let mut chunk = header(Kind::Chunk, CHUNK_HEAD_BYTES + 100).to_vec();
+        chunk.extend_from_slice(&head.encode());
+        chunk.resize(chunk.len() + 100, 9);
+        Self { stream, chunk }
+    }
+
+    fn send_a_part(&mut self) {
+        self.stream.write_all(&self.chunk).unwrap();
+        // The server's session reads it meanwhile.
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+#[test]
+fn a_probe_does_not_disturb_frames_unless_told_to() {
+    let (server, _dir) = server();
+    let mut robot = Robot::attach(&server);
+    let mut wanted = options(server.address(), Way::Up, 200);
+    let idle = probe(&wanted).unwrap();
+    assert!(
+        matches!(idle.ended, Ended::Complete),
+        "an idle robot is no reason"
+    );
+    assert_eq!(idle.server_host, "gpu-box");
+
+    robot.send_a_part();
+    let refused = probe(&wanted).unwrap_err().to_string();
+    assert!(
+        refused.contains("jetson-nx") && refused.contains("--disturb"),
+        "{refused}"
+    );
+    wanted.disturb = true;
+    let disturbing = probe(&wanted).unwrap();
+    assert!(matches!(disturbing.ended, Ended::Complete));
+    // The robot's connection is as it was.
+    robot.send_a_part();
+    wanted.disturb = false;
+    assert!(matches!(probe(&wanted), Err(LinkError::Refused(_))));
+}
+
+#[test]
+fn the_command_writes_a_trace_and_lines() {
+    let (server, dir) = server();
+    let shaper = shaped(server.address());
+    let out = dir.path().join("garden.csv");
+    let output = Command::new(env!("CARGO_BIN_EXE_splitscope"))
+        .args(["probe", &shaper.local_addr().to_string()])
+        .args([
+            "--seconds",
+            "1",
+            "--interval",
+            "0.1",
+            "--direction",
+            "both",
+            "--json",
+        ])
+        .args(["--out", out.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    assert_eq!(lines.len(), 11, "{text}");
+    assert!(
+        lines[3]["up_mbps"].is_number() && lines[3]["down_mbps"].is_number(),
+        "{text}"
+    );
+    assert_eq!(lines[10]["length_s"], 1.0, "{text}");
+    let trace = splitscope::link::read_trace(&out).unwrap();
+    assert!(!trace.is_shared() && trace.rows().len() == 10);
+    let both = trace.stats(Direction::Up).mean_mbps + trace.stats(Direction::Down).mean_mbps;
+    assert!(both > 0.5 * MBPS && both < 1.1 * MBPS, "{both}");
+
+    let refused = Command::new(env!("CARGO_BIN_EXE_splitscope"))
+        .args(["probe", "127.0.0.1:1", "--seconds", "1"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(told.contains("127.0.0.1:1"), "{told}");
+}
+
+#[test]
+fn a_terminal_shows_the_link_and_ctrl_c_keeps_what_was_measured() {
+    let (server, dir) = server();
+    let shaper = shaped(server.address());
+    let out = dir.path().join("stopped.csv");
+    let pair = native_pty_system().openpty(PtySize::default()).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitscope"));
+    command.args(["probe", &shaper.local_addr().to_string()]);
+    command.args(["--seconds", "60", "--out", out.to_str().unwrap()]);
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut keyboard = pair.master.take_writer().unwrap();
+    let mut shown = String::new();
+    let mut buffer = [0; 4096];
+    let mut is_asked = false;
+    // The terminal ends with the command; Linux says that with an error.
+    while let Ok(n) = reader.read(&mut buffer) {
+        if n == 0 {
+            break;
+        }
+        shown += &String::from_utf8_lossy(&buffer[..n]);
+        if !is_asked && shown.contains(" 0.5 s ") {
+            is_asked = true;
+            keyboard.write_all(b"\x03").unwrap();
+        }
+    }
+    assert_eq!(child.wait().unwrap().exit_code(), 0, "{shown}");
+    assert!(shown.contains("Mbps") && shown.contains('↑'), "{shown}");
+    assert!(shown.contains("what was measured is kept"), "{shown}");
+    let rows = splitscope::link::read_trace(&out).unwrap().rows().len();
+    assert!((6..30).contains(&rows), "{rows} rows");
+}
