@@ -14,7 +14,8 @@ use std::process::Command;
 use paired::{Estimate, Random, median, number_argument};
 use serde_json::Value;
 use splitscope::clock;
-use splitscope::link::shaper::{Shaper, ShaperProfile, parse_link};
+use splitscope::link::shaper::{Shaper, ShaperProfile};
+use splitscope::units::BitsPerSecond;
 
 const LINK_MBPS: f64 = 93.0;
 const TARGET: f64 = 1.05;
@@ -128,7 +129,7 @@ fn round_trips_ms(count: usize) -> Result<Vec<f64>, Failure> {
         }
         Ok(())
     });
-    let rate = parse_link(&LINK_MBPS.to_string())?.ok_or("a link without a rate")?;
+    let rate = BitsPerSecond::from_mbps(LINK_MBPS);
     let shaper = Shaper::start(any, upstream, ShaperProfile::constant(rate))?;
     let mut socket = TcpStream::connect(shaper.local_addr())?;
     socket.set_nodelay(true)?;
