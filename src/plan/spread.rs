@@ -151,11 +151,12 @@ impl<'a> Spread<'a> {
     }
 
     /// Computes on a device everything of the operators `within` that `available` regions of all nodes suffice for, and
-    /// adds that to `available`.
+    /// adds that to `available`. Operators with fewer than `least_rows` wait until they can be computed whole.
     pub(super) fn advance(
         &mut self,
         device: DeviceId,
         within: &[NodeId],
+        least_rows: u32,
         available: &mut [Option<Region>],
     ) {
         let slot = self.slot(device);
@@ -165,7 +166,8 @@ impl<'a> Spread<'a> {
                 node.inputs.iter().map(|i| available[i.index()]).collect();
             let Some(inputs) = inputs else { continue };
             let reach = frontier(self.graph, node, &inputs);
-            if reach.is_empty() {
+            let is_short = node.shape.rows < least_rows && reach.row.len() < node.shape.rows;
+            if reach.is_empty() || is_short {
                 continue;
             }
             available[id.index()] = Some(reach);

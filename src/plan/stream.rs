@@ -2,7 +2,7 @@
 //!
 //! The tensors that cross the first cut are made, sent and consumed tile by tile. Each tile runs back through the
 //! robot's operators as far as it needs, no row is computed twice, and forward on the other side up to the first
-//! operator that needs all rows. So computing, sending and computing at the other end overlap inside one inference.
+//! operator that needs all rows or has too few of them. So computing, sending and computing at the other end overlap inside one inference.
 
 use super::spread::Spread;
 use super::{PlanError, Program, Until, split};
@@ -10,6 +10,11 @@ use crate::model::{Graph, Region, Span};
 use crate::units::{DeviceId, NodeId};
 
 use super::Cut;
+
+/// Rows of an operator's output that a tile must have on the receiving side. An operator has a fixed cost (a depthwise
+/// convolution of MobileNetV2 on one CPU core about 0.13 ms, whatever the rows), so shorter tiles cost more than their
+/// overlap saves: MobileNetV2 received in 4 tiles takes 31 ms instead of 18 when its 14-row operators are tiled, too.
+const LEAST_ROWS: u32 = 8;
 
 pub(super) fn programs(
     graph: &Graph,
@@ -63,7 +68,12 @@ pub(super) fn programs(
             available[id.index()] = Some(region);
         }
         for (device, nodes) in rest {
-            spread.advance(*device, nodes, &mut available);
+            spread.advance(
+                *device,
+                nodes,
+                LEAST_ROWS * u32::from(tiles),
+                &mut available,
+            );
         }
     }
     for id in crossing {
