@@ -37,11 +37,33 @@ fn a_plan_that_does_not_suit_is_answered_with_what_would() {
         for mode in ["local", "remote"] {
             ask(
                 &["--mode", mode, "--cut", "3"],
-                &["--cut belongs to --mode split"],
+                &["--cut belongs to --mode split or pipeline"],
             );
         }
         ask(&["--mode", "split"], &["needs --cut", "from 0 to 153"]);
-        ask(&["--mode", "tile"], &["'tile'", "--mode"]);
+        ask(&["--mode", "sideways"], &["'sideways'", "--mode", "--help"]);
+        ask(
+            &["--mode", "data", "--batch", "1"],
+            &["data does not apply", "batch 1", "--batch N"],
+        );
+        ask(
+            &["--cut", "3", "--share", "0.3"],
+            &["--share belongs to --mode tensor or data or tile"],
+        );
+        ask(
+            &["--mode", "tensor", "--tiles", "4"],
+            &["--tiles belongs to --mode split or pipeline"],
+        );
+        ask(
+            &["--mode", "tensor", "--share", "3"],
+            &["from 0 to 1", "like 1,2,2"],
+        );
+        ask(&["--mode", "tile", "--share", "x"], &["\"x\" is no share"]);
+        ask(&["--cut", "3", "--window", "99"], &["--window", "1..=16"]);
+        ask(
+            &["--size", "64", "--cut", "120", "--tiles", "64"],
+            &["too few for 64 tiles"],
+        );
         ask(&["--cut", "many"], &["'many'", "--cut"]);
     }
 }
