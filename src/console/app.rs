@@ -170,6 +170,7 @@ pub struct App {
     frozen: Option<Frozen>,
     help: bool,
     zoom: usize,
+    link: usize,
     notice: Option<String>,
     own_events: Events,
 }
@@ -198,6 +199,7 @@ impl App {
             frozen: None,
             help: false,
             zoom: 0,
+            link: 0,
             notice: None,
             own_events: Events::default(),
         };
@@ -293,6 +295,11 @@ impl App {
     /// Nanoseconds per dot of the link's chart.
     pub const fn link_scale_ns(&self) -> i64 {
         ZOOMS[self.zoom]
+    }
+
+    /// Which server's link is shown, counted through round and round.
+    pub const fn link_shown(&self) -> usize {
+        self.link
     }
 
     /// What the console has to say about the last key.

@@ -59,7 +59,9 @@ pub enum Action {
     Pause,
     /// Another time scale of the link.
     Zoom,
-    /// Another robot.
+    /// Another server's link.
+    NextLink,
+    /// Another worker.
     NextTarget,
     /// Show or hide the help.
     Help,
@@ -187,6 +189,12 @@ pub static BINDINGS: &[Binding] = &[
         "z",
         Action::Zoom,
         "time scale of the link: 0.1, 0.3 or 1 s a dot",
+    ),
+    binding(
+        &[Key::Char('b')],
+        "b",
+        Action::NextLink,
+        "show the next server's link",
     ),
     binding(
         &[Key::Tab],

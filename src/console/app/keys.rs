@@ -69,6 +69,7 @@ impl App {
                 };
             }
             Action::Zoom => self.zoom = (self.zoom + 1) % ZOOMS.len(),
+            Action::NextLink => self.link = self.link.wrapping_add(1),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Quit => {}

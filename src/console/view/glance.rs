@@ -130,14 +130,15 @@ fn parts_bar(screen: &Screen, area: Rect, buf: &mut Buffer) {
 }
 
 fn link_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let Some(series) = screen.store.map(Store::link).filter(|l| l.last().is_some()) else {
+    let Some((series, of)) = link::shown(screen) else {
         return;
     };
     let now = series.recent(1_000_000_000);
     let rtt = series.rtt_ns();
     let rtt = rtt.map(|ns| format!("  rtt {} ms", text::ms(ns)));
+    let of = of.map(|of| format!(" {of}:")).unwrap_or_default();
     let text = format!(
-        " up {} down {} Mbps{}",
+        "{of} up {} down {} Mbps{}",
         link::word(now.up),
         link::word(now.down),
         rtt.unwrap_or_default()

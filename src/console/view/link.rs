@@ -16,11 +16,13 @@ const NOW_NS: i64 = 1_000_000_000;
 
 pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let theme = screen.theme;
-    let series = screen.store.map(crate::store::Store::link);
-    let measured = series.filter(|s| s.last().is_some());
-    let title = measured.map_or_else(|| "Link  Mbps".to_owned(), |s| title(s, area.width));
+    let measured = shown(screen);
+    let title = measured.as_ref().map_or_else(
+        || "Link  Mbps".to_owned(),
+        |(series, of)| title(series, of.as_deref(), area.width),
+    );
     let inner = panel(area, &title, &footer(screen, area.width), theme, buf);
-    let Some(series) = measured else {
+    let Some((series, _)) = measured else {
         let why = match screen.store.and_then(crate::store::Store::role) {
             Some(Role::Server) => "the robot measures it: attach to it too",
             Some(Role::Robot) => "no sample yet",
@@ -54,15 +56,25 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     chart("down", Part::Downlink, &downs, down, theme, buf);
 }
 
-fn title(series: &LinkSeries, width: u16) -> String {
+/// The series shown, and which server's it is where there are several.
+pub(super) fn shown<'a>(screen: &Screen<'a>) -> Option<(&'a LinkSeries, Option<String>)> {
+    let links = screen.store?.links();
+    let (device, series) = links.at(screen.app.link_shown())?;
+    series.last()?;
+    let of = (links.len() > 1).then(|| device.to_string());
+    Some((series, of))
+}
+
+fn title(series: &LinkSeries, of: Option<&str>, width: u16) -> String {
     let now = series.recent(NOW_NS);
     let rtt = series.rtt_ns();
     let rtt = rtt.map(|rtt| format!("  rtt {} ms", text::ms(rtt)));
     let (up, down, rtt) = (word(now.up), word(now.down), rtt.unwrap_or_default());
+    let of = of.map(|of| format!("{of}  ")).unwrap_or_default();
     if width >= 50 {
-        format!("Link  Mbps  up {up}  down {down}{rtt}")
+        format!("Link  {of}Mbps  up {up}  down {down}{rtt}")
     } else {
-        format!("Mbps  ↑{up}  ↓{down}{rtt}")
+        format!("{of}Mbps  ↑{up}  ↓{down}{rtt}")
     }
 }
 
@@ -77,13 +89,15 @@ pub(super) fn word(reading: Reading) -> String {
 }
 
 fn footer(screen: &Screen, width: u16) -> String {
+    let servers = screen.store.map_or(0, |s| s.links().len());
+    let next = if servers > 1 { " · b next" } else { "" };
     let scale = screen.app.link_scale_ns();
     let tenths = scale / 100_000_000;
     let dot = format!("{}.{} s a dot", tenths / 10, tenths % 10);
     if width >= 50 {
-        format!("{dot}   · idle   × no link")
+        format!("{dot}   · idle   × no link{next}")
     } else {
-        format!("{dot} · idle × no link")
+        format!("{dot} · idle × no link{next}")
     }
 }
 
