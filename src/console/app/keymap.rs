@@ -1,4 +1,4 @@
-//! The one table of keys: what they do, the help overlay and the hints at the foot of the screen come from it.
+//! The tables of keys, one per screen: what they do, the help overlay and the hints at the foot come from them.
 
 /// A key, whatever the terminal library calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub enum Key {
     Esc,
     /// Tab.
     Tab,
+    /// Backspace.
+    Backspace,
 }
 
 /// A move of the proposed cut.
@@ -42,13 +44,67 @@ pub enum Move {
     Last,
 }
 
+/// What a key asks of the mode picker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// The mode or parameter above.
+    Up,
+    /// The mode or parameter below.
+    Down,
+    /// From modes to parameters or back.
+    Side,
+    /// Change the parameter.
+    By(i32),
+    /// The parameter's least value.
+    Least,
+    /// The parameter's greatest value.
+    Most,
+    /// Type the parameter.
+    Digit(u8),
+    /// Take the last digit back.
+    Erase,
+    /// Ask for the plan.
+    Apply,
+    /// Leave without a plan.
+    Close,
+}
+
+/// What a key asks of the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The frame before.
+    Older,
+    /// The frame after.
+    Newer,
+    /// The oldest frame kept.
+    Oldest,
+    /// The newest, whichever it is.
+    Newest,
+    /// Another step of the lane.
+    Step(isize),
+    /// Another lane.
+    Lane(isize),
+    /// Twice or half the detail.
+    Zoom(i32),
+    /// Half a screen earlier or later.
+    Pan(i32),
+    /// Back to the main screen.
+    Close,
+}
+
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Move the proposed cut.
     Cut(Move),
-    /// Propose the next mode.
-    CycleMode,
+    /// Open the mode picker.
+    Modes,
+    /// Open the timeline.
+    Timeline,
+    /// In the mode picker.
+    Pick(Pick),
+    /// On the timeline.
+    Look(Look),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal.
@@ -110,13 +166,13 @@ impl Binding {
     }
 }
 
-/// Every key.
+/// Every key of the main screen.
 pub static BINDINGS: &[Binding] = &[
     binding(
         &[Key::Left, Key::Up],
         "← ↑",
         Action::Cut(Move::By(-1)),
-        "propose the cut one operator earlier",
+        "propose the cut one operator earlier (no cut: scroll)",
     )
     .hinted("←→", "cut", true),
     binding(
@@ -152,10 +208,17 @@ pub static BINDINGS: &[Binding] = &[
     binding(
         &[Key::Char('m')],
         "m",
-        Action::CycleMode,
-        "propose the next mode: local, split, remote",
+        Action::Modes,
+        "choose a mode and its parameters",
     )
     .hinted("m", "mode", false),
+    binding(
+        &[Key::Char('t')],
+        "t",
+        Action::Timeline,
+        "timeline of a frame: every step, when and where",
+    )
+    .hinted("t", "timeline", false),
     binding(
         &[Key::Enter],
         "Enter",
@@ -168,8 +231,7 @@ pub static BINDINGS: &[Binding] = &[
         "Esc",
         Action::Back,
         "drop the proposal, leave a question or this help",
-    )
-    .hinted("Esc", "drop", false),
+    ),
     binding(
         &[Key::Char('c')],
         "c",
@@ -212,12 +274,237 @@ pub static BINDINGS: &[Binding] = &[
     .hinted("q", "quit", true),
 ];
 
-/// What a key asks for, if anything.
-pub fn action(key: Key) -> Option<Action> {
-    BINDINGS
-        .iter()
-        .find(|binding| binding.keys.contains(&key))
-        .map(|binding| binding.action)
+/// The keys of the mode picker. Digits are [`Key::Char`]s without a row of their own.
+pub static PICKER: &[Binding] = &[
+    binding(
+        &[Key::Up],
+        "↑",
+        Action::Pick(Pick::Up),
+        "the mode or parameter above",
+    )
+    .hinted("↑↓", "choose", true),
+    binding(
+        &[Key::Down],
+        "↓",
+        Action::Pick(Pick::Down),
+        "the mode or parameter below",
+    ),
+    binding(
+        &[Key::Tab],
+        "Tab",
+        Action::Pick(Pick::Side),
+        "from the modes to the parameters and back",
+    )
+    .hinted("Tab", "parameters", false),
+    binding(
+        &[Key::Right, Key::Char('+'), Key::Char('=')],
+        "→ +",
+        Action::Pick(Pick::By(1)),
+        "to the parameters; there: one more",
+    )
+    .hinted("←→", "change", true),
+    binding(
+        &[Key::Left, Key::Char('-')],
+        "← -",
+        Action::Pick(Pick::By(-1)),
+        "one less",
+    ),
+    binding(
+        &[Key::PageDown],
+        "PgDn",
+        Action::Pick(Pick::By(10)),
+        "ten more",
+    ),
+    binding(
+        &[Key::PageUp],
+        "PgUp",
+        Action::Pick(Pick::By(-10)),
+        "ten less",
+    ),
+    binding(
+        &[Key::Home],
+        "Home",
+        Action::Pick(Pick::Least),
+        "the least value",
+    ),
+    binding(
+        &[Key::End],
+        "End",
+        Action::Pick(Pick::Most),
+        "the greatest value",
+    ),
+    binding(
+        &[Key::Backspace],
+        "0-9 ⌫",
+        Action::Pick(Pick::Erase),
+        "type the value, take a digit back",
+    ),
+    binding(
+        &[Key::Enter],
+        "Enter",
+        Action::Pick(Pick::Apply),
+        "ask for this plan (takes control if it is free)",
+    )
+    .hinted("Enter", "apply", true),
+    binding(
+        &[Key::Esc, Key::Char('m')],
+        "Esc m",
+        Action::Pick(Pick::Close),
+        "leave things as they are",
+    )
+    .hinted("Esc", "drop", true),
+];
+
+/// The keys of the timeline.
+pub static TIMELINE: &[Binding] = &[
+    binding(
+        &[Key::Char('[')],
+        "[",
+        Action::Look(Look::Older),
+        "the frame before",
+    )
+    .hinted("[ ]", "frame", true),
+    binding(
+        &[Key::Char(']')],
+        "]",
+        Action::Look(Look::Newer),
+        "the frame after",
+    ),
+    binding(
+        &[Key::Home],
+        "Home",
+        Action::Look(Look::Oldest),
+        "the oldest frame with steps",
+    ),
+    binding(
+        &[Key::End],
+        "End",
+        Action::Look(Look::Newest),
+        "the newest frame, whichever it is",
+    ),
+    binding(
+        &[Key::Left],
+        "←",
+        Action::Look(Look::Step(-1)),
+        "the step before in this lane",
+    )
+    .hinted("←→", "step", true),
+    binding(
+        &[Key::Right],
+        "→",
+        Action::Look(Look::Step(1)),
+        "the step after in this lane",
+    ),
+    binding(
+        &[Key::Up],
+        "↑",
+        Action::Look(Look::Lane(-1)),
+        "the lane above",
+    )
+    .hinted("↑↓", "lane", false),
+    binding(
+        &[Key::Down],
+        "↓",
+        Action::Look(Look::Lane(1)),
+        "the lane below",
+    ),
+    binding(
+        &[Key::Char('+'), Key::Char('=')],
+        "+",
+        Action::Look(Look::Zoom(1)),
+        "twice the detail, around the step",
+    )
+    .hinted("+-", "zoom", true),
+    binding(
+        &[Key::Char('-')],
+        "-",
+        Action::Look(Look::Zoom(-1)),
+        "half the detail",
+    ),
+    binding(
+        &[Key::PageUp],
+        "PgUp",
+        Action::Look(Look::Pan(-1)),
+        "half a screen earlier",
+    )
+    .hinted("PgUp PgDn", "pan", false),
+    binding(
+        &[Key::PageDown],
+        "PgDn",
+        Action::Look(Look::Pan(1)),
+        "half a screen later",
+    ),
+    binding(
+        &[Key::Char('t'), Key::Esc],
+        "t Esc",
+        Action::Look(Look::Close),
+        "back to the main screen",
+    )
+    .hinted("t", "back", true),
+];
+
+/// A screen with keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// The main screen.
+    Main,
+    /// The mode picker.
+    Picker,
+    /// The timeline.
+    Timeline,
+}
+
+impl Keys {
+    /// The screen's own keys.
+    pub const fn table(self) -> &'static [Binding] {
+        match self {
+            Self::Main => BINDINGS,
+            Self::Picker => PICKER,
+            Self::Timeline => TIMELINE,
+        }
+    }
+
+    /// Whether an action of the main screen works here too.
+    const fn lets_through(self, action: Action) -> bool {
+        match self {
+            Self::Main => true,
+            Self::Picker => matches!(action, Action::Quit | Action::Help),
+            Self::Timeline => matches!(
+                action,
+                Action::Quit
+                    | Action::Help
+                    | Action::Pause
+                    | Action::Control
+                    | Action::Modes
+                    | Action::NextTarget
+            ),
+        }
+    }
+
+    /// Whether a binding is of this screen's own table.
+    pub fn is_own(self, binding: &Binding) -> bool {
+        self.table().iter().any(|own| std::ptr::eq(own, binding))
+    }
+
+    /// Everything that has a key here, this screen's own first.
+    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
+        let shared = BINDINGS.iter().filter(move |b| self.lets_through(b.action));
+        let own = match self {
+            Self::Main => &[],
+            Self::Picker | Self::Timeline => self.table(),
+        };
+        own.iter().chain(shared)
+    }
+
+    /// What a key asks for here, if anything.
+    pub fn action(self, key: Key) -> Option<Action> {
+        if let (Self::Picker, Key::Char(c @ '0'..='9')) = (self, key) {
+            return Some(Action::Pick(Pick::Digit(c as u8 - b'0')));
+        }
+        let mut bindings = self.bindings();
+        let found = bindings.find(|binding| binding.keys.contains(&key));
+        found.map(|binding| binding.action)
+    }
 }
 
 #[cfg(test)]
@@ -225,10 +512,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_has_two_meanings() {
-        let keys: Vec<Key> = BINDINGS.iter().flat_map(|b| b.keys).copied().collect();
-        for (i, key) in keys.iter().enumerate() {
-            assert!(!keys[i + 1..].contains(key), "{key:?}");
+    fn no_key_has_two_meanings_on_a_screen() {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+            let keys: Vec<Key> = screen.bindings().flat_map(|b| b.keys).copied().collect();
+            for (i, key) in keys.iter().enumerate() {
+                assert!(!keys[i + 1..].contains(key), "{screen:?} {key:?}");
+            }
         }
+    }
+
+    #[test]
+    fn every_screen_can_be_left_and_the_console_too() {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+            assert_eq!(screen.action(Key::Char('q')), Some(Action::Quit));
+            assert_eq!(screen.action(Key::Ctrl('c')), Some(Action::Quit));
+        }
+        let digit = Keys::Picker.action(Key::Char('7'));
+        assert_eq!(digit, Some(Action::Pick(Pick::Digit(7))));
+        assert_eq!(Keys::Main.action(Key::Char('7')), None);
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     events::lines(screen, event, buf);
 }
 
-fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
+pub(super) fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let (word, style) = header::overall(screen);
     let mut line = Line::from(vec![Span::raw(" "), Span::styled(word, style)]);
     if let Some(store) = screen.store {

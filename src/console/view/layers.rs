@@ -13,7 +13,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::theme::{Part, Theme};
-use super::{Screen, panel, targets, text};
+use super::{Screen, panel, syncs, targets, text};
 use crate::console::app::Proposal;
 use crate::model::{Graph, Node, crossing_bytes};
 use crate::plan::Mode;
@@ -21,10 +21,10 @@ use crate::store::{Median, ModelView, Store};
 use crate::units::DeviceId;
 
 /// A row of the table.
-enum Row {
+enum Row<'a> {
     Operator(u32),
     Cut(u32),
-    Proposed(Proposal),
+    Proposed(&'a Proposal, u32),
 }
 
 /// Widths of the columns that give way on a narrow screen.
@@ -58,21 +58,32 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         }
         return;
     };
-    let inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    let mut inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    let joined = syncs::apply(store);
+    if joined && inner.height > 1 {
+        let heading = syncs::heading(inner.width.into(), theme);
+        buf.set_line(inner.x, inner.y, &heading, inner.width);
+        inner.y += 1;
+        inner.height -= 1;
+    }
     let graph = &model.graph;
     let (rows, focus) = rows(screen, store, graph);
     let height = usize::from(inner.height);
     let first = focus
-        .saturating_sub(height / 2)
+        .map_or(screen.app.scroll(), |row| row.saturating_sub(height / 2))
         .min(rows.len().saturating_sub(height));
     let longest = longest(store, graph);
     let columns = columns(usize::from(inner.width));
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
+            Row::Operator(i) if joined => {
+                let node = &graph.operators()[*i as usize];
+                syncs::operator(store, node, inner.width.into(), theme)
+            }
             Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
             Row::Cut(k) => rule(&effective_text(graph, *k), '═', inner.width, theme.cut()),
-            Row::Proposed(p) => rule(
-                &proposed_text(graph, *p),
+            Row::Proposed(p, k) => rule(
+                &proposed_text(graph, p, *k),
                 '┄',
                 inner.width,
                 theme.proposed(),
@@ -86,24 +97,27 @@ fn title(store: &Store, model: &ModelView) -> String {
     let count = model.graph.operator_count();
     let epoch = store.epoch();
     let medians = epoch.map(|epoch| format!("  medians of epoch {epoch}"));
-    format!(
-        "Layers  {count} operators  {}{}",
-        model.weights,
-        medians.unwrap_or_default()
-    )
+    let medians = medians.unwrap_or_default();
+    match syncs::title(store) {
+        Some(sync) => format!("Layers  {count} operators  {sync}{medians}"),
+        None => format!("Layers  {count} operators  {}{medians}", model.weights),
+    }
 }
 
 fn foot(store: &Store) -> String {
+    if let Some(foot) = syncs::foot(store) {
+        return foot;
+    }
     match store.plan().map(|p| &p.plan.mode) {
         Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. }) => {
-            "this mode has no single cut".to_owned()
+            "this mode has no cut; the arrows scroll".to_owned()
         }
         _ => String::new(),
     }
 }
 
-/// The table's rows, and the one to keep in view.
-fn rows(screen: &Screen, store: &Store, graph: &Graph) -> (Vec<Row>, usize) {
+/// The table's rows, and the one to keep in view, where there is a cut.
+fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, Option<usize>) {
     let n = graph.operator_count();
     let cut = store
         .plan()
@@ -117,32 +131,29 @@ fn rows(screen: &Screen, store: &Store, graph: &Graph) -> (Vec<Row>, usize) {
             focus = focus.or(Some(rows.len()));
             rows.push(Row::Cut(i));
         }
-        if let Some(proposal) = proposal.filter(|p| p.cut(n) == i) {
+        if let Some(proposal) = proposal.filter(|p| p.cut(graph) == Some(i)) {
             focus = Some(rows.len());
-            rows.push(Row::Proposed(proposal));
+            rows.push(Row::Proposed(proposal, i));
         }
         if i < n {
             rows.push(Row::Operator(i));
         }
     }
     // The effective cut must not win over a proposal further up.
-    if let Some(at) = rows.iter().position(|r| matches!(r, Row::Proposed(_))) {
+    if let Some(at) = rows.iter().position(|r| matches!(r, Row::Proposed(..))) {
         focus = Some(at);
     }
-    (rows, focus.unwrap_or(0))
+    (rows, focus)
 }
 
 fn effective_text(graph: &Graph, k: u32) -> String {
     format!("cut {k} ═══ {}", ships(graph, k))
 }
 
-fn proposed_text(graph: &Graph, proposal: Proposal) -> String {
-    let n = graph.operator_count();
-    let k = proposal.cut(n);
-    let what = match proposal {
-        Proposal::Local => "proposed: local".to_owned(),
-        Proposal::Remote => "proposed: remote".to_owned(),
-        Proposal::Split(_) => format!("proposed cut {k}"),
+fn proposed_text(graph: &Graph, proposal: &Proposal, k: u32) -> String {
+    let what = match &proposal.0.mode {
+        Mode::Split { tiles: 1, .. } if proposal.0.window == 1 => format!("proposed cut {k}"),
+        _ => format!("proposed: {}", proposal.0.label()),
     };
     format!(
         "{what} ┄┄┄ {} ┄┄┄ Enter applies, Esc drops",
