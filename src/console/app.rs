@@ -176,7 +176,7 @@ pub struct App {
     help: bool,
     zoom: usize,
     link: usize,
-    scroll: usize,
+    row: usize,
     notice: Option<String>,
     own_events: Events,
 }
@@ -207,7 +207,7 @@ impl App {
             help: false,
             zoom: 0,
             link: 0,
-            scroll: 0,
+            row: 0,
             notice: None,
             own_events: Events::default(),
         };
@@ -328,9 +328,9 @@ impl App {
         ZOOMS[self.zoom]
     }
 
-    /// The first row of the layer table, where no cut says what to look at.
-    pub const fn scroll(&self) -> usize {
-        self.scroll
+    /// The row of the layer table that is looked at, where there is no cut to look at.
+    pub const fn row(&self) -> usize {
+        self.row
     }
 
     /// Which server's link is shown, counted through round and round.

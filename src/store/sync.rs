@@ -250,6 +250,16 @@ impl SyncTimes {
         Some(*time)
     }
 
+    /// How many nodes have one.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// All syncs of a frame and its latency: the frame in the middle by the sync's total.
     pub fn frame(&self) -> Option<(SyncTime, i64)> {
         let mut frames: Vec<_> = self.frames.iter().copied().collect();

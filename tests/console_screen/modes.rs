@@ -338,12 +338,15 @@ fn frames_without_steps_leave_the_timeline_empty() {
 fn layers_with_syncs() {
     let mut console = running(&tensor());
     snapshots("layers_sync", &console);
-    // There is no cut to move: the arrows scroll.
-    console.keys(Key::Down, 20);
+    // There is no cut to move: the arrows move a mark.
+    console.keys(Key::Down, 3);
     assert!(console.app.proposal().is_none());
     let screen = console.screen((80, 24));
-    assert!(screen.contains("│  20 features.3"), "{screen}");
-    assert!(!screen.contains("│   0 "), "{screen}");
+    assert!(screen.contains("│▸  15-16 features.2.conv.3"), "{screen}");
+    console.keys(Key::End, 2);
+    assert!(console.screen((80, 24)).contains("│▸ "));
+    console.key(Key::Home);
+    assert!(console.screen((80, 24)).contains("│▸    0-6 …tures.1"));
 }
 
 #[test]

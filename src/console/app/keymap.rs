@@ -172,7 +172,7 @@ pub static BINDINGS: &[Binding] = &[
         &[Key::Left, Key::Up],
         "← ↑",
         Action::Cut(Move::By(-1)),
-        "propose the cut one operator earlier (no cut: scroll)",
+        "propose the cut one operator earlier (without a cut: a row)",
     )
     .hinted("←→", "cut", true),
     binding(
@@ -335,7 +335,7 @@ pub static PICKER: &[Binding] = &[
     ),
     binding(
         &[Key::Backspace],
-        "0-9 ⌫",
+        "0-9 Bksp",
         Action::Pick(Pick::Erase),
         "type the value, take a digit back",
     ),

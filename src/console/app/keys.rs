@@ -119,12 +119,17 @@ impl App {
                 self.proposal = differs.then_some(Proposal(moved));
             }
             None => {
-                let last = model.graph.operator_count().saturating_sub(1) as usize;
-                self.scroll = match step {
-                    Move::By(by) => self.scroll.saturating_add_signed(by as isize).min(last),
+                // With syncs, a row is a layer, and one is what comes after the last.
+                let last = match store.syncs().len() {
+                    0 => model.graph.operator_count().saturating_sub(1) as usize,
+                    layers => layers,
+                };
+                self.row = match step {
+                    Move::By(by) => self.row.min(last).saturating_add_signed(by as isize),
                     Move::First => 0,
                     Move::Last => last,
                 };
+                self.row = self.row.min(last);
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::plan::{Choice, Join, MAX_WINDOW, ModeKind, Plan, PlanError, Step, com
 use crate::units::{Bytes, DeviceId, Epoch};
 
 /// Row tiles that can be picked at most.
-const MAX_TILES: u32 = 64;
+const MAX_TILES: u32 = 32;
 
 /// A parameter of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +143,10 @@ impl Picker {
             Field::Share(_) if self.choice.mode == ModeKind::Data => {
                 format!("{value} of {} images", self.units())
             }
-            Field::Share(_) => format!("{value} %"),
+            Field::Share(_) if self.choice.mode == ModeKind::Tile => {
+                format!("{value} % of the rows")
+            }
+            Field::Share(_) => format!("{value} % of the channels"),
             Field::Join => match self.choice.join {
                 Join::Gather => "all-gather after every layer".to_owned(),
                 Join::Reduce => "all-reduce after every second layer".to_owned(),
@@ -396,7 +399,9 @@ mod tests {
     }
 
     fn press(picker: &mut Picker, picks: &[Pick]) {
-        picks.iter().for_each(|&pick| picker.press(pick));
+        for &pick in picks {
+            picker.press(pick);
+        }
     }
 
     fn label(picker: &Picker) -> String {

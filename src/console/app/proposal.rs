@@ -9,9 +9,15 @@ use crate::plan::{Cut, Mode, Plan};
 pub struct Proposal(pub Plan);
 
 impl Proposal {
-    /// Where the proposed cut stands in the table of operators, if the plan has one cut.
+    /// Where the proposed cut stands in the table of operators; of a chain, the first one.
     pub fn cut(&self, graph: &Graph) -> Option<u32> {
-        self.0.cut(graph)
+        match &self.0.mode {
+            Mode::Split { cuts, .. } => match cuts.first()?.0 {
+                Cut::Prefix(k) => Some(k),
+                Cut::Set(_) => None,
+            },
+            _ => self.0.cut(graph),
+        }
     }
 }
 

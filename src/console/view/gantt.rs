@@ -72,7 +72,7 @@ pub(super) fn render(view: &TimelineView, theme: Theme, area: Rect, buf: &mut Bu
             theme.faint(),
         ),
         Span::styled(format!("{labels:<columns$}"), theme.faint()),
-        Span::styled("   busy", theme.faint()),
+        Span::styled("  busy", theme.faint()),
     ]);
     buf.set_line(area.x, y, &line, area.width);
 }
@@ -162,12 +162,9 @@ fn lane_line(
         let style = if cell.here { theme.picked() } else { style };
         spans.push(Span::styled(glyph, style));
     }
-    let busy = busy(&lane.steps);
-    spans.push(Span::raw(format!(
-        "{:>width$}",
-        text::ms(busy),
-        width = usize::from(BUSY)
-    )));
+    let busy = text::ms(busy(&lane.steps));
+    let width = usize::from(BUSY) - 1;
+    spans.push(Span::raw(format!("{busy:>width$} ")));
     Line::from(spans)
 }
 

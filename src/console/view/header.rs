@@ -75,7 +75,12 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
         }
         if local_because(screen.app).is_some() {
-            spans.push(Span::styled("  LOCAL (fallback)", theme.warning()));
+            let word = if area.width >= 100 {
+                "  LOCAL (fallback)"
+            } else {
+                "  LOCAL"
+            };
+            spans.push(Span::styled(word, theme.warning()));
         }
         if let Some(epoch) = store.epoch() {
             spans.push(Span::raw(format!("  epoch {epoch}")));

@@ -16,13 +16,15 @@ use super::theme::{Part, Theme};
 use super::{Screen, panel, syncs, targets, text};
 use crate::console::app::Proposal;
 use crate::model::{Graph, Node, crossing_bytes};
-use crate::plan::Mode;
+use crate::plan::{Cut, Mode, Plan};
 use crate::store::{Median, ModelView, Store};
-use crate::units::DeviceId;
+use crate::units::{DeviceId, NodeId};
 
 /// A row of the table.
 enum Row<'a> {
     Operator(u32),
+    /// Operators up to one that is joined, with the first and the last.
+    Layer(u32, u32),
     Cut(u32),
     Proposed(&'a Proposal, u32),
 }
@@ -69,16 +71,18 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let graph = &model.graph;
     let (rows, focus) = rows(screen, store, graph);
     let height = usize::from(inner.height);
+    let looked_at = screen.app.row().min(rows.len().saturating_sub(1));
     let first = focus
-        .map_or(screen.app.scroll(), |row| row.saturating_sub(height / 2))
+        .unwrap_or(looked_at)
+        .saturating_sub(height / 2)
         .min(rows.len().saturating_sub(height));
     let longest = longest(store, graph);
     let columns = columns(usize::from(inner.width));
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
-            Row::Operator(i) if joined => {
-                let node = &graph.operators()[*i as usize];
-                syncs::operator(store, node, inner.width.into(), theme)
+            Row::Layer(first, last) => {
+                let nodes = &graph.operators()[*first as usize..=*last as usize];
+                syncs::layer(store, nodes, inner.width.into(), theme)
             }
             Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
             Row::Cut(k) => rule(&effective_text(graph, *k), '═', inner.width, theme.cut()),
@@ -90,6 +94,9 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             ),
         };
         buf.set_line(inner.x, y, &line, inner.width);
+        if focus.is_none() && usize::from(y - inner.y) + first == looked_at {
+            buf.set_stringn(inner.x, y, "▸", 1, theme.strong());
+        }
     }
 }
 
@@ -110,7 +117,7 @@ fn foot(store: &Store) -> String {
     }
     match store.plan().map(|p| &p.plan.mode) {
         Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. }) => {
-            "this mode has no cut; the arrows scroll".to_owned()
+            "this mode has no cut: the arrows move the mark".to_owned()
         }
         _ => String::new(),
     }
@@ -119,15 +126,14 @@ fn foot(store: &Store) -> String {
 /// The table's rows, and the one to keep in view, where there is a cut.
 fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, Option<usize>) {
     let n = graph.operator_count();
-    let cut = store
-        .plan()
-        .and_then(|p| p.plan.cut(graph))
-        .map(|k| k.min(n));
+    let cuts = store.plan().map_or_else(Vec::new, |p| cuts(&p.plan, graph));
     let proposal = screen.app.proposal();
+    let joined = syncs::apply(store);
     let mut rows = Vec::new();
     let mut focus = None;
+    let mut begun = 0;
     for i in 0..=n {
-        if cut == Some(i) {
+        if cuts.contains(&i) {
             focus = focus.or(Some(rows.len()));
             rows.push(Row::Cut(i));
         }
@@ -135,8 +141,14 @@ fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>,
             focus = Some(rows.len());
             rows.push(Row::Proposed(proposal, i));
         }
-        if i < n {
+        if i == n {
+            break;
+        }
+        if !joined {
             rows.push(Row::Operator(i));
+        } else if i + 1 == n || store.syncs().node(NodeId(i + 1)).is_some() {
+            rows.push(Row::Layer(begun, i));
+            begun = i + 1;
         }
     }
     // The effective cut must not win over a proposal further up.
@@ -144,6 +156,19 @@ fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>,
         focus = Some(at);
     }
     (rows, focus)
+}
+
+/// Where the devices of a plan take turns, one after the other.
+fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
+    let n = graph.operator_count();
+    let prefix = |cut: &Cut| match cut {
+        Cut::Prefix(k) => Some((*k).min(n)),
+        Cut::Set(_) => None,
+    };
+    match &plan.mode {
+        Mode::Split { cuts, .. } => cuts.iter().filter_map(|(cut, _)| prefix(cut)).collect(),
+        _ => plan.cut(graph).map(|k| k.min(n)).into_iter().collect(),
+    }
 }
 
 fn effective_text(graph: &Graph, k: u32) -> String {
@@ -257,26 +282,26 @@ fn bytes_out(node: &Node) -> String {
 }
 
 /// Where an operator runs: where it was measured in this epoch, else where the plan puts it.
-fn place(store: &Store, graph: &Graph, i: u32, medians: &[Median]) -> &'static str {
+fn place(store: &Store, graph: &Graph, i: u32, medians: &[Median]) -> String {
     match medians {
         [one] => device_word(one.device),
         [] => {
-            let cut = store.plan().and_then(|p| p.plan.cut(graph));
-            match cut {
-                Some(k) if i < k => "robot",
-                Some(_) => "server",
-                None => "",
+            let plan = store.plan().map(|p| &p.plan);
+            let cuts = plan.map_or_else(Vec::new, |plan| cuts(plan, graph));
+            let before = cuts.iter().filter(|&&k| k <= i).count();
+            match cuts.len() {
+                0 => String::new(),
+                _ => device_word(DeviceId(before.min(255) as u8)),
             }
         }
-        _ => "both",
+        _ => "both".to_owned(),
     }
 }
 
-const fn device_word(device: DeviceId) -> &'static str {
-    if device.0 == DeviceId::ROBOT.0 {
-        "robot"
-    } else {
-        "server"
+fn device_word(device: DeviceId) -> String {
+    match device {
+        DeviceId::ROBOT | DeviceId::SERVER => device.to_string(),
+        DeviceId(n) => format!("srv {n}"),
     }
 }
 

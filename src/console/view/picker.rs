@@ -37,8 +37,10 @@ pub(super) fn render(screen: &Screen, picker: &Picker, area: Rect, buf: &mut Buf
     } else {
         chosen(screen, picker, inner_width)
     };
-    let needed = modes.len() + fields.len() + result.len() + 4;
-    let height = needed.min(room) as u16;
+    // What gives way first: the blank lines, then parameters away from the selected one.
+    let needed = modes.len() + fields.len() + result.len() + 2;
+    let blanks = needed + 2 <= room;
+    let height = (needed + 2 * usize::from(blanks)).min(room) as u16;
     let over = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -54,8 +56,6 @@ pub(super) fn render(screen: &Screen, picker: &Picker, area: Rect, buf: &mut Buf
     };
     let inner = panel(over, &title, "Enter applies  Esc drops  ? help", theme, buf);
     let rows = usize::from(inner.height);
-    // What gives way first: the blank lines, then parameters away from the selected one.
-    let blanks = needed <= room;
     let most = rows.saturating_sub(modes.len() + result.len() + 2 * usize::from(blanks));
     let at = picker.selected().unwrap_or(0);
     let first = (at + 1)

@@ -1,9 +1,11 @@
 //! The layer table of modes that divide operators: both sides' computing, and what joining took (`TP.sync`).
 //!
 //! ```text
-//!      operator             robot server     sync     ms   wait   wire concat
-//!   28 features.4.conv.0.2   1.01   0.25   1.8 MB   94.1   2.10   91.0   1.00
+//!   layers ends with           robot server    bytes   sync   wait   wire concat
+//!    23-28 features.4.conv.0.2  4.01   0.95   1.8 MB   94.1   2.10   91.0   1.00
 //! ```
+
+use std::collections::BTreeMap;
 
 use ratatui::text::{Line, Span};
 
@@ -14,9 +16,9 @@ use crate::store::{Store, SyncTime};
 use crate::units::{Bytes, DeviceId};
 
 /// Columns without the name: number, robot, server, bytes, total, wait, wire, concat.
-const FIXED: usize = 5 + 1 + 7 + 7 + 9 + 7 + 7 + 7 + 7;
+const FIXED: usize = 9 + 1 + 7 + 7 + 9 + 7 + 7 + 7 + 7;
 /// Without the parts of the sync, for narrow screens.
-const NARROW: usize = 5 + 1 + 7 + 7;
+const NARROW: usize = 9 + 1 + 7 + 7;
 
 /// Whether the table is about syncs: frames of this epoch have some.
 pub(super) fn apply(store: &Store) -> bool {
@@ -47,14 +49,14 @@ pub(super) fn foot(store: &Store) -> Option<String> {
 /// The names of the columns, over a table `width` columns wide.
 pub(super) fn heading(width: usize, theme: Theme) -> Line<'static> {
     let (name, narrow) = name_width(width);
-    let operator = format!("     {:<name$} ", text::head("operator  ms of", name));
+    let operator = format!("  layers {:<name$} ", text::head("ends with (in ms)", name));
     let words: &[(&str, usize)] = if narrow {
         &[("robot", 6), ("sync", 6)]
     } else {
         &[
             ("robot", 6),
             ("server", 6),
-            ("sync", 8),
+            ("bytes", 8),
             ("sync", 6),
             ("wait", 6),
             ("wire", 6),
@@ -73,30 +75,36 @@ const fn name_width(width: usize) -> (usize, bool) {
     }
 }
 
-/// An operator's row.
-pub(super) fn operator(store: &Store, node: &Node, width: usize, theme: Theme) -> Line<'static> {
+/// A layer's row: the operators since the join before, up to the one that is joined.
+pub(super) fn layer(store: &Store, nodes: &[Node], width: usize, theme: Theme) -> Line<'static> {
     let (room, narrow) = name_width(width);
-    let medians = store.operators().medians(node.id);
-    let robot = medians.iter().find(|m| m.device == DeviceId::ROBOT);
+    let mut times: BTreeMap<DeviceId, i64> = BTreeMap::new();
+    for median in nodes.iter().flat_map(|n| store.operators().medians(n.id)) {
+        let sum = times.entry(median.device).or_default();
+        *sum = sum.saturating_add(median.ns);
+    }
+    let robot = times.remove(&DeviceId::ROBOT);
     // Servers work side by side: the slowest counts.
-    let servers = medians.iter().filter(|m| m.device != DeviceId::ROBOT);
-    let server = servers.map(|m| m.ns).max();
-    let sync = store.syncs().node(node.id);
-    let name = text::tail(&node.name, room);
+    let server = times.into_values().max();
+    let (first, last) = (nodes.first(), nodes.last());
+    let sync = last.and_then(|node| store.syncs().node(node.id));
+    let name = last.map_or("", |node| &node.name);
+    let name = text::tail(name, room);
     let missing = " ".repeat(room.saturating_sub(text::width(&name)));
-    let index = node.id.0.saturating_sub(1);
+    let number = |node: Option<&Node>| node.map_or(0, |n| n.id.0.saturating_sub(1));
+    let index = match (number(first), number(last)) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    };
     let ms = |ns: Option<i64>| ns.map_or_else(|| "-".to_owned(), text::ms);
     let part = |of: fn(&SyncTime) -> i64| match &sync {
         Some(time) => format!("{:>6} ", text::ms(of(time))),
         None => " ".repeat(7),
     };
     let mut spans = vec![
-        Span::styled(format!("{index:>4} "), theme.faint()),
+        Span::styled(format!("{index:>8} "), theme.faint()),
         Span::raw(format!("{name}{missing} ")),
-        Span::styled(
-            format!("{:>6} ", ms(robot.map(|m| m.ns))),
-            theme.part(Part::Robot),
-        ),
+        Span::styled(format!("{:>6} ", ms(robot)), theme.part(Part::Robot)),
     ];
     if narrow {
         spans.push(Span::styled(part(SyncTime::total_ns), theme.strong()));

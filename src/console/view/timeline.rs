@@ -20,7 +20,7 @@ use super::{Screen, gantt, glance, header, hints, panel, status, text};
 use crate::console::app::{Timeline, TimelineView};
 use crate::model::Graph;
 use crate::store::{LaneKind, Store};
-use crate::units::{Bytes, NodeId};
+use crate::units::{Bytes, NodeId, ns_to_ms};
 use crate::wire::console::Role;
 use crate::wire::{Outcome, StepKind, StepTime};
 
@@ -69,7 +69,8 @@ pub(super) fn render(screen: &Screen, timeline: &Timeline, area: Rect, buf: &mut
     let graph = store.model().map(|m| &*m.graph);
     if let Some(step) = view.step() {
         let error = view.frame.clock_error_ns;
-        let lines = [says(&step, graph), when(&step, error)];
+        let narrow = inner.width < 60;
+        let lines = [says(&step, graph), when(&step, error, narrow)];
         for (line, y) in lines.into_iter().zip(detail.y..detail.bottom()) {
             let style = screen.theme.strong();
             buf.set_stringn(
@@ -157,29 +158,39 @@ fn says(step: &StepTime, graph: Option<&Graph>) -> String {
     format!("{who} {} {what}", verb(step.kind))
 }
 
-fn when(step: &StepTime, error: Option<i64>) -> String {
-    let theirs = LaneKind::of(step) != Some(LaneKind::Robot);
-    let error = error
-        .filter(|_| theirs)
-        .map(|ns| format!(" ±{}", text::ms(ns)));
-    let from = text::ms(step.start_ns);
+/// When it was, how long, and what a transfer carried. A time taken on another host's clock has that clock's error.
+fn when(step: &StepTime, error: Option<i64>, narrow: bool) -> String {
+    let error = error.map(|ns| format!(" ±{}", text::ms(ns)));
+    let error = error.filter(|_| !narrow).unwrap_or_default();
+    let (of_start, of_length) = match LaneKind::of(step) {
+        Some(LaneKind::Robot) | None => ("", ""),
+        // Both ends of an operator are on one clock, those of a transfer on two.
+        Some(LaneKind::Server(_)) => (&*error, ""),
+        Some(LaneKind::Uplink) => ("", &*error),
+        Some(LaneKind::Downlink | LaneKind::Between) => (&*error, &*error),
+    };
+    let from = start_ms(step);
     let took = text::ms(step.duration_ns);
-    let rate = match step.kind {
-        StepKind::Transfer => format!(", {}, {}", Bytes(step.bytes), rate(step)),
+    let unit = if narrow { "" } else { " ms" };
+    let sent = match step.kind {
+        StepKind::Transfer => format!(", {}, {} Mbps", Bytes(step.bytes), rate(step)),
         _ => String::new(),
     };
-    format!(
-        "from {from} ms{}, {took} ms{rate}",
-        error.unwrap_or_default()
-    )
+    format!("from {from}{unit}{of_start}, {took} ms{of_length}{sent}")
 }
 
+/// A start with two decimals: neighbours differ where the first three figures do not.
+fn start_ms(step: &StepTime) -> String {
+    format!("{:.2}", ns_to_ms(step.start_ns))
+}
+
+/// Goodput of a transfer in Mbps.
 fn rate(step: &StepTime) -> String {
     if step.duration_ns <= 0 {
-        return "? Mbps".to_owned();
+        return "?".to_owned();
     }
     let mbps = step.bytes as f64 * 8e3 / step.duration_ns as f64;
-    format!("{} Mbps", text::mbps(mbps))
+    text::mbps(mbps)
 }
 
 /// The steps around the one looked at, in the order of their starts.
@@ -190,8 +201,9 @@ fn steps(view: &TimelineView, graph: Option<&Graph>, theme: Theme, area: Rect, b
         all.extend(steps.map(|(p, step)| (*step, (l, p))));
     }
     all.sort_by_key(|(step, place)| (step.start_ns, *place));
+    let room = if area.width >= 110 { 56 } else { 30 };
     let heading = format!(
-        "  {:>8} {:>7}  {:<9} {:<30} {:>8}  {}",
+        "  {:>8} {:>7}  {:<9} {:<room$} {:>8}  {}",
         "from ms", "ms", "where", "what", "bytes", "Mbps"
     );
     let width = usize::from(area.width);
@@ -211,29 +223,25 @@ fn steps(view: &TimelineView, graph: Option<&Graph>, theme: Theme, area: Rect, b
             StepKind::Transfer => format!("{:>8}  {}", Bytes(step.bytes).to_string(), rate(step)),
             _ => String::new(),
         };
-        let what = match step.kind {
+        let named = match step.kind {
             StepKind::Compute | StepKind::Transfer => operator(step.node, graph),
             StepKind::Assemble => format!("{} {}", gantt::JOIN, operator(step.node, graph)),
             StepKind::Reduce => format!("{} {}", gantt::SUM, operator(step.node, graph)),
         };
-        let what = text::head(&what, 30);
-        let missing = " ".repeat(30 - text::width(&what));
+        let named = text::head(&named, room);
+        let missing = " ".repeat(room - text::width(&named));
         let part = gantt::part(lane.kind);
         let line = Line::from(vec![
             Span::styled(if here { "▸ " } else { "  " }, theme.strong()),
             Span::styled(
-                format!(
-                    "{:>8} {:>7}  ",
-                    text::ms(step.start_ns),
-                    text::ms(step.duration_ns)
-                ),
+                format!("{:>8} {:>7}  ", start_ms(step), text::ms(step.duration_ns)),
                 style,
             ),
             Span::styled(
                 format!("{:<9} ", lane.kind.name()),
                 theme.part(part.unwrap_or(Part::Wait)),
             ),
-            Span::styled(format!("{what}{missing} {sent}"), style),
+            Span::styled(format!("{named}{missing} {sent}"), style),
         ]);
         buf.set_line(area.x, y, &line, area.width);
     }
