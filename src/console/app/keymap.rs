@@ -474,6 +474,7 @@ impl Keys {
                 Action::Quit
                     | Action::Help
                     | Action::Pause
+                    | Action::Apply
                     | Action::Control
                     | Action::Modes
                     | Action::NextTarget

@@ -231,6 +231,9 @@ mod tests {
             ("20.0      20.5      21.0      21.5", "ms")
         );
         let (labels, unit) = axis(20_000_000, 100_000, 40);
-        assert_eq!((labels.trim_end(), unit), ("20000     20050", "µs"));
+        assert_eq!(
+            (labels.trim_end(), unit),
+            ("20000               20050", "µs")
+        );
     }
 }
