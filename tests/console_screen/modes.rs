@@ -1,6 +1,6 @@
 //! The mode picker, the timeline, syncs, and several servers.
 
-use splitscope::console::app::Key;
+use splitscope::console::app::{Key, Keys};
 use splitscope::model::zoo;
 use splitscope::plan::{Join, Plan, shard_all};
 use splitscope::units::{DeviceId, Epoch, FrameId};
@@ -455,6 +455,39 @@ fn hostile_steps_draw_a_screen() {
         console.key(key);
         for size in crate::SIZES {
             console.screen(size);
+        }
+    }
+}
+
+#[test]
+fn enter_applies_a_proposal_on_the_timeline_and_every_screen_has_its_help() {
+    let mut console = live();
+    console.records(ROBOT, vec![lease(Some((5, "me@laptop")))]);
+    console.key(Key::Right);
+    console.key(T);
+    console.sent();
+    console.key(Key::Enter);
+    let plan = Plan::split(29);
+    assert_eq!(console.sent()[0].command, Command::SetPlan { plan });
+    console.key(Key::Char('?'));
+    let help = console.screen((80, 24));
+    assert!(help.contains("Help: timeline") && help.contains("PgUp     half a screen earlier"));
+    console.key(Key::Esc);
+    assert!(console.app.timeline().is_some(), "Esc closed only the help");
+    console.key(M);
+    console.key(Key::Char('?'));
+    let help = console.screen((80, 24));
+    assert!(help.contains("Help: choosing a mode") && help.contains("0-9 Bksp type the value"));
+}
+
+#[test]
+fn the_readme_names_every_key() {
+    let readme = include_str!("../../README.md");
+    for screen in [Keys::Main, Keys::Timeline] {
+        for binding in screen.table() {
+            for key in binding.written.split(' ') {
+                assert!(readme.contains(&format!("`{key}`")), "{screen:?} {key}");
+            }
         }
     }
 }
