@@ -6,24 +6,33 @@
 
 mod events;
 mod frames;
+mod intervals;
 mod labels;
+mod lanes;
 mod link;
+mod links;
 mod model;
 mod operators;
 mod switch;
+mod sync;
+#[cfg(test)]
+mod testing;
 mod text;
 
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{InputRecord, LeaseRecord, PeerRecord, PeerState, PlanRecord, Record};
+use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record};
 
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
+pub use lanes::{FrameLane, LaneKind, lanes};
 pub use link::{Column, LinkSeries, Reading};
+pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
 pub use switch::Switch;
+pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
 
 /// What a worker said of itself.
@@ -77,7 +86,7 @@ pub struct Store {
     worker: Option<Worker>,
     model: Option<ModelView>,
     plan: Option<PlanRecord>,
-    peer: Option<PeerRecord>,
+    peers: Peers,
     lease: Option<LeaseRecord>,
     input: Option<InputRecord>,
     switch: Option<Switch>,
@@ -86,8 +95,9 @@ pub struct Store {
     lost_batches: u64,
     frames: Frames,
     server_frames: ServerFrames,
-    link: LinkSeries,
+    links: Links,
     operators: OperatorTimes,
+    syncs: SyncTimes,
     events: Events,
 }
 
@@ -139,6 +149,7 @@ impl Store {
                     return Change::Nothing;
                 }
                 self.operators.add(&frame);
+                self.syncs.add(&frame);
                 self.frames.push(*frame);
                 Change::Frame
             }
@@ -147,7 +158,7 @@ impl Store {
                 self.server_frames.push(*frame);
                 Change::State
             }
-            Record::Link(sample) => changed(self.link.push(sample)),
+            Record::Link(sample) => changed(self.links.push(sample)),
             Record::Event(event) => {
                 if self.events.push(&event, arrived) {
                     Change::Event
@@ -167,7 +178,7 @@ impl Store {
                 Switch::take(&mut self.switch, switch);
                 Change::State
             }
-            Record::Peer(peer) => replace(&mut self.peer, clean_peer(peer)),
+            Record::Peer(peer) => changed(self.peers.set(peer)),
             Record::Lease(lease) => {
                 let lease = LeaseRecord {
                     name: lease.name.map(|name| clean(&name, 64)),
@@ -197,6 +208,7 @@ impl Store {
             Ok(model) => {
                 if self.model.as_ref().is_some_and(|m| m.hash != model.hash) {
                     self.operators = OperatorTimes::default();
+                    self.syncs = SyncTimes::default();
                 }
                 self.model = Some(model);
             }
@@ -211,6 +223,7 @@ impl Store {
         if self.epoch.is_none_or(|known| epoch > known) {
             self.epoch = Some(epoch);
             self.operators.begin(epoch);
+            self.syncs.begin(epoch);
         }
     }
 
@@ -234,9 +247,9 @@ impl Store {
         self.plan.as_ref()
     }
 
-    /// The data link's other end.
-    pub const fn peer(&self) -> Option<&PeerRecord> {
-        self.peer.as_ref()
+    /// The data links' other ends.
+    pub const fn peers(&self) -> &Peers {
+        &self.peers
     }
 
     /// Who holds the control lease, as last told.
@@ -269,14 +282,19 @@ impl Store {
         &self.server_frames
     }
 
-    /// The data link over time.
-    pub const fn link(&self) -> &LinkSeries {
-        &self.link
+    /// The data links over time.
+    pub const fn links(&self) -> &Links {
+        &self.links
     }
 
     /// What each operator takes in this epoch.
     pub const fn operators(&self) -> &OperatorTimes {
         &self.operators
+    }
+
+    /// What joining divided operators takes in this epoch.
+    pub const fn syncs(&self) -> &SyncTimes {
+        &self.syncs
     }
 
     /// What happened.
@@ -305,28 +323,4 @@ fn replace<T: PartialEq>(slot: &mut Option<T>, new: T) -> Change {
     }
     *slot = Some(new);
     Change::State
-}
-
-fn clean_peer(peer: PeerRecord) -> PeerRecord {
-    PeerRecord {
-        device: peer.device,
-        address: clean(&peer.address, 100),
-        state: match peer.state {
-            PeerState::Loading {
-                what,
-                done_bytes,
-                total_bytes,
-            } => PeerState::Loading {
-                what: clean(&what, 100),
-                done_bytes,
-                total_bytes,
-            },
-            PeerState::Retrying { reason, in_ms } => PeerState::Retrying {
-                reason: clean(&reason, 200),
-                in_ms,
-            },
-            state => state,
-        },
-        clock: peer.clock,
-    }
 }

@@ -6,6 +6,8 @@
 mod fake;
 #[path = "console_screen/script.rs"]
 mod script;
+#[path = "console_screen/simulate.rs"]
+mod simulate;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -14,10 +16,12 @@ use std::time::Duration;
 
 use fake::{Console, worker};
 use script::{batch, hello, plan};
-use splitscope::plan::Plan;
+use simulate::simulated;
+use splitscope::model::zoo;
+use splitscope::plan::{Join, Plan, shard_all};
 use splitscope::units::BootId;
-use splitscope::wire::PROTOCOL;
 use splitscope::wire::console::{Role, ToConsole, ToWorker};
+use splitscope::wire::{ClassScore, PROTOCOL, Record};
 use tokio_tungstenite::tungstenite::Message;
 
 /// So long that only a fault makes it pass.
@@ -124,6 +128,37 @@ fn frames_come_as_one_json_object_each_with_nothing_else_on_standard_output() {
             (&"split".into(), &"ok".into())
         );
     }
+}
+
+#[test]
+fn syncs_servers_and_the_classes_of_a_batch_are_told_where_there_are_some() {
+    let address = worker(|listener| {
+        let mut console = Console::accept(&listener);
+        console.greet(hello(Role::Robot, 1, 1));
+        let graph = zoo::build("mobilenet_v2", 1, 224, 224).unwrap();
+        let tensor = shard_all(&graph, &[0.4, 0.3, 0.3], Join::Gather).unwrap();
+        let mut batch_frame = script::frame(2, 7, 28);
+        let best = |class| vec![ClassScore { class, score: 0.5 }];
+        batch_frame.other_tops = vec![best(504), best(285)];
+        let frames = [simulated(1, 7, &tensor), batch_frame];
+        let records = frames.map(|f| Record::Frame(Box::new(f)));
+        console.say(&ToConsole::Telemetry(batch(1, records.into())));
+        console.wait();
+    });
+    let output = run(&address, &["--json", "--frames", "2"]);
+    assert!(output.status.success(), "{}", errors(&output));
+    let frames = lines(&output);
+    let (tensor, images) = (&frames[0], &frames[1]);
+    let ms = |key: &str| tensor[key].as_f64().unwrap();
+    let parts = ms("sync_wait_ms") + ms("sync_wire_ms") + ms("sync_concat_ms");
+    assert!((parts - ms("sync_ms")).abs() < 5e-4, "{tensor}");
+    assert!(ms("sync_wire_ms") > 0.0 && ms("sync_concat_ms") > 0.0);
+    assert!((ms("sync_share") - ms("sync_ms") / ms("latency_ms")).abs() < 5e-4);
+    assert_eq!(tensor["servers"], 2);
+    assert!(tensor.get("batch_top1").is_none());
+    assert!(images.get("sync_ms").is_none() && images.get("servers").is_none());
+    let all = ["espresso", "coffee mug", "Egyptian cat"];
+    assert_eq!(images["batch_top1"], serde_json::json!(all));
 }
 
 #[test]

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "console_screen/modes.rs"]
+mod modes;
 #[path = "console_screen/script.rs"]
 mod script;
+#[path = "console_screen/simulate.rs"]
+mod simulate;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -551,23 +555,6 @@ fn c_takes_and_releases_control() {
 }
 
 #[test]
-fn m_cycles_modes_and_esc_drops_the_proposal() {
-    let mut console = live();
-    let mut proposed = Vec::new();
-    for _ in 0..3 {
-        console.key(Key::Char('m'));
-        proposed.push(console.status());
-    }
-    assert!(proposed[0].starts_with("proposed: remote, ships the image"));
-    assert!(proposed[1].starts_with("proposed: local, all on the robot"));
-    // Back at the plan in effect there is nothing to propose.
-    assert!(!proposed[2].contains("proposed"), "{}", proposed[2]);
-    console.key(Key::Char('m'));
-    console.key(Key::Esc);
-    assert_eq!(console.app.proposal(), None);
-}
-
-#[test]
 fn frames_that_run_locally_say_why() {
     let mut console = live();
     console.records(
@@ -580,6 +567,7 @@ fn frames_that_run_locally_say_why() {
     );
     assert_eq!(console.status(), "frames run locally: the server is away");
     assert!(console.screen((40, 12)).contains("LOCAL"));
+    assert!(console.row(0).contains("LOCAL (fallback)"));
 }
 
 #[test]

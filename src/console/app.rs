@@ -7,8 +7,10 @@ mod keymap;
 mod keys;
 mod links;
 mod orders;
+mod picker;
 mod proposal;
 mod target;
+mod timeline;
 
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
@@ -18,11 +20,13 @@ use crate::wire::console::{Batch, CommandMessage, Reply, WorkerHello};
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
 
-pub use keymap::{Action, BINDINGS, Binding, Key, Move, action};
+pub use keymap::{Action, BINDINGS, Binding, Key, Keys, Look, Move, PICKER, Pick, TIMELINE};
 pub(crate) use keys::Control;
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
 pub use target::Target;
+pub use timeline::{Timeline, TimelineView};
 
 /// When something happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -164,12 +168,15 @@ pub struct App {
     selected: Option<usize>,
     token: Option<String>,
     proposal: Option<Proposal>,
-    last_split: Option<u32>,
+    picker: Option<Picker>,
+    timeline: Option<Timeline>,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
     zoom: usize,
+    link: usize,
+    row: usize,
     notice: Option<String>,
     own_events: Events,
 }
@@ -192,12 +199,15 @@ impl App {
             selected: None,
             token: setup.token,
             proposal: None,
-            last_split: None,
+            picker: None,
+            timeline: None,
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,
             zoom: 0,
+            link: 0,
+            row: 0,
             notice: None,
             own_events: Events::default(),
         };
@@ -209,7 +219,7 @@ impl App {
         let mut turn = Turn::default();
         match update {
             Update::Key(key) => {
-                if let Some(action) = action(key) {
+                if let Some(action) = self.keys().action(key) {
                     self.act(action, at, &mut turn);
                     turn.redraw(Redraw::AtOnce);
                 }
@@ -271,8 +281,31 @@ impl App {
     }
 
     /// What is proposed, if it differs from what is in effect.
-    pub const fn proposal(&self) -> Option<Proposal> {
-        self.proposal
+    pub const fn proposal(&self) -> Option<&Proposal> {
+        self.proposal.as_ref()
+    }
+
+    /// The mode picker, while it is open.
+    pub const fn picker(&self) -> Option<&Picker> {
+        self.picker.as_ref()
+    }
+
+    /// The timeline, while it is shown.
+    pub const fn timeline(&self) -> Option<&Timeline> {
+        self.timeline.as_ref()
+    }
+
+    /// Which keys are in effect: a question is answered with the main screen's.
+    pub const fn keys(&self) -> Keys {
+        if self.take_over.is_some() {
+            Keys::Main
+        } else if self.picker.is_some() {
+            Keys::Picker
+        } else if self.timeline.is_some() {
+            Keys::Timeline
+        } else {
+            Keys::Main
+        }
     }
 
     /// The question that waits for an answer.
@@ -293,6 +326,16 @@ impl App {
     /// Nanoseconds per dot of the link's chart.
     pub const fn link_scale_ns(&self) -> i64 {
         ZOOMS[self.zoom]
+    }
+
+    /// The row of the layer table that is looked at, where there is no cut to look at.
+    pub const fn row(&self) -> usize {
+        self.row
+    }
+
+    /// Which server's link is shown, counted through round and round.
+    pub const fn link_shown(&self) -> usize {
+        self.link
     }
 
     /// What the console has to say about the last key.

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::store::{ModelView, class_name};
-use crate::units::Bytes;
+use crate::store::{FrameSync, ModelView, class_name};
+use crate::units::{Bytes, DeviceId};
 use crate::wire::FrameRecord;
 
 /// A frame as `--headless --json` writes it. The fields and their order are an interface; units are in the names.
@@ -53,6 +53,52 @@ pub struct FrameLine {
     pub emulated: bool,
     /// Error bound of server times.
     pub clock_error_ms: Option<f64>,
+    /// Servers that took part, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub servers: Option<usize>,
+    /// Where operators were divided.
+    #[serde(flatten)]
+    pub sync: Option<SyncFields>,
+    /// The best class of every image of a batch, the first one's first; absent where there is one image.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub batch_top1: Vec<Option<String>>,
+}
+
+/// What joining divided operators took (`tensor` and `tile`).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct SyncFields {
+    /// All syncs together. The next three sum to it.
+    pub sync_ms: f64,
+    /// Nothing of them went on.
+    pub sync_wait_ms: f64,
+    /// Pieces were on their way.
+    pub sync_wire_ms: f64,
+    /// Pieces were joined, addends summed.
+    pub sync_concat_ms: f64,
+    /// `sync_ms` as a share of the latency, 0 to 1.
+    pub sync_share: f64,
+}
+
+impl SyncFields {
+    fn of(frame: &FrameRecord) -> Option<Self> {
+        let sync = FrameSync::of(frame)?;
+        Some(Self {
+            sync_ms: ms(sync.total.total_ns()),
+            sync_wait_ms: ms(sync.total.wait_ns),
+            sync_wire_ms: ms(sync.total.wire_ns),
+            sync_concat_ms: ms(sync.total.concat_ns),
+            sync_share: rounded(sync.share()),
+        })
+    }
+}
+
+/// How many devices beside the robot had a step.
+fn servers(frame: &FrameRecord) -> usize {
+    let mut seen = [false; 256];
+    for step in frame.steps.iter() {
+        seen[usize::from(step.device.0)] = step.device != DeviceId::ROBOT;
+    }
+    seen.iter().filter(|&&seen| seen).count()
 }
 
 impl FrameLine {
@@ -83,6 +129,16 @@ impl FrameLine {
             attempt: frame.attempt,
             emulated: frame.emulated,
             clock_error_ms: frame.clock_error_ns.map(ms),
+            servers: Some(servers(frame)).filter(|&n| n > 1),
+            sync: SyncFields::of(frame),
+            batch_top1: if frame.other_tops.is_empty() {
+                Vec::new()
+            } else {
+                std::iter::once(&frame.top)
+                    .chain(&frame.other_tops)
+                    .map(|top| top.first().map(|c| class_name(c.class, trained)))
+                    .collect()
+            },
         }
     }
 
@@ -115,6 +171,16 @@ impl FrameLine {
         let mut words = vec![time, bytes];
         if let (Some(top1), Some(score)) = (&self.top1, self.top1_score) {
             words.push(format!("{top1} {score:.2}"));
+        }
+        if let Some(sync) = &self.sync {
+            words.push(format!(
+                "sync {:.1} ms ({:.0} %) = wait {:.1} + wire {:.1} + concat {:.1}",
+                sync.sync_ms,
+                sync.sync_share * 100.0,
+                sync.sync_wait_ms,
+                sync.sync_wire_ms,
+                sync.sync_concat_ms,
+            ));
         }
         if self.outcome != "ok" {
             words.push(self.outcome.to_owned());

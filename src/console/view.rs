@@ -19,10 +19,12 @@
 //! ```
 //!
 //! From 80x24 the right column becomes one line of result and one of events; below, down to 40x12, see `glance`.
+//! The timeline takes the whole screen; the mode picker and the help lie over it.
 
 mod braille;
 mod digits;
 mod events;
+mod gantt;
 mod glance;
 mod header;
 mod help;
@@ -30,12 +32,15 @@ mod hints;
 mod latency;
 mod layers;
 mod link;
+mod picker;
 mod result;
 mod stack;
 mod status;
+mod syncs;
 mod targets;
 mod text;
 mod theme;
+mod timeline;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -72,12 +77,17 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) {
         theme,
         now,
     };
-    if area.width >= 120 && area.height >= 30 {
+    if let Some(of) = app.timeline() {
+        timeline::render(&screen, of, area, buf);
+    } else if area.width >= 120 && area.height >= 30 {
         wide(&screen, area, buf);
     } else if area.width >= 80 && area.height >= 24 {
         normal(&screen, area, buf);
     } else {
         glance::render(&screen, area, buf);
+    }
+    if let Some(picker) = app.picker() {
+        picker::render(&screen, picker, area, buf);
     }
     if app.help() {
         help::render(&screen, area, buf);

@@ -6,15 +6,25 @@ use super::text::clean;
 use crate::units::{Epoch, FrameId};
 use crate::wire::{FrameRecord, Outcome, ServerFrameRecord, Steps};
 
-/// Frames kept: half a minute at 16 fps; about 300 bytes each.
+/// Frames kept: half a minute at 16 fps; about 300 bytes each without their steps.
 const MOST: usize = 512;
+/// The newest frames that keep their steps.
+const MOST_WITH_STEPS: usize = 128;
+/// Steps kept in all: 31 bytes each.
+const MOST_STEPS: usize = 100_000;
 /// Classes kept of a result.
 const CLASSES: usize = 5;
+/// Images kept of a batch beside its first, with their best class.
+const IMAGES: usize = 63;
 
-/// A robot's newest frames, without their steps.
+/// A robot's newest frames; the newest of them with their steps.
 #[derive(Debug, Clone, Default)]
 pub struct Frames {
     rows: VecDeque<FrameRecord>,
+    /// How many of the newest may have steps.
+    stepped: usize,
+    /// The steps of those.
+    steps: usize,
     total: u64,
     skipped: u64,
     finished_locally: u64,
@@ -49,11 +59,18 @@ impl Frames {
 
     /// Adds a frame.
     pub fn push(&mut self, mut frame: FrameRecord) {
-        frame.steps = Steps::default();
+        if frame.steps.len() > MOST_STEPS {
+            frame.steps = Steps::default();
+        }
         frame.mode = clean(&frame.mode, 24);
         frame.picture = clean(&frame.picture, 100);
         frame.top.truncate(CLASSES);
         frame.top.shrink_to_fit();
+        frame.other_tops.truncate(IMAGES);
+        for top in &mut frame.other_tops {
+            top.truncate(1);
+            top.shrink_to_fit();
+        }
         self.total += 1;
         self.skipped += u64::from(frame.skipped);
         match frame.outcome {
@@ -61,10 +78,24 @@ impl Frames {
             Outcome::FinishedLocally => self.finished_locally += 1,
             Outcome::Failed => self.failed += 1,
         }
+        self.steps += frame.steps.len();
+        self.stepped += 1;
         self.rows.push_back(frame);
+        while self.stepped > MOST_WITH_STEPS || self.steps > MOST_STEPS {
+            let oldest = self.rows.len() - self.stepped;
+            let steps = std::mem::take(&mut self.rows[oldest].steps);
+            self.steps -= steps.len();
+            self.stepped -= 1;
+        }
         if self.rows.len() > MOST {
             self.rows.pop_front();
         }
+    }
+
+    /// The frames that still have their steps, newest first.
+    pub fn with_steps(&self) -> impl Iterator<Item = &FrameRecord> {
+        let kept = self.newest().take(self.stepped);
+        kept.filter(|frame| !frame.steps.is_empty())
     }
 
     /// The frames, newest first.
@@ -168,6 +199,36 @@ impl ServerFrames {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing::{frame_of, step};
+    use crate::wire::StepKind;
+
+    fn with_steps(number: u64, count: u32) -> FrameRecord {
+        let step = |node| step(0, StepKind::Compute, node, 0, 1, 0, 0);
+        let steps: Vec<_> = (0..count).map(step).collect();
+        FrameRecord {
+            frame: FrameId(number),
+            ..frame_of("local", 1, &steps)
+        }
+    }
+
+    #[test]
+    fn the_newest_frames_keep_their_steps_within_a_bound() {
+        let mut frames = Frames::default();
+        for number in 0..600 {
+            frames.push(with_steps(number, 10));
+        }
+        let kept: Vec<_> = frames.with_steps().map(|f| f.frame.0).collect();
+        assert_eq!((kept.len(), kept[0]), (MOST_WITH_STEPS, 599));
+        assert_eq!(frames.newest().count(), MOST);
+        // Frames of very many steps leave room for few.
+        for number in 600..610 {
+            frames.push(with_steps(number, MOST_STEPS as u32 / 3));
+        }
+        assert_eq!(frames.with_steps().count(), 3);
+        assert!(frames.steps <= MOST_STEPS);
+        frames.push(with_steps(610, MOST_STEPS as u32 + 1));
+        assert_eq!(frames.with_steps().next().map(|f| f.frame.0), Some(609));
+    }
 
     #[test]
     fn quantiles_are_values_that_were_measured() {

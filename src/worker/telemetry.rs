@@ -4,13 +4,13 @@
 //! sooner for what people wait for; a record that does not fit is dropped and counted. State records (plan, peer, lease, input, model) are also kept as
 //! the present state, so that a console that attaches late is told, and so that a dropped one is told again.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
-use crate::units::BootId;
+use crate::units::{BootId, DeviceId};
 use crate::wire::{EventRecord, Level, ModelRecord, Record};
 
 /// Records that may wait for the collector: 0.8 s at 5,000 a second.
@@ -36,7 +36,8 @@ struct Inner {
 #[derive(Default)]
 struct Present {
     model: Option<Record>,
-    peer: Option<Record>,
+    /// One per peer.
+    peers: BTreeMap<DeviceId, Option<Record>>,
     plan: Option<Record>,
     lease: Option<Record>,
     input: Option<Record>,
@@ -45,10 +46,10 @@ struct Present {
 
 impl Present {
     /// Where a record of this kind is kept; none for what is no state.
-    const fn slot(&mut self, record: &Record) -> Option<&mut Option<Record>> {
+    fn slot(&mut self, record: &Record) -> Option<&mut Option<Record>> {
         match record {
             Record::Model(_) => Some(&mut self.model),
-            Record::Peer(_) => Some(&mut self.peer),
+            Record::Peer(peer) => Some(self.peers.entry(peer.device).or_default()),
             Record::Plan(_) => Some(&mut self.plan),
             Record::Lease(_) => Some(&mut self.lease),
             Record::Input(_) => Some(&mut self.input),
@@ -61,16 +62,12 @@ impl Present {
     }
 
     fn states(&self) -> impl Iterator<Item = Record> {
-        [
-            &self.model,
-            &self.peer,
-            &self.plan,
-            &self.lease,
-            &self.input,
-        ]
-        .into_iter()
-        .flatten()
-        .cloned()
+        let others = [&self.plan, &self.lease, &self.input];
+        std::iter::once(&self.model)
+            .chain(self.peers.values())
+            .chain(others)
+            .flatten()
+            .cloned()
     }
 }
 

@@ -1,4 +1,8 @@
-//! The one table of keys: what they do, the help overlay and the hints at the foot of the screen come from it.
+//! The tables of keys, one per screen: what they do, the help overlay and the hints at the foot come from them.
+
+mod tables;
+
+pub use tables::{BINDINGS, PICKER, TIMELINE};
 
 /// A key, whatever the terminal library calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub enum Key {
     Esc,
     /// Tab.
     Tab,
+    /// Backspace.
+    Backspace,
 }
 
 /// A move of the proposed cut.
@@ -42,13 +48,67 @@ pub enum Move {
     Last,
 }
 
+/// What a key asks of the mode picker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pick {
+    /// The mode or parameter above.
+    Up,
+    /// The mode or parameter below.
+    Down,
+    /// From modes to parameters or back.
+    Side,
+    /// Change the parameter.
+    By(i32),
+    /// The parameter's least value.
+    Least,
+    /// The parameter's greatest value.
+    Most,
+    /// Type the parameter.
+    Digit(u8),
+    /// Take the last digit back.
+    Erase,
+    /// Ask for the plan.
+    Apply,
+    /// Leave without a plan.
+    Close,
+}
+
+/// What a key asks of the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// The frame before.
+    Older,
+    /// The frame after.
+    Newer,
+    /// The oldest frame kept.
+    Oldest,
+    /// The newest, whichever it is.
+    Newest,
+    /// Another step of the lane.
+    Step(isize),
+    /// Another lane.
+    Lane(isize),
+    /// Twice or half the detail.
+    Zoom(i32),
+    /// Half a screen earlier or later.
+    Pan(i32),
+    /// Back to the main screen.
+    Close,
+}
+
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Move the proposed cut.
     Cut(Move),
-    /// Propose the next mode.
-    CycleMode,
+    /// Open the mode picker.
+    Modes,
+    /// Open the timeline.
+    Timeline,
+    /// In the mode picker.
+    Pick(Pick),
+    /// On the timeline.
+    Look(Look),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal.
@@ -59,7 +119,9 @@ pub enum Action {
     Pause,
     /// Another time scale of the link.
     Zoom,
-    /// Another robot.
+    /// Another server's link.
+    NextLink,
+    /// Another worker.
     NextTarget,
     /// Show or hide the help.
     Help,
@@ -84,132 +146,69 @@ pub struct Binding {
     pub narrow: bool,
 }
 
-const fn binding(
-    keys: &'static [Key],
-    written: &'static str,
-    action: Action,
-    help: &'static str,
-) -> Binding {
-    Binding {
-        keys,
-        written,
-        action,
-        help,
-        hint: None,
-        narrow: false,
-    }
+/// A screen with keys of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// The main screen.
+    Main,
+    /// The mode picker.
+    Picker,
+    /// The timeline.
+    Timeline,
 }
 
-impl Binding {
-    const fn hinted(mut self, keys: &'static str, word: &'static str, narrow: bool) -> Self {
-        self.hint = Some((keys, word));
-        self.narrow = narrow;
-        self
+impl Keys {
+    /// The screen's own keys.
+    pub const fn table(self) -> &'static [Binding] {
+        match self {
+            Self::Main => BINDINGS,
+            Self::Picker => PICKER,
+            Self::Timeline => TIMELINE,
+        }
     }
-}
 
-/// Every key.
-pub static BINDINGS: &[Binding] = &[
-    binding(
-        &[Key::Left, Key::Up],
-        "← ↑",
-        Action::Cut(Move::By(-1)),
-        "propose the cut one operator earlier",
-    )
-    .hinted("←→", "cut", true),
-    binding(
-        &[Key::Right, Key::Down],
-        "→ ↓",
-        Action::Cut(Move::By(1)),
-        "propose the cut one operator later",
-    ),
-    binding(
-        &[Key::PageUp],
-        "PgUp",
-        Action::Cut(Move::By(-10)),
-        "ten operators earlier",
-    ),
-    binding(
-        &[Key::PageDown],
-        "PgDn",
-        Action::Cut(Move::By(10)),
-        "ten operators later",
-    ),
-    binding(
-        &[Key::Home],
-        "Home",
-        Action::Cut(Move::First),
-        "before the first operator: the server computes all",
-    ),
-    binding(
-        &[Key::End],
-        "End",
-        Action::Cut(Move::Last),
-        "after the last operator: the robot computes all",
-    ),
-    binding(
-        &[Key::Char('m')],
-        "m",
-        Action::CycleMode,
-        "propose the next mode: local, split, remote",
-    )
-    .hinted("m", "mode", false),
-    binding(
-        &[Key::Enter],
-        "Enter",
-        Action::Apply,
-        "apply the proposal (takes control if it is free)",
-    )
-    .hinted("Enter", "apply", true),
-    binding(
-        &[Key::Esc],
-        "Esc",
-        Action::Back,
-        "drop the proposal, leave a question or this help",
-    )
-    .hinted("Esc", "drop", false),
-    binding(
-        &[Key::Char('c')],
-        "c",
-        Action::Control,
-        "take or release control",
-    )
-    .hinted("c", "control", false),
-    binding(
-        &[Key::Char('p'), Key::Char(' ')],
-        "p Space",
-        Action::Pause,
-        "stop the display or go on (measuring goes on)",
-    )
-    .hinted("p", "pause", false),
-    binding(
-        &[Key::Char('z')],
-        "z",
-        Action::Zoom,
-        "time scale of the link: 0.1, 0.3 or 1 s a dot",
-    ),
-    binding(
-        &[Key::Tab],
-        "Tab",
-        Action::NextTarget,
-        "show the next worker",
-    ),
-    binding(&[Key::Char('?')], "?", Action::Help, "this help").hinted("?", "help", true),
-    binding(
-        &[Key::Char('q'), Key::Ctrl('c')],
-        "q Ctrl-C",
-        Action::Quit,
-        "leave; the workers go on",
-    )
-    .hinted("q", "quit", true),
-];
+    /// Whether an action of the main screen works here too.
+    const fn lets_through(self, action: Action) -> bool {
+        match self {
+            Self::Main => true,
+            Self::Picker => matches!(action, Action::Quit | Action::Help),
+            Self::Timeline => matches!(
+                action,
+                Action::Quit
+                    | Action::Help
+                    | Action::Pause
+                    | Action::Apply
+                    | Action::Control
+                    | Action::Modes
+                    | Action::NextTarget
+            ),
+        }
+    }
 
-/// What a key asks for, if anything.
-pub fn action(key: Key) -> Option<Action> {
-    BINDINGS
-        .iter()
-        .find(|binding| binding.keys.contains(&key))
-        .map(|binding| binding.action)
+    /// Whether a binding is of this screen's own table.
+    pub fn is_own(self, binding: &Binding) -> bool {
+        self.table().iter().any(|own| std::ptr::eq(own, binding))
+    }
+
+    /// Everything that has a key here, this screen's own first.
+    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
+        let shared = BINDINGS.iter().filter(move |b| self.lets_through(b.action));
+        let own = match self {
+            Self::Main => &[],
+            Self::Picker | Self::Timeline => self.table(),
+        };
+        own.iter().chain(shared)
+    }
+
+    /// What a key asks for here, if anything.
+    pub fn action(self, key: Key) -> Option<Action> {
+        if let (Self::Picker, Key::Char(c @ '0'..='9')) = (self, key) {
+            return Some(Action::Pick(Pick::Digit(c as u8 - b'0')));
+        }
+        let mut bindings = self.bindings();
+        let found = bindings.find(|binding| binding.keys.contains(&key));
+        found.map(|binding| binding.action)
+    }
 }
 
 #[cfg(test)]
@@ -217,10 +216,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_has_two_meanings() {
-        let keys: Vec<Key> = BINDINGS.iter().flat_map(|b| b.keys).copied().collect();
-        for (i, key) in keys.iter().enumerate() {
-            assert!(!keys[i + 1..].contains(key), "{key:?}");
+    fn no_key_has_two_meanings_on_a_screen() {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+            let keys: Vec<Key> = screen.bindings().flat_map(|b| b.keys).copied().collect();
+            for (i, key) in keys.iter().enumerate() {
+                assert!(!keys[i + 1..].contains(key), "{screen:?} {key:?}");
+            }
         }
+    }
+
+    #[test]
+    fn every_screen_can_be_left_and_the_console_too() {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+            assert_eq!(screen.action(Key::Char('q')), Some(Action::Quit));
+            assert_eq!(screen.action(Key::Ctrl('c')), Some(Action::Quit));
+        }
+        let digit = Keys::Picker.action(Key::Char('7'));
+        assert_eq!(digit, Some(Action::Pick(Pick::Digit(7))));
+        assert_eq!(Keys::Main.action(Key::Char('7')), None);
     }
 }

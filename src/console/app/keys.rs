@@ -1,6 +1,12 @@
 //! What keys do to the state.
 
-use super::{Action, App, Effect, Frozen, Moment, PlanRequest, Proposal, TakeOver, Turn, ZOOMS};
+use std::sync::Arc;
+
+use super::{
+    Action, App, Effect, Frozen, Look, Moment, Move, Pick, Picker, PlanRequest, Proposal, TakeOver,
+    Timeline, Turn, ZOOMS, proposal,
+};
+use crate::plan::Plan;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
 
@@ -38,7 +44,13 @@ impl App {
             return;
         }
         if self.help {
-            if matches!(action, Action::Help | Action::Back) {
+            let back = [
+                Action::Help,
+                Action::Back,
+                Action::Pick(Pick::Close),
+                Action::Look(Look::Close),
+            ];
+            if back.contains(&action) {
                 self.help = false;
             }
             return;
@@ -54,8 +66,11 @@ impl App {
             }
         }
         match action {
-            Action::Cut(step) => self.propose(|now, n, _| now.moved(step, n)),
-            Action::CycleMode => self.propose(|now, _, split| now.next_mode(split)),
+            Action::Cut(step) => self.move_cut(step),
+            Action::Modes => self.open_picker(),
+            Action::Timeline => self.timeline = Some(Timeline::default()),
+            Action::Pick(pick) => self.pick(pick, turn),
+            Action::Look(look) => self.look(look),
             Action::Apply => self.apply(turn),
             Action::Back => self.proposal = None,
             Action::Control => self.control(turn),
@@ -69,6 +84,7 @@ impl App {
                 };
             }
             Action::Zoom => self.zoom = (self.zoom + 1) % ZOOMS.len(),
+            Action::NextLink => self.link = self.link.wrapping_add(1),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Quit => {}
@@ -80,45 +96,125 @@ impl App {
             let next = self.focus().map_or(0, |i| (i + 1) % self.targets.len());
             self.selected = Some(next);
             self.proposal = None;
+            self.timeline = self.timeline.take().map(|_| Timeline::default());
         }
     }
 
-    /// Proposes something made of the present proposal or plan, the number of operators and the last split's cut.
-    fn propose(&mut self, change: impl FnOnce(Proposal, u32, u32) -> Proposal) {
+    /// Proposes the present proposal or plan with its cut moved.
+    fn move_cut(&mut self, step: Move) {
         let Some(index) = self.robot() else {
             return;
         };
-        let target = &self.targets[index];
-        let Some(model) = target.store.model() else {
-            self.notice = Some("the robot has not told its model yet".to_owned());
-            return;
+        let store = &self.targets[index].store;
+        let Some(model) = store.model() else {
+            return self.no_model();
         };
-        let n = model.graph.operator_count();
-        let plan = target.store.plan().map(|p| &p.plan);
-        let effective = plan.and_then(Proposal::of);
-        let from = self.proposal.or(effective).unwrap_or(Proposal::Local);
-        for known in [effective, self.proposal].into_iter().flatten() {
-            if let Proposal::Split(k) = known {
-                self.last_split = Some(k);
+        let effective = store.plan().map(|p| &p.plan);
+        let proposed = self.proposal.as_ref().map(|p| &p.0);
+        let local = Plan::LOCAL;
+        let from = proposed.or(effective).unwrap_or(&local);
+        match proposal::moved(from, step, &model.graph) {
+            Some(moved) => {
+                let differs = Some(&moved) != effective;
+                self.proposal = differs.then_some(Proposal(moved));
+            }
+            None => {
+                // With syncs, a row is a layer, and one is what comes after the last.
+                let last = match store.syncs().len() {
+                    0 => model.graph.operator_count().saturating_sub(1) as usize,
+                    layers => layers,
+                };
+                self.row = match step {
+                    Move::By(by) => self.row.min(last).saturating_add_signed(by as isize),
+                    Move::First => 0,
+                    Move::Last => last,
+                };
+                self.row = self.row.min(last);
             }
         }
-        let split = self.last_split.unwrap_or(n / 2).min(n);
-        let proposal = change(from, n, split);
-        self.proposal = (Some(proposal) != effective).then_some(proposal);
+    }
+
+    fn no_model(&mut self) {
+        self.notice = Some("the robot has not told its model yet".to_owned());
+    }
+
+    fn open_picker(&mut self) {
+        let Some(index) = self.robot() else {
+            return;
+        };
+        let store = &self.targets[index].store;
+        let Some(model) = store.model() else {
+            return self.no_model();
+        };
+        let local = Plan::LOCAL;
+        let effective = store.plan().map_or(&local, |p| &p.plan);
+        let servers = usize::from(store.peers().last_server()).max(1);
+        self.picker = Some(Picker::new(Arc::clone(&model.graph), effective, servers));
+    }
+
+    fn pick(&mut self, pick: Pick, turn: &mut Turn) {
+        let Some(picker) = &mut self.picker else {
+            return;
+        };
+        match pick {
+            Pick::Close => self.picker = None,
+            Pick::Apply => match picker.preview() {
+                Err(_) => {
+                    let text = "there is no such plan here; the reason stands in the picker";
+                    self.notice = Some(text.to_owned());
+                }
+                Ok(preview) => {
+                    let plan = preview.plan.clone();
+                    self.picker = None;
+                    self.ask_for(plan, turn);
+                }
+            },
+            pick => picker.press(pick),
+        }
+    }
+
+    fn ask_for(&mut self, plan: Plan, turn: &mut Turn) {
+        let Some(index) = self.robot() else {
+            return;
+        };
+        let effective = self.targets[index].store.plan().map(|p| &p.plan);
+        if effective == Some(&plan) {
+            self.notice = Some(format!("{} is in effect already", plan.label()));
+            return;
+        }
+        self.proposal = Some(Proposal(plan));
+        self.apply(turn);
+    }
+
+    fn look(&mut self, look: Look) {
+        if look == Look::Close {
+            self.timeline = None;
+        }
+        // Not `shown`: the timeline is changed while the store is read.
+        let Some(index) = self.focus() else {
+            return;
+        };
+        let store = match &self.frozen {
+            Some(frozen) => frozen.stores.get(index),
+            None => self.targets.get(index).map(|t| &t.store),
+        };
+        if let (Some(timeline), Some(store)) = (&mut self.timeline, store) {
+            timeline.press(look, store.frames());
+        }
     }
 
     fn apply(&mut self, turn: &mut Turn) {
         let Some(index) = self.robot() else {
             return;
         };
-        let Some(proposal) = self.proposal else {
-            self.notice = Some("nothing is proposed: move the cut or press m first".to_owned());
+        let Some(Proposal(plan)) = self.proposal.clone() else {
+            self.notice = Some("nothing is proposed: move the cut or press m".to_owned());
             return;
         };
         let store = &self.targets[index].store;
         let effective = store.plan();
         let request = PlanRequest {
-            plan: proposal.to_plan(effective.map(|p| &p.plan)),
+            plan,
             expect: effective.map(|p| p.epoch),
         };
         match Control::of(store) {

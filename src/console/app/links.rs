@@ -1,6 +1,6 @@
 //! What connections do to the state.
 
-use super::{App, Effect, Moment, Pending, Proposal, Redraw, Said, Turn};
+use super::{App, Effect, Moment, Pending, Redraw, Said, Turn};
 use crate::console::connection::{Order, Phase, Refusal, Signal};
 use crate::store::{Change, Greeting, clean};
 use crate::units::BootId;
@@ -121,11 +121,8 @@ impl App {
         }
         // A proposal that came into effect is none any more.
         if self.focus() == Some(index) {
-            let effective = self.targets[index].store.plan();
-            let effective = effective.and_then(|p| Proposal::of(&p.plan));
-            if self.proposal.is_some() && self.proposal == effective {
-                self.proposal = None;
-            }
+            let effective = self.targets[index].store.plan().map(|p| &p.plan);
+            self.proposal.take_if(|p| Some(&p.0) == effective);
         }
     }
 

@@ -1,124 +1,88 @@
-//! What the person proposes: a mode, and a cut where it has one. Pure arithmetic on plans.
+//! What the person proposes: another plan than the one in effect. Pure arithmetic on plans.
 
 use super::keymap::Move;
+use crate::model::Graph;
 use crate::plan::{Cut, Mode, Plan};
 
-/// A plan in the console's terms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proposal {
-    /// All on the robot.
-    Local,
-    /// The first `k` operators on the robot, the rest on the server.
-    Split(u32),
-    /// All on the server.
-    Remote,
-}
+/// A plan that waits for Enter, or for the robot's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proposal(pub Plan);
 
 impl Proposal {
-    /// A plan in these terms, if it has such.
-    pub fn of(plan: &Plan) -> Option<Self> {
-        match &plan.mode {
-            Mode::Local => Some(Self::Local),
-            Mode::Remote => Some(Self::Remote),
-            Mode::Split { cuts, .. } => match cuts.as_slice() {
-                [(Cut::Prefix(k), _)] => Some(Self::Split(*k)),
-                _ => None,
+    /// Where the proposed cut stands in the table of operators; of a chain, the first one.
+    pub fn cut(&self, graph: &Graph) -> Option<u32> {
+        match &self.0.mode {
+            Mode::Split { cuts, .. } => match cuts.first()?.0 {
+                Cut::Prefix(k) => Some(k),
+                Cut::Set(_) => None,
             },
-            _ => None,
+            _ => self.0.cut(graph),
         }
     }
+}
 
-    /// The operators that stay on the robot, of `n`.
-    pub const fn cut(self, n: u32) -> u32 {
-        match self {
-            Self::Local => n,
-            Self::Split(k) => k,
-            Self::Remote => 0,
-        }
+/// A plan with its cut moved; of a chain, the first one, no further than the second. A move makes a split of what ran on
+/// one device. Tiles, window and codec stay. None for modes without a cut.
+pub(super) fn moved(plan: &Plan, step: Move, graph: &Graph) -> Option<Plan> {
+    let n = graph.operator_count();
+    let (at, last) = match &plan.mode {
+        Mode::Local => (n, n),
+        Mode::Remote => (0, n),
+        Mode::Split { cuts, .. } => match cuts.as_slice() {
+            [(Cut::Prefix(k), _)] => (*k, n),
+            [(Cut::Prefix(k), _), (Cut::Prefix(next), _), ..] => (*k, *next),
+            _ => return None,
+        },
+        Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. } => return None,
+    };
+    let k = match step {
+        Move::By(by) => at.saturating_add_signed(by).min(last),
+        Move::First => 0,
+        Move::Last => last,
+    };
+    let mut moved = plan.clone();
+    match &mut moved.mode {
+        Mode::Split { cuts, .. } => cuts.first_mut()?.0 = Cut::Prefix(k),
+        mode => *mode = Plan::split(k).mode,
     }
-
-    /// The cut moved; a move makes it a split.
-    #[must_use]
-    pub fn moved(self, step: Move, n: u32) -> Self {
-        Self::Split(match step {
-            Move::By(by) => self.cut(n).saturating_add_signed(by).min(n),
-            Move::First => 0,
-            Move::Last => n,
-        })
-    }
-
-    /// The next mode: local, split at `at`, remote, local.
-    #[must_use]
-    pub const fn next_mode(self, at: u32) -> Self {
-        match self {
-            Self::Local => Self::Split(at),
-            Self::Split(_) => Self::Remote,
-            Self::Remote => Self::Local,
-        }
-    }
-
-    /// The plan that this makes of the one in effect: window, codec and tiles stay.
-    pub fn to_plan(self, effective: Option<&Plan>) -> Plan {
-        let mut plan = match self {
-            Self::Local => Plan::LOCAL,
-            Self::Remote => Plan::REMOTE,
-            Self::Split(k) => Plan::split(k),
-        };
-        if let Some(effective) = effective {
-            plan.codec = effective.codec;
-            if let (Mode::Split { tiles, .. }, Mode::Split { tiles: kept, .. }) =
-                (&mut plan.mode, &effective.mode)
-            {
-                *tiles = *kept;
-                plan.window = effective.window;
-            }
-        }
-        plan
-    }
+    Some(moved)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::zoo;
+    use crate::plan::{Join, shard_all};
 
     #[test]
     fn moves_stay_in_the_graph_and_start_from_what_is_in_effect() {
+        let graph = zoo::build("mobilenet_v2", 1, 96, 96).unwrap();
+        let n = graph.operator_count();
         for (from, step, to) in [
-            (Proposal::Local, Move::By(1), 54),
-            (Proposal::Local, Move::By(-1), 53),
-            (Proposal::Remote, Move::By(-1), 0),
-            (Proposal::Remote, Move::By(1), 1),
-            (Proposal::Split(28), Move::By(10), 38),
-            (Proposal::Split(50), Move::By(10), 54),
-            (Proposal::Split(3), Move::By(-10), 0),
-            (Proposal::Split(3), Move::Last, 54),
-            (Proposal::Split(3), Move::First, 0),
+            (Plan::LOCAL, Move::By(1), n),
+            (Plan::LOCAL, Move::By(-1), n - 1),
+            (Plan::REMOTE, Move::By(-1), 0),
+            (Plan::REMOTE, Move::By(1), 1),
+            (Plan::split(28), Move::By(10), 38),
+            (Plan::split(n - 4), Move::By(10), n),
+            (Plan::split(3), Move::By(-10), 0),
+            (Plan::split(3), Move::Last, n),
+            (Plan::split(3), Move::First, 0),
         ] {
-            assert_eq!(
-                from.moved(step, 54),
-                Proposal::Split(to),
-                "{from:?} {step:?}"
-            );
+            assert_eq!(moved(&from, step, &graph), Some(Plan::split(to)));
         }
     }
 
     #[test]
-    fn modes_cycle_and_a_split_returns_to_its_cut() {
-        let local = Proposal::Local;
-        let split = local.next_mode(28);
-        assert_eq!(split, Proposal::Split(28));
-        assert_eq!(split.next_mode(28), Proposal::Remote);
-        assert_eq!(split.next_mode(28).next_mode(28), local);
-    }
-
-    #[test]
-    fn a_pipeline_stays_a_pipeline_when_its_cut_moves() {
-        let effective = Plan {
-            window: 3,
-            ..Plan::split(4)
-        };
-        let moved = Proposal::Split(5).to_plan(Some(&effective));
-        assert_eq!((moved.window, moved.mode_name()), (3, "pipeline"));
-        assert_eq!(Proposal::Local.to_plan(Some(&effective)), Plan::LOCAL);
+    fn tiles_and_window_stay_and_a_chain_moves_its_first_cut() {
+        let graph = zoo::build("mobilenet_v2", 1, 96, 96).unwrap();
+        let pipeline = Plan::split(4).with_tiles(6).with_window(3);
+        let next = moved(&pipeline, Move::By(1), &graph);
+        assert_eq!(next, Some(Plan::split(5).with_tiles(6).with_window(3)));
+        let chain = Plan::chain(&[20, 25]);
+        let next = moved(&chain, Move::By(10), &graph);
+        assert_eq!(next, Some(Plan::chain(&[25, 25])));
+        let tensor = shard_all(&graph, &[0.5, 0.5], Join::Gather).unwrap();
+        assert_eq!(moved(&tensor, Move::By(1), &graph), None);
     }
 }

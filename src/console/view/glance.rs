@@ -70,7 +70,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     events::lines(screen, event, buf);
 }
 
-fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
+pub(super) fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let (word, style) = header::overall(screen);
     let mut line = Line::from(vec![Span::raw(" "), Span::styled(word, style)]);
     if let Some(store) = screen.store {
@@ -130,14 +130,15 @@ fn parts_bar(screen: &Screen, area: Rect, buf: &mut Buffer) {
 }
 
 fn link_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let Some(series) = screen.store.map(Store::link).filter(|l| l.last().is_some()) else {
+    let Some((series, of)) = link::shown(screen) else {
         return;
     };
     let now = series.recent(1_000_000_000);
     let rtt = series.rtt_ns();
     let rtt = rtt.map(|ns| format!("  rtt {} ms", text::ms(ns)));
+    let of = of.map(|of| format!(" {of}:")).unwrap_or_default();
     let text = format!(
-        " up {} down {} Mbps{}",
+        "{of} up {} down {} Mbps{}",
         link::word(now.up),
         link::word(now.down),
         rtt.unwrap_or_default()

@@ -1,5 +1,7 @@
 //! The first line: is it healthy, what runs, where is the cut, who is in control.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -9,6 +11,7 @@ use super::{Screen, text};
 use crate::console::app::App;
 use crate::console::app::Control;
 use crate::console::connection::Phase;
+use crate::plan::Mode;
 use crate::store::Store;
 use crate::units::Nanos;
 
@@ -72,7 +75,12 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
         }
         if local_because(screen.app).is_some() {
-            spans.push(Span::styled("  LOCAL", theme.warning()));
+            let word = if area.width >= 100 {
+                "  LOCAL (fallback)"
+            } else {
+                "  LOCAL"
+            };
+            spans.push(Span::styled(word, theme.warning()));
         }
         if let Some(epoch) = store.epoch() {
             spans.push(Span::raw(format!("  epoch {epoch}")));
@@ -87,7 +95,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.x, area.y, &Line::from(spans), area.width);
 }
 
-/// The plan in effect: `split 28/54`.
+/// The plan in effect: `split 28/54`, `pipeline 28/54 in 4 tiles, window 3`.
 pub(super) fn plan(store: &Store) -> String {
     let Some(record) = store.plan() else {
         return String::new();
@@ -95,7 +103,18 @@ pub(super) fn plan(store: &Store) -> String {
     let graph = store.model().map(|m| &m.graph);
     let cut = graph.and_then(|g| record.plan.cut(g).map(|k| (k, g.operator_count())));
     match cut {
-        Some((k, n)) => format!("{} {k}/{n}", record.plan.mode_name()),
+        Some((k, n)) => {
+            let mut words = format!("{} {k}/{n}", record.plan.mode_name());
+            if let Mode::Split { tiles, .. } = record.plan.mode
+                && tiles > 1
+            {
+                let _ = write!(words, " in {tiles} tiles");
+            }
+            if record.plan.window > 1 {
+                let _ = write!(words, ", window {}", record.plan.window);
+            }
+            words
+        }
         None => record.plan.label(),
     }
 }

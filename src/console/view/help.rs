@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use super::{Screen, panel};
-use crate::console::app::BINDINGS;
+use crate::console::app::{Binding, Keys};
 
 const FRAME_MARKS: &str =
     "frames: w warm-up  p another plan prepares  L finished locally  F failed";
@@ -14,7 +14,9 @@ const FRAME_MARKS: &str =
 pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let theme = screen.theme;
     let width = area.width.min(76);
-    let height = area.height.min(BINDINGS.len() as u16 + 4);
+    let keys = screen.app.keys();
+    let bindings: Vec<&Binding> = keys.bindings().collect();
+    let height = area.height.min(bindings.len() as u16 + 4);
     let over = Rect {
         x: area.x + (area.width - width) / 2,
         y: area.y + (area.height - height) / 2,
@@ -22,18 +24,24 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         height,
     };
     Clear.render(over, buf);
-    let inner = panel(over, "Help", "? or Esc closes   q quits", theme, buf);
+    let title = match keys {
+        Keys::Main => "Help",
+        Keys::Picker => "Help: choosing a mode",
+        Keys::Timeline => "Help: timeline",
+    };
+    let inner = panel(over, title, "? or Esc closes   q quits", theme, buf);
     // Where there is no room for all, the keys at the foot of the screen come first.
-    let short = usize::from(inner.height) < BINDINGS.len();
-    let bindings = BINDINGS.iter().filter(|b| !short || b.hint.is_some());
-    for (binding, y) in bindings.zip(inner.y..inner.bottom()) {
+    let count = bindings.len();
+    let short = usize::from(inner.height) < count;
+    let shown = bindings.into_iter().filter(|b| !short || b.hint.is_some());
+    for (binding, y) in shown.zip(inner.y..inner.bottom()) {
         let line = Line::from(vec![
             Span::styled(format!(" {:<9}", binding.written), theme.key()),
             Span::raw(binding.help),
         ]);
         buf.set_line(inner.x, y, &line, inner.width);
     }
-    if usize::from(inner.height) > BINDINGS.len() + 1 {
+    if usize::from(inner.height) > count + 1 && keys == Keys::Main {
         let y = inner.bottom() - 1;
         buf.set_stringn(
             inner.x + 1,

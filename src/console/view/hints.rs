@@ -5,13 +5,18 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::Screen;
-use crate::console::app::BINDINGS;
+use crate::console::app::{Action, Keys};
+
+/// What other screens show of the main screen's keys.
+const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
 
 pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let narrow = area.width < 76;
     let mut line = Line::default();
-    let hints = BINDINGS
-        .iter()
+    let keys = screen.app.keys();
+    let hints = keys
+        .bindings()
+        .filter(|b| keys == Keys::Main || keys.is_own(b) || LEAVE.contains(&b.action))
         .filter(|b| b.narrow || !narrow)
         .filter_map(|b| b.hint);
     for (keys, word) in hints {

@@ -13,18 +13,20 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::theme::{Part, Theme};
-use super::{Screen, panel, targets, text};
+use super::{Screen, panel, syncs, targets, text};
 use crate::console::app::Proposal;
 use crate::model::{Graph, Node, crossing_bytes};
-use crate::plan::Mode;
+use crate::plan::{Cut, Mode, Plan};
 use crate::store::{Median, ModelView, Store};
-use crate::units::DeviceId;
+use crate::units::{DeviceId, NodeId};
 
 /// A row of the table.
-enum Row {
+enum Row<'a> {
     Operator(u32),
+    /// Operators up to one that is joined, with the first and the last.
+    Layer(u32, u32),
     Cut(u32),
-    Proposed(Proposal),
+    Proposed(&'a Proposal, u32),
 }
 
 /// Widths of the columns that give way on a narrow screen.
@@ -58,27 +60,43 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         }
         return;
     };
-    let inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    let mut inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    let joined = syncs::apply(store);
+    if joined && inner.height > 1 {
+        let heading = syncs::heading(inner.width.into(), theme);
+        buf.set_line(inner.x, inner.y, &heading, inner.width);
+        inner.y += 1;
+        inner.height -= 1;
+    }
     let graph = &model.graph;
     let (rows, focus) = rows(screen, store, graph);
     let height = usize::from(inner.height);
+    let looked_at = screen.app.row().min(rows.len().saturating_sub(1));
     let first = focus
+        .unwrap_or(looked_at)
         .saturating_sub(height / 2)
         .min(rows.len().saturating_sub(height));
     let longest = longest(store, graph);
     let columns = columns(usize::from(inner.width));
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
+            Row::Layer(first, last) => {
+                let nodes = &graph.operators()[*first as usize..=*last as usize];
+                syncs::layer(store, nodes, inner.width.into(), theme)
+            }
             Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
             Row::Cut(k) => rule(&effective_text(graph, *k), '═', inner.width, theme.cut()),
-            Row::Proposed(p) => rule(
-                &proposed_text(graph, *p),
+            Row::Proposed(p, k) => rule(
+                &proposed_text(graph, p, *k),
                 '┄',
                 inner.width,
                 theme.proposed(),
             ),
         };
         buf.set_line(inner.x, y, &line, inner.width);
+        if focus.is_none() && usize::from(y - inner.y) + first == looked_at {
+            buf.set_stringn(inner.x, y, "▸", 1, theme.strong());
+        }
     }
 }
 
@@ -86,63 +104,81 @@ fn title(store: &Store, model: &ModelView) -> String {
     let count = model.graph.operator_count();
     let epoch = store.epoch();
     let medians = epoch.map(|epoch| format!("  medians of epoch {epoch}"));
-    format!(
-        "Layers  {count} operators  {}{}",
-        model.weights,
-        medians.unwrap_or_default()
-    )
+    let medians = medians.unwrap_or_default();
+    match syncs::title(store) {
+        Some(sync) => format!("Layers  {count} operators  {sync}{medians}"),
+        None => format!("Layers  {count} operators  {}{medians}", model.weights),
+    }
 }
 
 fn foot(store: &Store) -> String {
+    if let Some(foot) = syncs::foot(store) {
+        return foot;
+    }
     match store.plan().map(|p| &p.plan.mode) {
         Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. }) => {
-            "this mode has no single cut".to_owned()
+            "this mode has no cut: the arrows move the mark".to_owned()
         }
         _ => String::new(),
     }
 }
 
-/// The table's rows, and the one to keep in view.
-fn rows(screen: &Screen, store: &Store, graph: &Graph) -> (Vec<Row>, usize) {
+/// The table's rows, and the one to keep in view, where there is a cut.
+fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, Option<usize>) {
     let n = graph.operator_count();
-    let cut = store
-        .plan()
-        .and_then(|p| p.plan.cut(graph))
-        .map(|k| k.min(n));
+    let cuts = store.plan().map_or_else(Vec::new, |p| cuts(&p.plan, graph));
     let proposal = screen.app.proposal();
+    let joined = syncs::apply(store);
     let mut rows = Vec::new();
     let mut focus = None;
+    let mut begun = 0;
     for i in 0..=n {
-        if cut == Some(i) {
+        if cuts.contains(&i) {
             focus = focus.or(Some(rows.len()));
             rows.push(Row::Cut(i));
         }
-        if let Some(proposal) = proposal.filter(|p| p.cut(n) == i) {
+        if let Some(proposal) = proposal.filter(|p| p.cut(graph) == Some(i)) {
             focus = Some(rows.len());
-            rows.push(Row::Proposed(proposal));
+            rows.push(Row::Proposed(proposal, i));
         }
-        if i < n {
+        if i == n {
+            break;
+        }
+        if !joined {
             rows.push(Row::Operator(i));
+        } else if i + 1 == n || store.syncs().node(NodeId(i + 1)).is_some() {
+            rows.push(Row::Layer(begun, i));
+            begun = i + 1;
         }
     }
     // The effective cut must not win over a proposal further up.
-    if let Some(at) = rows.iter().position(|r| matches!(r, Row::Proposed(_))) {
+    if let Some(at) = rows.iter().position(|r| matches!(r, Row::Proposed(..))) {
         focus = Some(at);
     }
-    (rows, focus.unwrap_or(0))
+    (rows, focus)
+}
+
+/// Where the devices of a plan take turns, one after the other.
+fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
+    let n = graph.operator_count();
+    let prefix = |cut: &Cut| match cut {
+        Cut::Prefix(k) => Some((*k).min(n)),
+        Cut::Set(_) => None,
+    };
+    match &plan.mode {
+        Mode::Split { cuts, .. } => cuts.iter().filter_map(|(cut, _)| prefix(cut)).collect(),
+        _ => plan.cut(graph).map(|k| k.min(n)).into_iter().collect(),
+    }
 }
 
 fn effective_text(graph: &Graph, k: u32) -> String {
     format!("cut {k} ═══ {}", ships(graph, k))
 }
 
-fn proposed_text(graph: &Graph, proposal: Proposal) -> String {
-    let n = graph.operator_count();
-    let k = proposal.cut(n);
-    let what = match proposal {
-        Proposal::Local => "proposed: local".to_owned(),
-        Proposal::Remote => "proposed: remote".to_owned(),
-        Proposal::Split(_) => format!("proposed cut {k}"),
+fn proposed_text(graph: &Graph, proposal: &Proposal, k: u32) -> String {
+    let what = match &proposal.0.mode {
+        Mode::Split { tiles: 1, .. } if proposal.0.window == 1 => format!("proposed cut {k}"),
+        _ => format!("proposed: {}", proposal.0.label()),
     };
     format!(
         "{what} ┄┄┄ {} ┄┄┄ Enter applies, Esc drops",
@@ -246,26 +282,26 @@ fn bytes_out(node: &Node) -> String {
 }
 
 /// Where an operator runs: where it was measured in this epoch, else where the plan puts it.
-fn place(store: &Store, graph: &Graph, i: u32, medians: &[Median]) -> &'static str {
+fn place(store: &Store, graph: &Graph, i: u32, medians: &[Median]) -> String {
     match medians {
         [one] => device_word(one.device),
         [] => {
-            let cut = store.plan().and_then(|p| p.plan.cut(graph));
-            match cut {
-                Some(k) if i < k => "robot",
-                Some(_) => "server",
-                None => "",
+            let plan = store.plan().map(|p| &p.plan);
+            let cuts = plan.map_or_else(Vec::new, |plan| cuts(plan, graph));
+            let before = cuts.iter().filter(|&&k| k <= i).count();
+            match cuts.len() {
+                0 => String::new(),
+                _ => device_word(DeviceId(before.min(255) as u8)),
             }
         }
-        _ => "both",
+        _ => "both".to_owned(),
     }
 }
 
-const fn device_word(device: DeviceId) -> &'static str {
-    if device.0 == DeviceId::ROBOT.0 {
-        "robot"
-    } else {
-        "server"
+fn device_word(device: DeviceId) -> String {
+    match device {
+        DeviceId::ROBOT | DeviceId::SERVER => device.to_string(),
+        DeviceId(n) => format!("srv {n}"),
     }
 }
 

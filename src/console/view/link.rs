@@ -7,6 +7,7 @@ use ratatui::text::{Line, Span};
 use super::theme::{Part, Theme};
 use super::{Screen, braille, panel, text};
 use crate::store::{LinkSeries, Reading};
+use crate::units::DeviceId;
 use crate::wire::console::Role;
 
 /// Columns of the axis: three figures and the line.
@@ -16,11 +17,13 @@ const NOW_NS: i64 = 1_000_000_000;
 
 pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let theme = screen.theme;
-    let series = screen.store.map(crate::store::Store::link);
-    let measured = series.filter(|s| s.last().is_some());
-    let title = measured.map_or_else(|| "Link  Mbps".to_owned(), |s| title(s, area.width));
+    let measured = shown(screen);
+    let title = measured.as_ref().map_or_else(
+        || "Link  Mbps".to_owned(),
+        |(series, of)| title(series, *of, area.width),
+    );
     let inner = panel(area, &title, &footer(screen, area.width), theme, buf);
-    let Some(series) = measured else {
+    let Some((series, _)) = measured else {
         let why = match screen.store.and_then(crate::store::Store::role) {
             Some(Role::Server) => "the robot measures it: attach to it too",
             Some(Role::Robot) => "no sample yet",
@@ -54,15 +57,25 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     chart("down", Part::Downlink, &downs, down, theme, buf);
 }
 
-fn title(series: &LinkSeries, width: u16) -> String {
+/// The series shown, and which server's it is where there are several.
+pub(super) fn shown<'a>(screen: &Screen<'a>) -> Option<(&'a LinkSeries, Option<DeviceId>)> {
+    let links = screen.store?.links();
+    let (device, series) = links.at(screen.app.link_shown())?;
+    series.last()?;
+    let of = (links.len() > 1).then_some(device);
+    Some((series, of))
+}
+
+fn title(series: &LinkSeries, of: Option<DeviceId>, width: u16) -> String {
     let now = series.recent(NOW_NS);
     let rtt = series.rtt_ns();
     let rtt = rtt.map(|rtt| format!("  rtt {} ms", text::ms(rtt)));
     let (up, down, rtt) = (word(now.up), word(now.down), rtt.unwrap_or_default());
-    if width >= 50 {
-        format!("Link  Mbps  up {up}  down {down}{rtt}")
-    } else {
-        format!("Mbps  ↑{up}  ↓{down}{rtt}")
+    match of {
+        None if width >= 50 => format!("Link  Mbps  up {up}  down {down}{rtt}"),
+        None => format!("Mbps  ↑{up}  ↓{down}{rtt}"),
+        Some(of) if width >= 50 => format!("Link  {of}  Mbps  up {up}  down {down}{rtt}"),
+        Some(of) => format!("s{}  ↑{up}  ↓{down} Mbps{rtt}", of.0),
     }
 }
 
@@ -77,13 +90,16 @@ pub(super) fn word(reading: Reading) -> String {
 }
 
 fn footer(screen: &Screen, width: u16) -> String {
+    let servers = screen.store.map_or(0, |s| s.links().len());
+    let several = servers > 1;
     let scale = screen.app.link_scale_ns();
     let tenths = scale / 100_000_000;
     let dot = format!("{}.{} s a dot", tenths / 10, tenths % 10);
-    if width >= 50 {
-        format!("{dot}   · idle   × no link")
-    } else {
-        format!("{dot} · idle × no link")
+    match (width >= 50, several) {
+        (true, false) => format!("{dot}   · idle   × no link"),
+        (true, true) => format!("{dot}   · idle   × no link   b next server"),
+        (false, false) => format!("{dot} · idle × no link"),
+        (false, true) => format!("{dot} ·idle ×no link b next"),
     }
 }
 

@@ -95,7 +95,12 @@ fn headline(frame: &FrameRecord) -> String {
         Outcome::FinishedLocally => " finished locally",
         Outcome::Failed => " FAILED",
     };
-    format!("frame {}{how} {}", frame.frame, frame.picture)
+    let images = frame.other_tops.len() + 1;
+    let of = match images {
+        1 => String::new(),
+        n => format!(" image 1 of {n}"),
+    };
+    format!("frame {}{how} {}{of}", frame.frame, frame.picture)
 }
 
 fn trained(store: &Store) -> bool {

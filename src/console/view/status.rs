@@ -59,8 +59,8 @@ fn is_over(store: Option<&Store>, asked: &Asked) -> bool {
     switch.is_some_and(|s| Some(s.command) == asked.command && s.is_over())
 }
 
-fn is_asked(proposal: Option<Proposal>, asked: &Asked) -> bool {
-    proposal.is_some() && proposal == Proposal::of(&asked.plan)
+fn is_asked(proposal: Option<&Proposal>, asked: &Asked) -> bool {
+    proposal.is_some_and(|p| p.0 == asked.plan)
 }
 
 fn progress(screen: &Screen, asked: &Asked) -> (String, Style) {
@@ -100,12 +100,10 @@ fn progress(screen: &Screen, asked: &Asked) -> (String, Style) {
     }
 }
 
-fn proposed(store: Option<&Store>, proposal: Proposal) -> String {
-    let plan = proposal.to_plan(None).label();
-    let Some(model) = store.and_then(Store::model) else {
-        return format!("proposed: {plan}   Enter applies, Esc drops");
-    };
-    let cut = proposal.cut(model.graph.operator_count());
-    let ships = ships(&model.graph, cut);
-    format!("proposed: {plan}, {ships}   Enter applies, Esc drops")
+fn proposed(store: Option<&Store>, proposal: &Proposal) -> String {
+    let plan = proposal.0.label();
+    let graph = store.and_then(Store::model).map(|m| &m.graph);
+    let ships = graph.and_then(|g| Some(ships(g, proposal.cut(g)?)));
+    let ships = ships.map(|s| format!(", {s}")).unwrap_or_default();
+    format!("proposed: {plan}{ships}   Enter applies, Esc drops")
 }

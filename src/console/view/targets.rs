@@ -86,9 +86,8 @@ fn facts(store: &Store) -> String {
         return String::new();
     };
     let mut facts = Vec::new();
-    if let Some(peer) = store.peer() {
-        facts.push(peer_words(worker.role, peer));
-    }
+    let peers = store.peers().iter();
+    facts.extend(peers.map(|peer| peer_words(worker.role, peer)));
     if worker.role == Role::Server {
         facts.push(format!("{} frames", store.server_frames().total()));
     }
@@ -96,8 +95,10 @@ fn facts(store: &Store) -> String {
         facts.push(format!("{} frames", input.admitted));
         facts.push(format!("{} skipped", input.skipped));
     }
+    let late = store.input().map_or(0, |input| input.late_values);
     let dropped = store.input().map_or(0, |input| input.records_dropped);
     for (count, what) in [
+        (late, "values too late"),
         (store.frames().finished_locally(), "finished locally"),
         (store.frames().failed(), "failed"),
         (dropped, "records dropped"),
@@ -133,8 +134,8 @@ pub(super) fn paragraphs(screen: &Screen, area: Rect, buf: &mut Buffer) {
 /// The data link as this worker sees it.
 fn peer_words(role: Role, peer: &PeerRecord) -> String {
     let other = match role {
-        Role::Robot => "server",
-        Role::Server => "robot",
+        Role::Robot => peer.device.to_string(),
+        Role::Server => "robot".to_owned(),
     };
     match &peer.state {
         PeerState::None => format!("no {other}"),

@@ -127,6 +127,13 @@ impl Theme {
         self.with(Color::Yellow).add_modifier(Modifier::REVERSED)
     }
 
+    /// What the cursor is on.
+    pub const fn picked(self) -> Style {
+        Style::new()
+            .add_modifier(Modifier::BOLD)
+            .add_modifier(Modifier::REVERSED)
+    }
+
     /// A key's name.
     pub const fn key(self) -> Style {
         self.with(Color::Cyan).add_modifier(Modifier::BOLD)

@@ -1,0 +1,164 @@
+//! The data links of a robot: one series and one state per server, bounded.
+
+use std::collections::BTreeMap;
+
+use super::link::LinkSeries;
+use super::text::clean;
+use crate::units::DeviceId;
+use crate::wire::{LinkSample, PeerRecord, PeerState};
+
+/// Servers remembered; samples and states of others are left out.
+const MOST: usize = 8;
+
+/// The links over time, by the server at their other end.
+#[derive(Debug, Clone, Default)]
+pub struct Links {
+    series: BTreeMap<DeviceId, LinkSeries>,
+}
+
+impl Links {
+    /// Adds a sample to its server's series; says whether it was added.
+    pub fn push(&mut self, sample: LinkSample) -> bool {
+        let known = self.series.contains_key(&sample.peer);
+        if !known && self.series.len() == MOST {
+            return false;
+        }
+        self.series.entry(sample.peer).or_default().push(sample)
+    }
+
+    /// How many servers have a series.
+    pub fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Whether none has.
+    pub fn is_empty(&self) -> bool {
+        self.series.is_empty()
+    }
+
+    /// The server at a place of the list, counted round and round, and its series.
+    pub fn at(&self, place: usize) -> Option<(DeviceId, &LinkSeries)> {
+        let place = place.checked_rem(self.len())?;
+        let (&device, series) = self.series.iter().nth(place)?;
+        Some((device, series))
+    }
+}
+
+/// The other ends of a worker's data links.
+#[derive(Debug, Clone, Default)]
+pub struct Peers {
+    all: BTreeMap<DeviceId, PeerRecord>,
+}
+
+impl Peers {
+    /// Takes a state in; says whether it changed anything.
+    pub fn set(&mut self, peer: PeerRecord) -> bool {
+        let peer = cleaned(peer);
+        let known = self.all.get(&peer.device);
+        if known == Some(&peer) || known.is_none() && self.all.len() == MOST {
+            return false;
+        }
+        self.all.insert(peer.device, peer);
+        true
+    }
+
+    /// In the order of their devices.
+    pub fn iter(&self) -> impl Iterator<Item = &PeerRecord> {
+        self.all.values()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The highest server asked for, 0 where there is none.
+    pub fn last_server(&self) -> u8 {
+        let asked = self.iter().filter(|p| p.state != PeerState::None);
+        asked.map(|p| p.device.0).max().unwrap_or(0)
+    }
+}
+
+fn cleaned(peer: PeerRecord) -> PeerRecord {
+    PeerRecord {
+        device: peer.device,
+        address: clean(&peer.address, 100),
+        state: match peer.state {
+            PeerState::Loading {
+                what,
+                done_bytes,
+                total_bytes,
+            } => PeerState::Loading {
+                what: clean(&what, 100),
+                done_bytes,
+                total_bytes,
+            },
+            PeerState::Retrying { reason, in_ms } => PeerState::Retrying {
+                reason: clean(&reason, 200),
+                in_ms,
+            },
+            state => state,
+        },
+        clock: peer.clock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Nanos;
+    use crate::wire::Flow;
+
+    const fn sample(at: i64, peer: u8) -> LinkSample {
+        LinkSample {
+            at: Nanos(at),
+            window_ns: 100,
+            up: Flow {
+                bytes: peer as u64,
+                busy_ns: 1,
+            },
+            down: Flow {
+                bytes: 0,
+                busy_ns: 0,
+            },
+            rtt_ns: None,
+            connected: true,
+            peer: DeviceId(peer),
+        }
+    }
+
+    #[test]
+    fn samples_of_two_servers_at_one_time_are_both_kept_and_a_repeated_one_is_not() {
+        let mut links = Links::default();
+        assert!(links.push(sample(100, 1)));
+        assert!(links.push(sample(100, 2)));
+        assert!(!links.push(sample(100, 2)));
+        let last = |place| {
+            let (device, series) = links.at(place).unwrap();
+            (device.0, series.last().unwrap().up.bytes)
+        };
+        assert_eq!([last(0), last(1), last(2)], [(1, 1), (2, 2), (1, 1)]);
+    }
+
+    #[test]
+    fn a_peer_that_makes_servers_up_fills_no_memory() {
+        let mut links = Links::default();
+        let mut peers = Peers::default();
+        for device in 0..=255 {
+            links.push(sample(100, device));
+            peers.set(PeerRecord {
+                device: DeviceId(device),
+                address: String::new(),
+                state: PeerState::Connecting,
+                clock: None,
+            });
+        }
+        assert_eq!((links.len(), peers.len()), (MOST, MOST));
+        assert!(Links::default().at(3).is_none());
+    }
+}
