@@ -41,7 +41,7 @@ fn a_plan_that_does_not_suit_is_answered_with_what_would() {
             );
         }
         ask(&["--mode", "split"], &["needs --cut", "from 0 to 153"]);
-        ask(&["--mode", "sideways"], &["'sideways'", "--mode", "tile"]);
+        ask(&["--mode", "sideways"], &["'sideways'", "--mode"]);
         ask(
             &["--mode", "data", "--batch", "1"],
             &["data does not apply", "batch 1", "--batch N"],
