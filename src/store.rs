@@ -13,6 +13,7 @@ mod link;
 mod links;
 mod model;
 mod operators;
+mod power;
 mod switch;
 mod sync;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
+pub use power::{Power, SourceNow};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
@@ -98,6 +100,7 @@ pub struct Store {
     links: Links,
     operators: OperatorTimes,
     syncs: SyncTimes,
+    power: Power,
     events: Events,
 }
 
@@ -134,6 +137,11 @@ impl Store {
         greeting
     }
 
+    /// Power and host readings.
+    pub const fn power(&self) -> &Power {
+        &self.power
+    }
+
     /// Batches that this console missed because it read too slowly, as the worker counts them.
     pub const fn set_lost_batches(&mut self, lost: u64) {
         self.lost_batches = lost;
@@ -150,6 +158,7 @@ impl Store {
                 }
                 self.operators.add(&frame);
                 self.syncs.add(&frame);
+                self.power.frame(frame.admitted.shifted(frame.latency_ns));
                 self.frames.push(*frame);
                 Change::Frame
             }
@@ -195,6 +204,18 @@ impl Store {
             }
             Record::Model(model) => {
                 self.take_model(&model, arrived);
+                Change::State
+            }
+            Record::PowerSources(sources) => {
+                self.power.set_sources(*sources);
+                Change::State
+            }
+            Record::Power(power) => {
+                self.power.add(&power);
+                Change::State
+            }
+            Record::Host(host) => {
+                self.power.set_host(host);
                 Change::State
             }
         }

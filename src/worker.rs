@@ -11,6 +11,7 @@ pub mod lease;
 pub mod peer;
 pub mod robot;
 pub mod runtime;
+pub mod sensors;
 pub mod server;
 pub mod switch;
 pub mod telemetry;

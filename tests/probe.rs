@@ -80,6 +80,7 @@ fn any_port() -> SocketAddr {
 fn server() -> (Server, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(ServerOptions {
+        power: splitscope::power::Discovered::default(),
         listen: any_port(),
         weights_dir: dir.path().to_owned(),
         factory: Arc::new(|_, _| Ok(Idle)),

@@ -61,6 +61,10 @@ pub(super) struct RobotArgs {
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
 
+    /// Command of an external power meter that prints lines of `time_s,volts,amps` or `watts`
+    #[arg(long, value_name = "COMMAND")]
+    power_meter: Option<String>,
+
     /// End when standard input does
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -136,6 +140,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
             core: args.core,
             token,
             host: worker::host_name(),
+            power: crate::worker::sensors::find(args.power_meter.as_deref())?,
         },
     )?;
     let ready = format!("robot ready: attach to ws://{}", robot.address());

@@ -26,6 +26,10 @@ pub(super) struct ServerArgs {
     #[arg(long, value_name = "DIR")]
     weights_dir: Option<PathBuf>,
 
+    /// Command of an external power meter that prints lines of `time_s,volts,amps` or `watts`
+    #[arg(long, value_name = "COMMAND")]
+    power_meter: Option<String>,
+
     /// End when standard input does
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
@@ -53,6 +57,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<ExitCode> {
         engine_name: describe(threads),
         core: args.core,
         host: worker::host_name(),
+        power: crate::worker::sensors::find(args.power_meter.as_deref())?,
     })?;
     let ready = format!(
         "server ready: robots connect to {0}, consoles attach to ws://{0}",

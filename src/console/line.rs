@@ -59,6 +59,15 @@ pub struct FrameLine {
     /// Where operators were divided.
     #[serde(flatten)]
     pub sync: Option<SyncFields>,
+    /// Mean power over the last seconds, where the robot measures it: a rolling estimate, no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_w: Option<f64>,
+    /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_j: Option<f64>,
+    /// Whether power is made up from given levels; absent where none is told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power_emulated: Option<bool>,
     /// The best class of every image of a batch, the first one's first; absent where there is one image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batch_top1: Vec<Option<String>>,
@@ -131,6 +140,9 @@ impl FrameLine {
             clock_error_ms: frame.clock_error_ns.map(ms),
             servers: Some(servers(frame)).filter(|&n| n > 1),
             sync: SyncFields::of(frame),
+            power_w: None,
+            energy_j: None,
+            power_emulated: None,
             batch_top1: if frame.other_tops.is_empty() {
                 Vec::new()
             } else {
@@ -139,6 +151,17 @@ impl FrameLine {
                     .map(|top| top.first().map(|c| class_name(c.class, trained)))
                     .collect()
             },
+        }
+    }
+
+    /// The same line with the robot's power of late.
+    #[must_use]
+    pub fn with_power(self, power: Option<(crate::power::energy::Estimate, bool)>) -> Self {
+        Self {
+            power_w: power.map(|(e, _)| rounded(e.watts.0)),
+            energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
+            power_emulated: power.map(|(_, emulated)| emulated),
+            ..self
         }
     }
 

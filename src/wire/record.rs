@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Offset;
+use crate::host::HostRecord;
 use crate::model::GraphSpec;
 use crate::plan::Plan;
+use crate::power::{PowerRecord, PowerSourcesRecord};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos, NodeId};
 
 /// One thing a worker tells.
@@ -34,6 +36,12 @@ pub enum Record {
     Input(InputRecord),
     /// The model, at attach and whenever it changes.
     Model(Box<ModelRecord>),
+    /// What power is measured with, at attach and whenever it changes.
+    PowerSources(Box<PowerSourcesRecord>),
+    /// A source's readings of the last tenth of a second.
+    Power(Box<PowerRecord>),
+    /// The machine, every second.
+    Host(Box<HostRecord>),
 }
 
 /// How a frame ended.

@@ -32,6 +32,7 @@ use crate::worker::endpoint::{
 use crate::worker::input::{Source, Taken};
 use crate::worker::peer::PeerLink;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
+use crate::worker::sensors::Sensors;
 use crate::worker::telemetry::Hub;
 
 use coordinator::Coordinator;
@@ -72,6 +73,8 @@ pub struct RobotOptions {
     pub token: Option<String>,
     /// This host's name.
     pub host: String,
+    /// What power is measured with.
+    pub power: crate::power::Discovered,
 }
 
 /// The robot cannot start.
@@ -110,6 +113,7 @@ pub struct Robot {
     hub: Hub,
     stop: Arc<dyn Fn() + Send + Sync>,
     coordinator: Option<JoinHandle<()>>,
+    _sensors: Sensors,
 }
 
 impl Robot {
@@ -190,11 +194,13 @@ impl Robot {
             stopping.store(true, Ordering::Relaxed);
             let _ = events.try_send(RobotEvent::Stop);
         });
+        let sensors = Sensors::start(&hub, options.power);
         Ok(Self {
             endpoint,
             hub,
             stop,
             coordinator: Some(coordinator),
+            _sensors: sensors,
         })
     }
 

@@ -24,6 +24,7 @@ use crate::worker::endpoint::{
     CommandSink, Endpoint, EndpointError, EndpointOptions, listen_advice,
 };
 use crate::worker::runtime::Runtime;
+use crate::worker::sensors::Sensors;
 use crate::worker::telemetry::Hub;
 
 /// Makes an engine for a model.
@@ -43,6 +44,8 @@ pub struct ServerOptions<E> {
     pub core: Option<usize>,
     /// This host's name.
     pub host: String,
+    /// What power is measured with.
+    pub power: crate::power::Discovered,
 }
 
 /// The server cannot start.
@@ -126,6 +129,7 @@ pub struct Server {
     stop: Arc<dyn Fn() + Send + Sync>,
     accept: Option<JoinHandle<()>>,
     _endpoint: Arc<Endpoint>,
+    _sensors: Sensors,
 }
 
 impl Server {
@@ -172,6 +176,7 @@ impl Server {
             sessions: AtomicU64::new(0),
             stop: AtomicBool::new(false),
         });
+        let sensors = Sensors::start(&shared.hub, options.power);
         let accept = std::thread::Builder::new()
             .name("server accept".to_owned())
             .spawn({
@@ -193,6 +198,7 @@ impl Server {
             stop,
             accept: Some(accept),
             _endpoint: endpoint,
+            _sensors: sensors,
         })
     }
 

@@ -41,6 +41,8 @@ struct Present {
     plan: Option<Record>,
     lease: Option<Record>,
     input: Option<Record>,
+    power: Option<Record>,
+    host: Option<Record>,
     events: VecDeque<EventRecord>,
 }
 
@@ -53,16 +55,25 @@ impl Present {
             Record::Plan(_) => Some(&mut self.plan),
             Record::Lease(_) => Some(&mut self.lease),
             Record::Input(_) => Some(&mut self.input),
+            Record::PowerSources(_) => Some(&mut self.power),
+            Record::Host(_) => Some(&mut self.host),
             Record::Frame(_)
             | Record::ServerFrame(_)
             | Record::Link(_)
             | Record::Event(_)
+            | Record::Power(_)
             | Record::Switch(_) => None,
         }
     }
 
     fn states(&self) -> impl Iterator<Item = Record> {
-        let others = [&self.plan, &self.lease, &self.input];
+        let others = [
+            &self.plan,
+            &self.lease,
+            &self.input,
+            &self.power,
+            &self.host,
+        ];
         std::iter::once(&self.model)
             .chain(self.peers.values())
             .chain(others)
@@ -74,7 +85,13 @@ impl Present {
 const fn is_state(record: &Record) -> bool {
     matches!(
         record,
-        Record::Model(_) | Record::Peer(_) | Record::Plan(_) | Record::Lease(_) | Record::Input(_)
+        Record::Model(_)
+            | Record::Peer(_)
+            | Record::Plan(_)
+            | Record::Lease(_)
+            | Record::Input(_)
+            | Record::PowerSources(_)
+            | Record::Host(_)
     )
 }
 

@@ -11,7 +11,7 @@ const MAX_KEPT: usize = 4096;
 const MIN_COVERAGE: f64 = 0.8;
 
 /// A rolling estimate over the last seconds.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Live {
     window_ns: i64,
     max_gap_ns: i64,

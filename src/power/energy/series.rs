@@ -12,7 +12,7 @@ pub fn total(rails: &[Rail], samples: &[RailSample]) -> Vec<Sample> {
 }
 
 /// [`total`] over records as they come: an instant may be cut by a record's end only if its source was cut.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Gatherer {
     open: Vec<RailSample>,
 }

@@ -1,0 +1,174 @@
+//! A worker's power and host readings: what it measures with, every rail now, a rolling estimate of joules per inference.
+
+use crate::host::HostRecord;
+use crate::power::energy::{Estimate, Gatherer, Live, MAX_GAP_NS};
+use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
+use crate::units::Nanos;
+
+/// Length of the rolling estimate.
+const WINDOW_NS: i64 = 5_000_000_000;
+/// Sources and rails kept of a worker; more would be a faulty peer.
+const MOST_SOURCES: usize = 8;
+const MOST_RAILS: usize = 32;
+
+/// One source's newest readings.
+#[derive(Debug, Clone)]
+pub struct SourceNow {
+    /// Its name, as in the list of sources.
+    pub name: String,
+    /// The newest sample of every rail, by rail.
+    pub rails: Vec<RailSample>,
+    /// New readings a second.
+    pub effective_hz: Option<f64>,
+    /// Its numbers are made up from given levels.
+    pub emulated: bool,
+    gatherer: Gatherer,
+    live: Live,
+}
+
+/// See the [module](self).
+#[derive(Debug, Clone, Default)]
+pub struct Power {
+    sources: PowerSourcesRecord,
+    now: Vec<SourceNow>,
+    host: Option<Box<HostRecord>>,
+    estimate: Option<(Estimate, bool)>,
+}
+
+impl Power {
+    /// What power is measured with, and what was looked for in vain.
+    pub const fn sources(&self) -> &PowerSourcesRecord {
+        &self.sources
+    }
+
+    /// The newest readings of every source.
+    pub fn now(&self) -> &[SourceNow] {
+        &self.now
+    }
+
+    /// The machine, as it was told last.
+    pub fn host(&self) -> Option<&HostRecord> {
+        self.host.as_deref()
+    }
+
+    /// Takes the list of sources in.
+    pub fn set_sources(&mut self, mut sources: PowerSourcesRecord) {
+        sources.sources.truncate(MOST_SOURCES);
+        for source in &mut sources.sources {
+            source.rails.truncate(MOST_RAILS);
+        }
+        self.now
+            .retain(|n| sources.sources.iter().any(|s| s.name == n.name));
+        self.sources = sources;
+    }
+
+    /// Takes the machine's record in.
+    pub fn set_host(&mut self, host: Box<HostRecord>) {
+        self.host = Some(host);
+    }
+
+    /// Takes samples in; those of a source that was not announced are passed over.
+    pub fn add(&mut self, record: &PowerRecord) {
+        let mut announced = self.sources.sources.iter();
+        let Some(source) = announced.find(|s| s.name == record.source) else {
+            return;
+        };
+        let at = self.now.iter().position(|n| n.name == record.source);
+        let at = at.unwrap_or_else(|| {
+            self.now.push(SourceNow {
+                name: record.source.clone(),
+                rails: Vec::new(),
+                effective_hz: None,
+                emulated: record.emulated,
+                gatherer: Gatherer::default(),
+                live: Live::new(WINDOW_NS, MAX_GAP_NS),
+            });
+            self.now.len() - 1
+        });
+        let now = &mut self.now[at];
+        now.effective_hz = record.effective_hz.map(|hz| hz.0);
+        let samples: Vec<RailSample> = record.samples.iter().collect();
+        for sample in &samples {
+            match now.rails.iter().position(|r| r.rail == sample.rail) {
+                Some(known) => now.rails[known] = *sample,
+                None if now.rails.len() < MOST_RAILS => now.rails.push(*sample),
+                None => {}
+            }
+        }
+        for total in now.gatherer.totals(&source.rails, &samples) {
+            now.live.sample(total);
+        }
+        self.estimate = self.now.iter_mut().find_map(|source| {
+            let newest = source.rails.iter().map(|r| r.at).max()?;
+            Some((source.live.estimate(newest)?, source.emulated))
+        });
+    }
+
+    /// An inference ended on the robot's clock.
+    pub fn frame(&mut self, at: Nanos) {
+        for source in &mut self.now {
+            source.live.frame(at);
+        }
+    }
+
+    /// The rolling estimate of the first source that has one, and whether its numbers are made up; never a result.
+    pub const fn estimate(&self) -> Option<(Estimate, bool)> {
+        self.estimate
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::power::{Rail, RailId, SourceRecord};
+    use crate::units::Watts;
+
+    fn source(name: &str) -> PowerSourcesRecord {
+        PowerSourcesRecord {
+            sources: vec![SourceRecord {
+                name: name.to_owned(),
+                rails: vec![Rail::new("VDD_IN", crate::power::Counts::Total, "")],
+                emulated: false,
+                trouble: None,
+            }],
+            absent: Vec::new(),
+        }
+    }
+
+    fn record(name: &str, from_ms: i64, watts: f64) -> PowerRecord {
+        let samples = (0..10).map(|i| RailSample {
+            rail: RailId(0),
+            at: Nanos((from_ms + i * 10) * 1_000_000),
+            volts: None,
+            amps: None,
+            watts: Watts(watts),
+        });
+        PowerRecord {
+            source: name.to_owned(),
+            samples: samples.collect(),
+            effective_hz: None,
+            lost: 0,
+            emulated: false,
+        }
+    }
+
+    #[test]
+    fn joules_per_inference_follow_from_samples_and_frames() {
+        let mut power = Power::default();
+        // Nobody announced it: nothing is made of it.
+        power.add(&record("ina3221", 0, 10.0));
+        assert!(power.now().is_empty() && power.estimate().is_none());
+        power.set_sources(source("ina3221"));
+        for tenth in 0..30 {
+            power.add(&record("ina3221", tenth * 100, 10.0));
+            power.frame(Nanos((tenth * 100 + 50) * 1_000_000));
+        }
+        let (estimate, emulated) = power.estimate().unwrap();
+        assert!((estimate.watts.0 - 10.0).abs() < 1e-6 && !emulated);
+        // Ten watts, ten inferences a second.
+        let joules = estimate.joules_per_inference.unwrap().0;
+        assert!((joules - 1.0).abs() < 0.05, "{joules}");
+        power.set_sources(source("another"));
+        assert!(power.now().is_empty());
+    }
+}

@@ -1,0 +1,98 @@
+//! Power and host readings into telemetry: on threads of their own, never on a lane. Every sensor is optional, and an
+//! error in one stops nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::host::HostReader;
+use crate::power::{Discovered, Meter, PowerError, Report, Sampler, discover};
+use crate::wire::{Level, Record};
+use crate::worker::telemetry::Hub;
+
+/// How often the host is read.
+const HOST_EVERY: Duration = Duration::from_secs(1);
+/// How often the host's thread looks whether it is to end.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Sensors at work; they end when this is dropped.
+#[derive(Debug)]
+pub struct Sensors {
+    _sampler: Option<Sampler>,
+    stop: Arc<AtomicBool>,
+}
+
+/// What this machine can measure its power with, and an external meter's command if one was given.
+///
+/// # Errors
+/// A meter's command that does not start.
+pub fn find(meter: Option<&str>) -> Result<Discovered, PowerError> {
+    let mut found = discover(Path::new("/"));
+    if let Some(command) = meter {
+        found.sources.push(Box::new(Meter::start(command)?));
+    }
+    Ok(found)
+}
+
+impl Sensors {
+    /// Starts to read what was found, and the host. What cannot be started is told as an event.
+    pub fn start(hub: &Hub, found: Discovered) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let sampler = match power(hub.clone(), found) {
+            Ok(sampler) => Some(sampler),
+            Err(error) => {
+                hub.event(Level::Warning, format!("cannot sample power: {error}"));
+                None
+            }
+        };
+        let reader = std::thread::Builder::new().name("host".to_owned()).spawn({
+            let (hub, stop) = (hub.clone(), Arc::clone(&stop));
+            move || host(&hub, &stop)
+        });
+        if let Err(error) = reader {
+            hub.event(Level::Warning, format!("cannot read the host: {error}"));
+        }
+        Self {
+            _sampler: sampler,
+            stop,
+        }
+    }
+}
+
+impl Drop for Sensors {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+fn power(hub: Hub, found: Discovered) -> std::io::Result<Sampler> {
+    let (sampler, reports) = Sampler::start(found)?;
+    std::thread::Builder::new()
+        .name("power reports".to_owned())
+        .spawn(move || {
+            for report in reports {
+                match report {
+                    Report::Sources(list) => hub.record(Record::PowerSources(Box::new(list))),
+                    Report::Power(power) => hub.record(Record::Power(Box::new(power))),
+                    Report::Failed(text) => hub.event(Level::Warning, text),
+                    Report::Back(text) => hub.event(Level::Info, text),
+                }
+            }
+        })?;
+    Ok(sampler)
+}
+
+fn host(hub: &Hub, stop: &AtomicBool) {
+    let mut reader = HostReader::new(Path::new("/"));
+    while !stop.load(Ordering::Relaxed) {
+        hub.record(Record::Host(Box::new(reader.read())));
+        let naps = HOST_EVERY.as_millis() / NAP.as_millis();
+        for _ in 0..naps {
+            if stop.load(Ordering::Relaxed) {
+                return;
+            }
+            std::thread::sleep(NAP);
+        }
+    }
+}
