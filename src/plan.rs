@@ -146,6 +146,25 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// The value that a compute or reduce step makes.
+    pub fn result(&self) -> Option<Value> {
+        match *self {
+            Self::Compute { node, out, over } => Some(Value {
+                node,
+                region: out,
+                term: over.map_or(Term::Whole, |(_, term)| term),
+            }),
+            Self::Reduce { node, out, .. } => Some(Value {
+                node,
+                region: out,
+                term: Term::Whole,
+            }),
+            Self::Send { .. } | Self::Receive { .. } => None,
+        }
+    }
+}
+
 /// When a value may be dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Until {

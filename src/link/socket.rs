@@ -132,7 +132,7 @@ pub(super) fn exchange(
         source,
     })?;
     let mut got = [0; MAGIC.len()];
-    let mut reader = MessageReader::new(stream, timeout);
+    let mut reader = MessageReader::greeting(stream, timeout);
     reader.fill(&mut got)?;
     if got != magic {
         return Err(LinkError::Magic {
@@ -148,6 +148,8 @@ pub struct MessageReader<R> {
     stream: R,
     silence_ns: i64,
     heard: Nanos,
+    /// By when everything so far must have come, however steadily it trickles.
+    deadline: Option<Nanos>,
     body: Vec<u8>,
 }
 
@@ -158,12 +160,22 @@ impl<R: Read> MessageReader<R> {
             stream,
             silence_ns: silence.as_nanos() as i64,
             heard: clock::now(),
+            deadline: None,
             body: Vec::new(),
         }
     }
 
-    /// Sets how long nothing may come.
+    /// A reader of a greeting: all of it must come within `time`, so that a peer which sends a byte now and then does
+    /// not hold its place for ever. [`MessageReader::set_silence`] ends that.
+    pub fn greeting(stream: R, time: Duration) -> Self {
+        let mut reader = Self::new(stream, time);
+        reader.deadline = Some(reader.heard.shifted(time.as_nanos() as i64));
+        reader
+    }
+
+    /// Sets how long nothing may come; a greeting is over.
     pub const fn set_silence(&mut self, silence: Duration) {
+        self.deadline = None;
         self.silence_ns = silence.as_nanos() as i64;
     }
 
@@ -186,6 +198,14 @@ impl<R: Read> MessageReader<R> {
     fn fill(&mut self, mut rest: &mut [u8]) -> Result<(), LinkError> {
         use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
         while !rest.is_empty() {
+            if let Some(deadline) = self.deadline {
+                let now = clock::now();
+                if now > deadline {
+                    return Err(LinkError::Silent(
+                        now.since(self.heard).max(self.silence_ns),
+                    ));
+                }
+            }
             match self.stream.read(rest) {
                 Ok(0) => return Err(LinkError::Closed),
                 Ok(n) => {
@@ -208,5 +228,30 @@ impl<R: Read> MessageReader<R> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One byte a read, for ever: somebody who never gets anywhere.
+    struct Trickle;
+
+    impl Read for Trickle {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(1));
+            buffer[0] = 0;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_greeting_that_trickles_ends() {
+        // A header that announces 256 KiB and then a byte every millisecond would take minutes.
+        let header: &[u8] = &[0, 0, 4, 0, 0];
+        let mut reader = MessageReader::greeting(header.chain(Trickle), Duration::from_millis(30));
+        let ended = reader.next(u32::MAX);
+        assert!(matches!(ended, Err(LinkError::Silent(_))));
     }
 }

@@ -6,195 +6,26 @@
 //! list order. A step waits until the regions it reads are in the frame's table. Reading several pieces is *assembly*,
 //! work of its own on the compute lane. Values leave the table at their last reader, unless the program keeps them.
 
+mod event;
+mod frame;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::{Linked, Step, Term, Value};
-use crate::model::{Region, Span};
 use crate::units::{DeviceId, Epoch, FrameKey, Nanos, NodeId};
+
+pub use event::{
+    Admit, Completed, Done, Event, Lane, Piece, StepRef, Timing, TimingOf, Withdrawn, Work,
+};
+use frame::{FrameState, is_covered, serves};
 
 /// Finished or cancelled frames remembered, to tell a late value from a wrong one.
 const REMEMBERED: usize = 1024;
 /// Frames at once; more from a peer are refused.
 const MAX_FRAMES: usize = 64;
-
-/// A piece of a node's output in a frame's table.
-#[derive(Debug, Clone)]
-pub struct Piece<P> {
-    /// Which box of the output this is.
-    pub region: Region,
-    /// Whole, or a summand.
-    pub term: Term,
-    /// A tensor in the worker, nothing in the simulator.
-    pub payload: P,
-}
-
-/// A queue of work that one thread serves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lane {
-    /// The device's compute lane.
-    Compute,
-    /// The send lane to a peer.
-    Send(DeviceId),
-}
-
-/// What a time was taken of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TimingOf {
-    /// A step, by its index in the program.
-    Step(u32),
-    /// The assembly of a node's pieces.
-    Assembly(NodeId),
-}
-
-/// A piece of work of one frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepRef {
-    /// The frame.
-    pub key: FrameKey,
-    /// Which of its work.
-    pub of: TimingOf,
-}
-
-/// When something was done, on the clock of whoever did it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timing {
-    /// What.
-    pub of: TimingOf,
-    /// Its start.
-    pub start: Nanos,
-    /// Its end.
-    pub end: Nanos,
-}
-
-/// Work for a lane.
-#[derive(Debug)]
-pub enum Work<P> {
-    /// Compute a region of a node's output. `inputs` holds one piece per input that is read, in the node's order,
-    /// each covering what is read of it.
-    Compute {
-        /// Whose.
-        step: StepRef,
-        /// The operator.
-        node: NodeId,
-        /// The box to compute.
-        out: Region,
-        /// The input channels to sum over, and the addend that gives.
-        over: Option<(Span, Term)>,
-        /// What it reads.
-        inputs: SmallVec<[Piece<P>; 2]>,
-    },
-    /// Sum addends in index order.
-    Reduce {
-        /// Whose.
-        step: StepRef,
-        /// The operator.
-        node: NodeId,
-        /// The box.
-        out: Region,
-        /// The addends, by index.
-        addends: SmallVec<[Piece<P>; 2]>,
-    },
-    /// Join pieces of a node's output into one.
-    Assemble {
-        /// Whose.
-        step: StepRef,
-        /// The operator.
-        node: NodeId,
-        /// The box to fill.
-        out: Region,
-        /// Pieces that cover it; they may reach beyond it and overlap.
-        pieces: SmallVec<[Piece<P>; 2]>,
-    },
-    /// Send a value to a peer.
-    Send {
-        /// Whose.
-        step: StepRef,
-        /// What.
-        value: Value,
-        /// To whom.
-        to: DeviceId,
-        /// Pieces that cover it.
-        pieces: SmallVec<[Piece<P>; 2]>,
-    },
-}
-
-/// A frame for the table.
-#[derive(Debug)]
-pub struct Admit<P> {
-    /// Its key.
-    pub key: FrameKey,
-    /// What to run; `None` runs the program of the key's epoch.
-    pub program: Option<Arc<Linked>>,
-    /// Values that are there from the start: the camera image, or what failover resumes from.
-    pub values: Vec<(Value, P)>,
-}
-
-/// Work that a lane has done.
-#[derive(Debug)]
-pub struct Done<P> {
-    /// Which.
-    pub step: StepRef,
-    /// The tensor it made; none for a send.
-    pub payload: Option<P>,
-    /// Its start.
-    pub start: Nanos,
-    /// Its end.
-    pub end: Nanos,
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Event<P> {
-    /// A frame begins here.
-    Admit(Admit<P>),
-    /// A lane has done its work.
-    Done(Done<P>),
-    /// A value came in from a peer.
-    Arrived {
-        /// The frame it belongs to.
-        key: FrameKey,
-        /// What.
-        value: Value,
-        /// From whom.
-        from: DeviceId,
-        /// The tensor.
-        payload: P,
-        /// When its first byte was sent or seen.
-        start: Nanos,
-        /// When its last byte was here.
-        end: Nanos,
-    },
-    /// The frame is of no interest any more.
-    Cancel(FrameKey),
-}
-
-/// A frame whose program is done on this device.
-#[derive(Debug)]
-pub struct Completed<P> {
-    /// The frame.
-    pub key: FrameKey,
-    /// The result, on the robot.
-    pub output: Option<P>,
-    /// When everything was done, in the order of completion.
-    pub timings: Vec<Timing>,
-    /// The program that ran.
-    pub program: Arc<Linked>,
-}
-
-/// A frame taken out before its end.
-#[derive(Debug)]
-pub struct Withdrawn<P> {
-    /// What its table held.
-    pub values: Vec<(Value, P)>,
-    /// When what was done of it was done.
-    pub timings: Vec<Timing>,
-    /// The program that ran.
-    pub program: Arc<Linked>,
-}
 
 /// An event that cannot be; from a peer it is a protocol error, from a lane a defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -218,25 +49,6 @@ pub enum MachineError {
     /// More frames at once than any window allows.
     #[error("frame {} would be one more than the {MAX_FRAMES} frames allowed at once", .0.frame)]
     TooManyFrames(FrameKey),
-}
-
-struct FrameState<P> {
-    program: Arc<Linked>,
-    /// Pieces by node.
-    table: Vec<SmallVec<[Piece<P>; 1]>>,
-    /// Readers still to come, by node.
-    readers: Vec<u32>,
-    /// Index into `Linked::compute` of the next step of the compute lane.
-    next_compute: usize,
-    /// The compute lane is at work on this frame.
-    busy: bool,
-    /// Send steps not yet ready.
-    waiting_sends: SmallVec<[u32; 4]>,
-    /// Steps not yet done, of every kind.
-    open: usize,
-    /// Receive steps already served.
-    received: SmallVec<[u32; 4]>,
-    timings: Vec<Timing>,
 }
 
 /// A device's scheduler: events in, work out.
@@ -589,147 +401,6 @@ impl<P: Clone> Machine<P> {
             program: frame.program,
         })
     }
-}
-
-impl<P: Clone> FrameState<P> {
-    fn next_compute(&mut self, key: FrameKey) -> Option<Work<P>> {
-        if self.busy {
-            return None;
-        }
-        let Some(&index) = self.program.compute.get(self.next_compute) else {
-            let output = self.program.output?;
-            return self.assemble(key, &output);
-        };
-        let program = Arc::clone(&self.program);
-        let mut inputs = SmallVec::new();
-        for read in &program.reads[index as usize] {
-            let table = &self.table[read.node.index()];
-            match table.iter().find(|p| serves(p, read)) {
-                Some(piece) => inputs.push(piece.clone()),
-                None => return self.assemble(key, read),
-            }
-        }
-        self.busy = true;
-        let step = StepRef {
-            key,
-            of: TimingOf::Step(index),
-        };
-        match self.program.program.steps[index as usize] {
-            Step::Compute { node, out, over } => Some(Work::Compute {
-                step,
-                node,
-                out,
-                over,
-                inputs,
-            }),
-            Step::Reduce { node, out, .. } => Some(Work::Reduce {
-                step,
-                node,
-                out,
-                addends: inputs,
-            }),
-            Step::Send { .. } | Step::Receive { .. } => None,
-        }
-    }
-
-    /// Joins the pieces of what is read next, or of the result, once they are all there.
-    fn assemble(&mut self, key: FrameKey, read: &Value) -> Option<Work<P>> {
-        let table = &self.table[read.node.index()];
-        if table.iter().any(|p| serves(p, read)) || !is_covered(table, read) {
-            return None;
-        }
-        self.busy = true;
-        Some(Work::Assemble {
-            step: StepRef {
-                key,
-                of: TimingOf::Assembly(read.node),
-            },
-            node: read.node,
-            out: read.region,
-            pieces: self.pieces_for(read),
-        })
-    }
-
-    /// The box that an assembly of `node` was asked for: what the compute lane's next step reads of it, or the result.
-    fn assembly_target(&self, node: NodeId) -> Option<Region> {
-        let Some(&index) = self.program.compute.get(self.next_compute) else {
-            return self.program.output.map(|output| output.region);
-        };
-        let reads = &self.program.reads[index as usize];
-        let read = reads
-            .iter()
-            .find(|r| r.node == node && !self.table[node.index()].iter().any(|p| serves(p, r)))?;
-        Some(read.region)
-    }
-
-    fn pieces_for(&self, read: &Value) -> SmallVec<[Piece<P>; 2]> {
-        let table = &self.table[read.node.index()];
-        if let Some(piece) = table.iter().find(|p| serves(p, read)) {
-            return SmallVec::from_iter([piece.clone()]);
-        }
-        let touches =
-            |p: &&Piece<P>| p.term == read.term && !p.region.intersect(&read.region).is_empty();
-        table.iter().filter(touches).cloned().collect()
-    }
-
-    /// Counts a step's reads as done and drops what nobody reads any more.
-    fn release(&mut self, reads: &[Value]) {
-        for (i, read) in reads.iter().enumerate() {
-            if reads[..i].iter().any(|r| r.node == read.node) {
-                continue;
-            }
-            self.let_go(read.node);
-            let program = Arc::clone(&self.program);
-            for &held in &program.holds[read.node.index()] {
-                self.let_go(held);
-            }
-        }
-    }
-
-    /// One reader less of a node.
-    fn let_go(&mut self, node: NodeId) {
-        let node = node.index();
-        self.readers[node] -= 1;
-        if self.readers[node] == 0 && !self.program.kept[node] {
-            self.table[node].clear();
-        }
-    }
-}
-
-impl Step {
-    /// The value that a compute or reduce step makes.
-    pub fn result(&self) -> Option<Value> {
-        match *self {
-            Self::Compute { node, out, over } => Some(Value {
-                node,
-                region: out,
-                term: over.map_or(Term::Whole, |(_, term)| term),
-            }),
-            Self::Reduce { node, out, .. } => Some(Value {
-                node,
-                region: out,
-                term: Term::Whole,
-            }),
-            Self::Send { .. } | Self::Receive { .. } => None,
-        }
-    }
-}
-
-/// Whether one piece alone serves a read.
-fn serves<P>(piece: &Piece<P>, read: &Value) -> bool {
-    piece.term == read.term && piece.region.covers(&read.region)
-}
-
-/// Whether the pieces together serve a read.
-fn is_covered<P>(pieces: &[Piece<P>], read: &Value) -> bool {
-    pieces.iter().any(|p| serves(p, read))
-        || (pieces.len() > 1
-            && read.region.is_covered_by(
-                pieces
-                    .iter()
-                    .filter(|p| p.term == read.term)
-                    .map(|p| &p.region),
-            ))
 }
 
 impl<P: Clone> Machine<P> {

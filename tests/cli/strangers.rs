@@ -175,7 +175,7 @@ fn a_hello_that_stops_in_the_middle_is_given_up_with_a_sentence() {
         assert!(planned(&field.console.next()));
     }
     let reason = waiting.join().unwrap();
-    assert!(reason.contains("nothing more came for 5 s"), "{reason}");
+    assert!(reason.contains("did not end within 5 s"), "{reason}");
     field.goes_on();
 
     // And one that leaves in the middle.

@@ -181,7 +181,7 @@ struct Session<E: Engine> {
 
 impl<E: Engine> Session<E> {
     fn run(&mut self, stream: TcpStream, closing: &TcpStream) -> Result<(), LinkError> {
-        let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
+        let mut reader = MessageReader::greeting(stream, HELLO_TIMEOUT);
         let hello = match self.greet(&mut reader)? {
             Greeting::Robot(hello) => hello,
             Greeting::Peer(hello) => return self.mesh(&hello, &mut reader),
@@ -256,7 +256,7 @@ impl<E: Engine> Session<E> {
             }
             Err(LinkError::Silent(_)) => {
                 return Err(refuse(&format!(
-                    "a robot's hello began and nothing more came for {} s",
+                    "a robot's hello began and did not end within {} s",
                     HELLO_TIMEOUT.as_secs()
                 )));
             }
