@@ -3,6 +3,7 @@
 //! An engine owns a model's weights and computes operators on the thread that [`Engine::on_lane`] was called on.
 //! It knows nothing of frames, plans or sockets.
 
+pub mod measure;
 #[cfg(feature = "torch")]
 pub mod torch;
 
