@@ -3,7 +3,7 @@
 pub mod attach;
 mod cache;
 mod demo;
-#[cfg(feature = "torch")]
+mod engine;
 mod loaded;
 mod model;
 mod probe;
@@ -11,7 +11,6 @@ mod profile;
 mod robot;
 mod server;
 mod trace;
-#[cfg(feature = "torch")]
 mod worker;
 
 use std::io::Write;
