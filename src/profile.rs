@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub use check::{LocalRow, OffloadRow, compare_local, compare_offload, markdown};
 pub use cost::{Work, kind, work};
-pub use field::{FIELD_MODELS, FieldData, FieldError, Side};
+pub use field::{ByBucket, FIELD_MODELS, FieldData, FieldError, Side};
 pub use fit::{Sample, fit_kinds, fit_profile, forward_without_normalize_ns, nnls};
 
 use crate::power::Levels;

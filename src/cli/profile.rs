@@ -42,7 +42,12 @@ pub(super) struct ProfileArgs {
     check: bool,
 
     /// Folder of figures measured on a real robot; not part of this project
-    #[arg(long, value_name = "DIR", env = "SPLITSCOPE_FIELD_DATA")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "SPLITSCOPE_FIELD_DATA",
+        hide_env_values = true
+    )]
     field: Option<PathBuf>,
 
     /// With --check: the robot's profile, a shipped name or a file
@@ -62,8 +67,8 @@ enum SideArg {
     Server,
 }
 
-/// VDD_IN of the robot, from the public log (LOPInfer, commit 53f1cda): at rest, `local` VGG19_BN (other models less:
-/// ResNet152 12.7 W, DenseNet121 7.8 W), and everything offloaded over a wired port.
+/// `VDD_IN` of the robot, from the public log (`LOPInfer`, commit 53f1cda): at rest, `local` of `VGG19_BN` (12.7 W with
+/// `ResNet152`, 7.8 W with `DenseNet121`), and everything offloaded, over a wired port.
 const ROBOT_POWER: PowerLevels = PowerLevels {
     idle_w: 4.7,
     compute_w: 14.1,
@@ -125,7 +130,7 @@ fn fit(side: SideArg, field: &FieldData) -> Result<Profile> {
         measured.push((graph, field.forward_ns(side, folder)?));
     }
     let measured: Vec<(&Graph, i64)> = measured.iter().map(|(graph, ns)| (graph, *ns)).collect();
-    Ok(fit_profile(name, provenance, power, &samples, &measured))
+    Ok(fit_profile(name, &provenance, power, &samples, &measured))
 }
 
 fn write_profile(profile: &Profile, out: Option<&Path>) -> Result<ExitCode> {

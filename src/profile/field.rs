@@ -65,6 +65,9 @@ pub enum FieldError {
     Zoo(#[from] zoo::ZooError),
 }
 
+/// Inferences and their median latency in milliseconds, by the link's rate in MB/s.
+pub type ByBucket = BTreeMap<u32, (usize, f64)>;
+
 /// A folder of measured figures.
 #[derive(Debug, Clone)]
 pub struct FieldData {
@@ -127,7 +130,7 @@ impl FieldData {
         };
         let file = std::fs::File::open(&path).map_err(read)?;
         let mut text = String::new();
-        let decoder: Box<dyn Read> = if name.ends_with(".gz") {
+        let decoder: Box<dyn Read> = if path.extension().is_some_and(|e| e == "gz") {
             Box::new(flate2::read::GzDecoder::new(file))
         } else {
             Box::new(file)
@@ -200,11 +203,7 @@ impl FieldData {
     ///
     /// # Errors
     /// A file that cannot be understood.
-    pub fn offloaded_ms(
-        &self,
-        env: &str,
-        model: &str,
-    ) -> Result<Option<BTreeMap<u32, (usize, f64)>>, FieldError> {
+    pub fn offloaded_ms(&self, env: &str, model: &str) -> Result<Option<ByBucket>, FieldError> {
         let name = format!("runs/all_{env}_{model}.csv.gz");
         if !self.dir.join(&name).is_file() {
             return Ok(None);

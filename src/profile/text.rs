@@ -24,10 +24,10 @@ impl Profile {
         }
         let profile: Self = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
-            let before = text.as_bytes().get(..at).unwrap_or_default();
+            let before = text.get(..at).unwrap_or_default();
             ProfileError::Syntax {
                 name: name.to_owned(),
-                line: before.iter().filter(|&&b| b == b'\n').count() + 1,
+                line: before.matches('\n').count() + 1,
                 problem: error.message().replace('\n', ", "),
             }
         })?;
@@ -52,7 +52,7 @@ impl Check<'_> {
     fn bad(
         &self,
         field: impl Into<String>,
-        read: impl ToString,
+        read: impl std::fmt::Display,
         expected: impl Into<String>,
     ) -> ProfileError {
         ProfileError::Field {
