@@ -3,14 +3,14 @@
 pub mod attach;
 mod cache;
 mod demo;
-#[cfg(feature = "torch")]
+mod engine;
 mod loaded;
 mod model;
 mod probe;
+mod profile;
 mod robot;
 mod server;
 mod trace;
-#[cfg(feature = "torch")]
 mod worker;
 
 use std::io::Write;
@@ -39,6 +39,8 @@ enum Command {
     Server(server::ServerArgs),
     /// Fill the link to a server and record what it carries
     Probe(probe::ProbeArgs),
+    /// Measure a device, or check an emulated one
+    Profile(profile::ProfileArgs),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
 }
@@ -69,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Probe(args) => probe::run(&args),
+        Command::Profile(args) => profile::run(&args),
         Command::Trace(args) => trace::run(&args),
     };
     match result {
@@ -122,7 +125,9 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in ["demo", "attach", "robot", "server", "probe", "trace"] {
+        for name in [
+            "demo", "attach", "robot", "server", "probe", "profile", "trace",
+        ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
             all += "## ";

@@ -1,13 +1,16 @@
-//! Performs `Compute`: the trait that a runtime drives, and libtorch behind it (feature `torch`).
+//! Performs `Compute`: the trait that a runtime drives, and behind it libtorch (feature `torch`) or a device profile.
 //!
 //! An engine owns a model's weights and computes operators on the thread that [`Engine::on_lane`] was called on.
 //! It knows nothing of frames, plans or sockets.
 
+pub mod emulated;
+pub mod measure;
 #[cfg(feature = "torch")]
 pub mod torch;
 
 use crate::model::{Graph, Node, Region, Span};
-use crate::plan::{Piece, Term, Value};
+use crate::plan::{Piece, Term, Value, Work};
+use crate::power::EmulatedState;
 
 /// An operator could not be computed, or a value not packed or unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -35,10 +38,16 @@ pub enum EngineError {
     },
 }
 
+/// How descriptions of emulated engines begin.
+pub const EMULATED_PREFIX: &str = "emulated ";
+
 /// Computes operators of one model.
 pub trait Engine: Send + 'static {
     /// A tensor; cloning it copies a handle, not the elements.
     type Payload: Clone + Send + 'static;
+
+    /// Whether times are made up from a profile and values have no elements.
+    const EMULATED: bool = false;
 
     /// What computes, for people: `libtorch 2.11, CPU, 1 thread`.
     fn describe(&self) -> String;
@@ -47,6 +56,16 @@ pub trait Engine: Send + 'static {
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self))
     where
         Self: Sized;
+
+    /// How long this work takes on the device that the engine stands for, in nanoseconds; none: as long as it took.
+    fn duration_ns(&mut self, _graph: &Graph, _work: &Work<Self::Payload>) -> Option<i64> {
+        None
+    }
+
+    /// Emulated power that follows the lanes, if any.
+    fn power(&self) -> Option<EmulatedState> {
+        None
+    }
 
     /// Computes a region of a node's output. `inputs` holds a piece for every input that the region needs anything of,
     /// in the node's order, each covering what [`need`](crate::model::need) says.

@@ -25,6 +25,7 @@ pub mod link;
 pub mod model;
 pub mod plan;
 pub mod power;
+pub mod profile;
 pub mod store;
 pub mod sysfs;
 pub mod units;

@@ -13,11 +13,13 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::attach::{ShowArgs, show};
+use super::engine::{EngineName, words as engine_words};
 use super::model::{ModelArgs, PlanArgs};
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
 use crate::link::shaper::Shaper;
+use crate::profile::Profile;
 
 /// Robot, server, shaped link and console on this machine.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +29,18 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     plan: PlanArgs,
+
+    /// What computes, on robot and server
+    #[arg(long, value_enum, default_value_t = EngineName::Torch)]
+    engine: EngineName,
+
+    /// With --engine emulated: the robot, jetson-xavier-nx, gpu-server or a file that `splitscope profile` wrote
+    #[arg(long, value_name = "PROFILE", default_value = "jetson-xavier-nx")]
+    device: String,
+
+    /// With --engine emulated: the servers
+    #[arg(long, value_name = "PROFILE", default_value = "gpu-server")]
+    server_device: String,
 
     /// Link between robot and server: a trace (indoors, outdoors or a file, played again and again), Mbps that both
     /// directions share, or none
@@ -54,6 +68,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    if args.engine == EngineName::Emulated {
+        // Before anything starts.
+        for device in [&args.device, &args.server_device] {
+            Profile::open(device).map_err(usage)?;
+        }
+    }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
     // As many servers as the plan takes part in, each behind a relay of its own.
@@ -63,6 +83,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0"]);
     for i in 1..=count {
         let mut server_args = words(&["server", "--listen", "127.0.0.1:0"]);
+        server_args.extend(engine_words(args.engine, &args.server_device));
         if cores >= 2 {
             server_args.extend([String::from("--core"), (i % cores).to_string()]);
         }
@@ -83,6 +104,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         servers.push(server);
     }
     robot_args.extend(model_words(args));
+    robot_args.extend(engine_words(args.engine, &args.device));
     if args.plan.is_given() {
         robot_args.extend(args.plan.words());
     } else {
@@ -136,7 +158,8 @@ fn model_words(args: &DemoArgs) -> Vec<String> {
     let weights = model
         .weights
         .clone()
-        .or_else(|| cache::published_weights(&model.model));
+        .or_else(|| cache::published_weights(&model.model))
+        .filter(|_| args.engine == EngineName::Torch);
     match weights {
         Some(path) => all.extend(["--weights".to_owned(), path.display().to_string()]),
         None => all.extend(["--seed".to_owned(), model.seed.to_string()]),

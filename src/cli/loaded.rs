@@ -1,9 +1,12 @@
 //! A model with its weights, as flags name them; for `robot`.
 
+#[cfg(feature = "torch")]
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+#[cfg(feature = "torch")]
+use anyhow::Context;
+use anyhow::Result;
 
 use super::model::ModelArgs;
 use crate::model::Graph;
@@ -20,7 +23,19 @@ pub(super) struct Loaded {
 }
 
 impl ModelArgs {
+    /// The graph alone, for an engine that has no use for weights.
+    pub(super) fn hollow(&self) -> Result<Loaded> {
+        Ok(Loaded {
+            graph: Arc::new(self.graph()?),
+            weights: Arc::new(Weights::seeded(0, &[])),
+            reference: WeightsRef::Seed(0),
+            name: "none (emulated)".to_owned(),
+            trained: false,
+        })
+    }
+
     /// The graph and its weights.
+    #[cfg(feature = "torch")]
     pub(super) fn load(&self) -> Result<Loaded> {
         let graph = Arc::new(self.graph()?);
         let wanted = graph.parameters();
@@ -50,6 +65,7 @@ impl ModelArgs {
     }
 }
 
+#[cfg(feature = "torch")]
 fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(
         || path.display().to_string(),

@@ -3,11 +3,25 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Args;
 
+use super::engine::EngineArgs;
+use super::loaded::Loaded;
 use super::model::{ModelArgs, PlanArgs};
+use super::{usage, worker};
+use crate::clock::SystemClock;
+use crate::engine::Engine;
+use crate::engine::emulated::EmulatedEngine;
+use crate::link::LinkChoice;
+use crate::link::shaper::{Shaper, ShaperHandle};
+use crate::power::{Discovered, Emulated};
+use crate::profile::Profile;
+use crate::worker::input::{Input, Source};
+use crate::worker::robot::{Robot, RobotOptions};
 
 /// Run a model on every camera frame.
 #[derive(Debug, Clone, Args)]
@@ -17,6 +31,9 @@ pub(super) struct RobotArgs {
 
     #[command(flatten)]
     plan: PlanArgs,
+
+    #[command(flatten)]
+    engine: EngineArgs,
 
     /// A server, HOST:PORT, given again for every further one; without one everything runs here
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
@@ -85,21 +102,57 @@ fn host_and_port(text: &str) -> Result<String, String> {
 }
 
 /// Runs until a signal.
-#[cfg(feature = "torch")]
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
-    use std::time::Duration;
+    args.plan.plan(&args.model.graph()?)?;
+    match args.engine.emulated()? {
+        Some(profile) => run_emulated(args, profile),
+        None => run_torch(args),
+    }
+}
 
+#[cfg(feature = "torch")]
+fn run_torch(args: &RobotArgs) -> Result<ExitCode> {
     use anyhow::Context;
 
-    use super::{usage, worker};
     use crate::engine::torch::{TorchEngine, keep_freed_memory};
-    use crate::link::LinkChoice;
-    use crate::link::shaper::{Shaper, ShaperHandle};
-    use crate::worker::input::{Input, Source};
-    use crate::worker::robot::{Robot, RobotOptions};
 
-    worker::start_logging();
     keep_freed_memory();
+    let power = crate::worker::sensors::find(args.power_meter.as_deref())?;
+    run_with(args, power, || {
+        let loaded = args.model.load()?;
+        let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
+            .context("cannot set up libtorch")?;
+        Ok((engine, loaded))
+    })
+}
+
+/// Says what is missing.
+#[cfg(not(feature = "torch"))]
+fn run_torch(_args: &RobotArgs) -> Result<ExitCode> {
+    Err(super::server::without_torch("robot"))
+}
+
+fn run_emulated(args: &RobotArgs, profile: Profile) -> Result<ExitCode> {
+    let power = profile
+        .power
+        .map(|power| Emulated::new(power.levels(), Arc::new(SystemClock)));
+    let mut engine = EmulatedEngine::new(profile);
+    // An emulated device's power is made up, too: what this machine takes says nothing about it.
+    let mut found = Discovered::default();
+    if let Some((source, state)) = power {
+        engine = engine.with_power(state);
+        found.sources.push(Box::new(source));
+    }
+    run_with(args, found, || Ok((engine, args.model.hollow()?)))
+}
+
+/// Runs with an engine; it is made last, after what may be refused.
+fn run_with<E: Engine>(
+    args: &RobotArgs,
+    power: Discovered,
+    make: impl FnOnce() -> Result<(E, Loaded)>,
+) -> Result<ExitCode> {
+    worker::start_logging();
     let token = worker::token(args.token_file.as_deref())?;
     let plan = args.plan.plan(&args.model.graph()?)?;
     let (rows, columns) = args.model.size;
@@ -120,9 +173,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
         let addresses = shapers.iter().map(ShaperHandle::local_addr);
         addresses.map(|address| address.to_string()).collect()
     };
-    let loaded = args.model.load()?;
-    let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
-        .context("cannot set up libtorch")?;
+    let (engine, loaded) = make()?;
     let robot = Robot::start(
         engine,
         RobotOptions {
@@ -140,7 +191,7 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
             core: args.core,
             token,
             host: worker::host_name(),
-            power: crate::worker::sensors::find(args.power_meter.as_deref())?,
+            power,
         },
     )?;
     let ready = format!("robot ready: attach to ws://{}", robot.address());
@@ -148,11 +199,4 @@ pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     drop(robot);
     drop(shapers);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Says what is missing.
-#[cfg(not(feature = "torch"))]
-pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
-    args.plan.plan(&args.model.graph()?)?;
-    Err(super::server::without_torch("robot"))
 }

@@ -156,6 +156,28 @@ impl<P: Clone> Machine<P> {
             .any(|(device, queue)| *device == peer && !queue.is_empty())
     }
 
+    /// Whether the end of this work can be seen outside the compute lane: a send reads what it makes, or it is the
+    /// frame's last here.
+    pub fn is_seen_outside(&self, step: &StepRef) -> bool {
+        let Some(frame) = self.frames.get(&step.key) else {
+            return false;
+        };
+        let program = &frame.program;
+        let (node, last) = match step.of {
+            TimingOf::Assembly(node) => (Some(node), frame.next_compute >= program.compute.len()),
+            TimingOf::Step(index) => {
+                let made = program.program.steps.get(index as usize);
+                let made = made.and_then(Step::result).map(|value| value.node);
+                (made, frame.next_compute + 1 >= program.compute.len())
+            }
+        };
+        let sent = |&send: &u32| {
+            let mut reads = program.reads[send as usize].iter();
+            reads.any(|read| Some(read.node) == node)
+        };
+        last || frame.waiting_sends.iter().any(sent)
+    }
+
     /// Takes a frame out with what its table held and what was done for it: what failover resumes from.
     pub fn withdraw(&mut self, key: FrameKey) -> Option<Withdrawn<P>> {
         let Some(frame) = self.frames.remove(&key) else {

@@ -144,7 +144,7 @@ impl Robot {
             role: Role::Robot,
             host: options.host.clone(),
             engine: engine_name,
-            emulated: false,
+            emulated: E::EMULATED,
             token: options.token.clone(),
             hub: hub.clone(),
             commands: command_sink(&events),

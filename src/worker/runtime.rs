@@ -2,10 +2,16 @@
 //!
 //! The machine stands under one mutex. The compute lane takes its next work and reports the last in one go, so an
 //! operator costs one lock and two clock readings; no other thread is woken unless a send became ready.
+//!
+//! Under an emulated engine the lane has a clock of its own: work begins where the last ended, or when something came
+//! from outside if that was later, and ends as much later as the engine says. Steps are too short to be slept one by
+//! one, so the lane runs ahead of the real clock, but never by more than [`MAX_AHEAD_NS`], and it sleeps to the end of
+//! whatever can be seen outside.
 
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::clock;
 use crate::engine::{Engine, EngineError};
@@ -15,9 +21,13 @@ use crate::plan::{
     Admit, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value, Withdrawn,
     Work,
 };
+use crate::power::{Activity, EmulatedState};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
 use crate::wire::data::ChunkHead;
 use crate::worker::peer::PeerLink;
+
+/// How far an emulated lane runs ahead of the real clock: what comes from outside meanwhile waits so long at most.
+const MAX_AHEAD_NS: i64 = 1_000_000;
 
 /// What a runtime tells its owner.
 #[derive(Debug)]
@@ -36,11 +46,15 @@ pub enum RuntimeEvent<P> {
 struct State<P> {
     machine: Machine<P>,
     ports: Vec<(DeviceId, Arc<Outbox>)>,
+    /// When something last came from outside: a frame or a value.
+    changed: Nanos,
     stopped: bool,
 }
 
 struct Shared<P> {
     graph: Arc<Graph>,
+    /// What an emulated device draws follows the lanes.
+    power: Option<EmulatedState>,
     state: Mutex<State<P>>,
     compute: Condvar,
 }
@@ -54,6 +68,12 @@ pub struct Runtime<E: Engine> {
 impl<P> Shared<P> {
     fn lock(&self) -> MutexGuard<'_, State<P>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_power(&self, activity: Activity, busy: bool) {
+        if let Some(power) = &self.power {
+            power.set(activity, busy);
+        }
     }
 }
 
@@ -84,8 +104,10 @@ impl<E: Engine> Runtime<E> {
             state: Mutex::new(State {
                 machine: Machine::new(device, graph.nodes().len()),
                 ports: Vec::new(),
+                changed: Nanos(0),
                 stopped: false,
             }),
+            power: engine.power(),
             graph,
             compute: Condvar::new(),
         });
@@ -179,6 +201,8 @@ impl<E: Engine> Runtime<E> {
         if program.receive_step(&value, from).is_none() {
             return Err(MachineError::Unexpected { key, value, from });
         }
+        drop(state);
+        self.shared.set_power(Activity::Receive, true);
         Ok(Expect::Take(value.bytes(&self.shared.graph).0))
     }
 
@@ -194,6 +218,7 @@ impl<E: Engine> Runtime<E> {
         payload: E::Payload,
         (start, end): (Nanos, Nanos),
     ) -> Result<Option<Completed<E::Payload>>, MachineError> {
+        self.shared.set_power(Activity::Receive, false);
         self.event(Event::Arrived {
             key,
             value,
@@ -214,6 +239,7 @@ impl<E: Engine> Runtime<E> {
         event: Event<E::Payload>,
     ) -> Result<Option<Completed<E::Payload>>, MachineError> {
         let mut state = self.shared.lock();
+        state.changed = clock::now();
         let completed = state.machine.event(event)?;
         state.poke();
         drop(state);
@@ -270,7 +296,18 @@ fn compute_lane<E: Engine>(
 ) {
     engine.on_lane(&mut |engine| {
         let mut last: Option<Outcome<E::Payload>> = None;
+        // Where an emulated lane is on its own clock.
+        let mut ended = Nanos(i64::MIN);
         loop {
+            if E::EMULATED
+                && let Some((step, _, _, end)) = &last
+            {
+                ended = *end;
+                let seen = shared.lock().machine.is_seen_outside(step);
+                if seen || ended > clock::now().shifted(MAX_AHEAD_NS) {
+                    sleep_until(ended);
+                }
+            }
             let mut state = shared.lock();
             let event = last.take().and_then(|outcome| report(&mut state, outcome));
             if let Some(event) = event {
@@ -287,13 +324,17 @@ fn compute_lane<E: Engine>(
                 if let Some(work) = state.machine.next(Lane::Compute) {
                     break work;
                 }
+                shared.set_power(Activity::Compute, false);
                 state = shared
                     .compute
                     .wait(state)
                     .unwrap_or_else(PoisonError::into_inner);
             };
+            // An idle lane begins when what it waited for came, a busy one where it ended.
+            let from = ended.max(state.changed);
             drop(state);
-            last = perform(&shared.graph, engine, work);
+            shared.set_power(Activity::Compute, true);
+            last = perform(&shared.graph, engine, work, from);
         }
     });
 }
@@ -324,12 +365,27 @@ fn report<P: Clone>(state: &mut State<P>, outcome: Outcome<P>) -> Option<Runtime
     }
 }
 
+/// Waits for a point in time, not for a length: what one sleep takes too long, the next does not.
+fn sleep_until(at: Nanos) {
+    let ns = at.since(clock::now());
+    if ns > 0 {
+        std::thread::sleep(Duration::from_nanos(ns.unsigned_abs()));
+    }
+}
+
+/// Does a piece of work; emulated, it begins at `from`.
 fn perform<E: Engine>(
     graph: &Graph,
     engine: &mut E,
     work: Work<E::Payload>,
+    from: Nanos,
 ) -> Option<Outcome<E::Payload>> {
-    let start = clock::now();
+    let emulated_ns = engine.duration_ns(graph, &work);
+    let start = if emulated_ns.is_some() {
+        from
+    } else {
+        clock::now()
+    };
     let (step, result) = match work {
         Work::Compute {
             step,
@@ -355,7 +411,8 @@ fn perform<E: Engine>(
         } => (step, engine.assemble(graph.node(node), &out, &pieces)),
         Work::Send { .. } => return None,
     };
-    Some((step, result, start, clock::now()))
+    let end = emulated_ns.map_or_else(clock::now, |ns| start.shifted(ns));
+    Some((step, result, start, end))
 }
 
 /// A send lane: packs values of the machine for one peer's writer.
@@ -402,6 +459,7 @@ impl<E: Engine> ValueSource for SendLane<E> {
     }
 
     fn began(&mut self, head: &ChunkHead) {
+        self.shared.set_power(Activity::Transmit, true);
         if let Some(link) = &self.link {
             link.upload_began(head.key, head.value, head.total, head.began);
         }
@@ -413,12 +471,14 @@ impl<E: Engine> ValueSource for SendLane<E> {
 
     fn given_up(&mut self, head: &ChunkHead, bytes: u64) {
         self.sending = None;
+        self.shared.set_power(Activity::Transmit, false);
         if let Some(link) = &self.link {
             link.upload_given_up(head.total, bytes);
         }
     }
 
     fn sent(&mut self, _head: &ChunkHead, start: Nanos, end: Nanos) {
+        self.shared.set_power(Activity::Transmit, false);
         let Some(step) = self.sending.take() else {
             return;
         };
@@ -473,7 +533,7 @@ fn local_pass<E: Engine>(engine: &mut E, graph: &Graph) -> Result<Vec<i64>, Engi
                 Work::Compute { node, .. } => node.index(),
                 _ => 0,
             };
-            let Some((step, result, start, end)) = perform(graph, engine, work) else {
+            let Some((step, result, start, end)) = perform(graph, engine, work, Nanos(0)) else {
                 return;
             };
             times[node] = end.since(start);

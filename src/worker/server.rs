@@ -152,7 +152,7 @@ impl Server {
             role: Role::Server,
             host: options.host.clone(),
             engine: options.engine_name,
-            emulated: false,
+            emulated: E::EMULATED,
             // Nothing on a server can be commanded.
             token: None,
             hub: hub.clone(),

@@ -164,11 +164,59 @@ fn a_console_that_reaches_nobody_says_whom_it_tried() {
 #[cfg(not(feature = "torch"))]
 #[test]
 fn without_libtorch_workers_say_so() {
-    for args in [&["robot"][..], &["server"], &["demo", "--headless"]] {
+    let profile = &["profile", "--model", "vgg19"][..];
+    for args in [
+        &["robot"][..],
+        &["server"],
+        &["demo", "--headless"],
+        profile,
+    ] {
         refuses(
             args,
             1,
             &["built without libtorch", "`attach` works", "cargo xtask"],
         );
     }
+}
+
+#[test]
+fn an_emulated_device_is_a_shipped_name_or_a_file_that_is_a_profile() {
+    let emulated = |device: &'static str| ["server", "--engine", "emulated", "--device", device];
+    refuses(
+        &emulated("jetson-nano"),
+        2,
+        &[
+            "\"jetson-nano\"",
+            "jetson-xavier-nx",
+            "gpu-server",
+            "splitscope profile",
+        ],
+    );
+    refuses(
+        &emulated("Cargo.toml"),
+        2,
+        &["Cargo.toml: line", "unknown field"],
+    );
+    refuses(
+        &["server", "--engine", "emulated"],
+        2,
+        &["required arguments"],
+    );
+    refuses(
+        &["server", "--device", "gpu-server"],
+        2,
+        &["--engine emulated"],
+    );
+}
+
+#[test]
+fn a_check_without_the_measured_figures_says_that_it_is_skipped() {
+    let args = ["profile", "--check", "--field", "/no/such/folder"];
+    let ended = crate::support::run(&args);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), ""));
+    assert!(
+        ended.stderr.contains("skipped: /no/such/folder"),
+        "{}",
+        ended.stderr
+    );
 }

@@ -178,6 +178,7 @@ impl<E: Engine> Coordinator<E> {
             preparing: self.switch.is_preparing(),
             skipped: taken.skipped,
             picture: taken.picture.name,
+            emulated: E::EMULATED || self.servers.any_emulated(&servers),
             give_up_at: self.patience.give_up_at(admitted),
             servers,
             reports: Vec::new(),
@@ -274,6 +275,9 @@ impl<E: Engine> Coordinator<E> {
         let Some(output) = &completed.output else {
             return Vec::new();
         };
+        if self.frames.is_emulated(completed.key.frame) {
+            return Vec::new();
+        }
         let piece = crate::plan::Piece {
             region: value.region,
             term: value.term,

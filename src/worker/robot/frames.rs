@@ -25,6 +25,8 @@ pub(super) struct Admitted {
     pub(super) preparing: bool,
     pub(super) skipped: u32,
     pub(super) picture: String,
+    /// Whether the robot or a server that takes part is emulated: times are made up, classes mean nothing.
+    pub(super) emulated: bool,
     /// When it stops waiting for its servers.
     pub(super) give_up_at: Nanos,
     /// The programs of the servers that take part.
@@ -125,6 +127,11 @@ impl<P> Frames<P> {
         let frames = self.in_flight.values();
         let waiting = frames.filter(|f| !f.servers.is_empty());
         waiting.map(|f| f.give_up_at).min()
+    }
+
+    /// Whether a frame in flight has an emulated device in it.
+    pub(super) fn is_emulated(&self, frame: FrameId) -> bool {
+        self.in_flight.get(&frame).is_some_and(|f| f.emulated)
     }
 
     /// A frame has its result. Gives its record at once unless a server's times are still to come.
@@ -236,7 +243,7 @@ fn empty(frame: &Admitted) -> FrameRecord {
         top: Vec::new(),
         other_tops: Vec::new(),
         steps: crate::wire::Steps::default(),
-        emulated: false,
+        emulated: frame.emulated,
     }
 }
 
@@ -326,6 +333,7 @@ mod tests {
             preparing: false,
             skipped: 0,
             picture: String::new(),
+            emulated: false,
             give_up_at: Nanos(50),
             servers: schedule.programs[1..].iter().map(link).collect(),
             reports: Vec::new(),

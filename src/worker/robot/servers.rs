@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::link::Outbox;
-use crate::plan::{Schedule, Step};
+use crate::plan::{Linked, Schedule, Step};
 use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::data::Control;
 use crate::worker::peer::PeerLink;
@@ -37,6 +37,8 @@ pub(super) struct Remote {
     pub(super) address: String,
     pub(super) link: Arc<PeerLink>,
     pub(super) state: State,
+    /// Whether its times are made up; what it computes means nothing.
+    pub(super) emulated: bool,
     /// Its links to the other servers.
     mesh: BTreeMap<DeviceId, Result<(), String>>,
     stall: Option<Stall>,
@@ -50,6 +52,7 @@ impl Remote {
             address,
             link,
             state: State::Absent("it has not answered yet".to_owned()),
+            emulated: false,
             mesh: BTreeMap::new(),
             stall: None,
             hold_ns: HOLD_NS.0,
@@ -99,6 +102,12 @@ impl Servers {
 
     pub(super) fn get_mut(&mut self, device: DeviceId) -> Option<&mut Remote> {
         self.0.iter_mut().find(|r| r.device == device)
+    }
+
+    /// Whether any of these programs runs on an emulated server.
+    pub(super) fn any_emulated(&self, programs: &[Arc<Linked>]) -> bool {
+        let mut devices = programs.iter().map(|p| p.program.device);
+        devices.any(|device| self.get(device).is_some_and(|r| r.emulated))
     }
 
     /// The connection to a server that has the model.

@@ -7,7 +7,7 @@ use super::super::servers::State;
 use super::Coordinator;
 use super::switches::send_program;
 use crate::clock;
-use crate::engine::Engine;
+use crate::engine::{EMULATED_PREFIX, Engine};
 use crate::units::{DeviceId, Epoch, FrameKey};
 use crate::wire::data::Report;
 use crate::wire::{Level, PeerState};
@@ -64,6 +64,7 @@ impl<E: Engine> Coordinator<E> {
         let outbox = Arc::clone(outbox);
         send_program(&outbox, &schedule, device);
         remote.state = State::Ready(outbox, Vec::new());
+        remote.emulated = engine.starts_with(EMULATED_PREFIX);
         let text = format!("the {device} at {} is ready ({engine})", remote.address);
         self.hub.event(Level::Info, text);
         self.tell_peer(device, PeerState::Ready);

@@ -1,0 +1,224 @@
+//! An emulated robot and two emulated servers as real processes, without libtorch: real programs and bytes, made-up
+//! times that add up exactly.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests fail like tests"
+)]
+
+#[path = "support/console.rs"]
+mod console;
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use console::{Console, Heard};
+use splitscope::model::{Graph, zoo};
+use splitscope::plan::{Choice, Join, ModeKind, Plan, Schedule, Step, compile};
+use splitscope::profile::Profile;
+use splitscope::units::{DeviceId, Epoch};
+use splitscope::wire::{FrameRecord, Outcome, StepKind};
+
+const MODEL: &str = "mobilenet_v2";
+const SIZE: u32 = 96;
+const BATCH: u32 = 2;
+
+struct Worker {
+    child: Child,
+    address: String,
+}
+
+impl Worker {
+    fn start(args: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_splitscope"))
+            .args(args)
+            .args([
+                "--engine",
+                "emulated",
+                "--listen",
+                "127.0.0.1:0",
+                "--until-stdin-ends",
+            ])
+            .env("SPLITSCOPE_LOG", "warn")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let (_, address) = line.trim().rsplit_once("ws://").expect("it says where");
+        Self {
+            child,
+            address: address.to_owned(),
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Every mode, over one server and over two.
+fn plans(graph: &Graph) -> Vec<Plan> {
+    let mut plans = Vec::new();
+    for mode in ModeKind::ALL {
+        for shares in [vec![0.5, 0.5], vec![0.2, 0.4, 0.4]] {
+            let mut choice = Choice::usual(graph, mode);
+            choice.shares = shares;
+            choice.join = if plans.len() % 2 == 0 {
+                Join::Gather
+            } else {
+                Join::Reduce
+            };
+            plans.push(choice.plan(graph).unwrap());
+        }
+    }
+    let third = graph.operator_count() / 3;
+    plans.push(Plan::chain(&[third, 2 * third]));
+    plans.push(Plan::split(4).with_tiles(4));
+    plans
+}
+
+struct Field {
+    graph: Graph,
+    robot: Profile,
+    server: Profile,
+}
+
+impl Field {
+    /// The times that a device's steps must take, and the bytes that it must send.
+    fn expected(&self, schedule: &Schedule, device: DeviceId) -> (Vec<i64>, u64) {
+        let profile = if device == DeviceId::ROBOT {
+            &self.robot
+        } else {
+            &self.server
+        };
+        let (mut times, mut sent) = (Vec::new(), 0);
+        let programs = schedule.programs.iter();
+        for step in programs
+            .filter(|p| p.device == device)
+            .flat_map(|p| &p.steps)
+        {
+            match step {
+                Step::Compute { node, out, over } => {
+                    let node = self.graph.node(*node);
+                    let over = over.map(|(span, _)| span);
+                    times.push(profile.time_ns(&self.graph, node, out, over));
+                }
+                Step::Send { value, .. } => sent += value.bytes(&self.graph).0,
+                Step::Reduce { .. } | Step::Receive { .. } => {}
+            }
+        }
+        times.sort_unstable();
+        (times, sent)
+    }
+
+    fn check(&self, frame: &FrameRecord, plan: &Plan) {
+        let label = plan.label();
+        let schedule = compile(&self.graph, plan, Epoch(1)).unwrap();
+        assert!(frame.emulated && frame.top.is_empty() && frame.other_tops.is_empty());
+        for device in (0..3).map(DeviceId) {
+            let (times, bytes) = self.expected(&schedule, device);
+            let own = |kind| {
+                frame
+                    .steps
+                    .iter()
+                    .filter(move |s| s.device == device && s.kind == kind)
+            };
+            let mut took: Vec<i64> = own(StepKind::Compute).map(|s| s.duration_ns).collect();
+            took.sort_unstable();
+            assert_eq!(took, times, "{label}: {device}");
+            let sent: u64 = own(StepKind::Transfer).map(|s| s.bytes).sum();
+            assert_eq!(sent, bytes, "{label}: {device}");
+        }
+        // Nothing is sent before it is made, on the clock that both times are of.
+        let is_robots = |s: &splitscope::wire::StepTime| s.device == DeviceId::ROBOT;
+        for sent in frame
+            .steps
+            .iter()
+            .filter(|s| is_robots(s) && s.kind == StepKind::Transfer)
+        {
+            let made = frame
+                .steps
+                .iter()
+                .filter(|s| is_robots(s) && s.node == sent.node && s.kind == StepKind::Compute);
+            // Of several parts the first may be on its way while the next is made.
+            if let Some(made) = made.map(|s| s.start_ns + s.duration_ns).min() {
+                assert!(sent.start_ns >= made, "{label}: {} sent early", sent.node);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_mode_runs_emulated_with_the_plans_bytes_and_the_profiles_times() {
+    let servers = [(); 2].map(|()| Worker::start(&["server", "--device", "gpu-server"]));
+    let (size, batch) = (SIZE.to_string(), BATCH.to_string());
+    let robot = Worker::start(&[
+        "robot",
+        "--device",
+        "jetson-xavier-nx",
+        "--model",
+        MODEL,
+        "--size",
+        &size,
+        "--batch",
+        &batch,
+        "--server",
+        &servers[0].address,
+        "--server",
+        &servers[1].address,
+    ]);
+    let field = Field {
+        graph: zoo::build(MODEL, BATCH, SIZE, SIZE).unwrap(),
+        robot: Profile::open("jetson-xavier-nx").unwrap(),
+        server: Profile::open("gpu-server").unwrap(),
+    };
+    let mut console = Console::attach(&robot.address).await;
+    console
+        .until("both servers are ready", |h: &Heard| h.is_ready(2))
+        .await;
+    // The servers may not have found each other yet.
+    let third = field.graph.operator_count() / 3;
+    while let Err(why) = console.try_switch(&Plan::chain(&[third, 2 * third])).await {
+        assert!(
+            why.contains("connecting to") || why.contains("cannot reach"),
+            "{why}"
+        );
+    }
+    for plan in plans(&field.graph) {
+        console.switch(&plan).await;
+        console
+            .until(&plan.label(), |h: &Heard| h.ok_in_a_row >= 4)
+            .await;
+        let under_plan = |f: &&FrameRecord| {
+            f.mode == plan.mode_name()
+                && f.outcome == Outcome::Ok
+                && f.clock_error_ns.is_some() == (plan.last_device() != DeviceId::ROBOT)
+        };
+        let frames: Vec<_> = console.heard.frames.iter().filter(under_plan).collect();
+        let last = frames.last().expect("a frame under the plan");
+        field.check(last, &plan);
+    }
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn an_emulated_local_frame_computes_for_exactly_the_profiles_sum() {
+    let robot = Worker::start(&["robot", "--device", "gpu-server", "--model", MODEL]);
+    let graph = zoo::build(MODEL, 1, 224, 224).unwrap();
+    let sum = Profile::open("gpu-server").unwrap().forward_ns(&graph);
+    let mut console = Console::attach(&robot.address).await;
+    console
+        .until("frames", |h: &Heard| h.ok_in_a_row >= 5)
+        .await;
+    for frame in &console.heard.frames {
+        // Not a wall-clock time: the lane's own clock counts what the profile says.
+        assert_eq!(frame.parts.robot_compute_ns, sum);
+        assert!(frame.latency_ns >= sum && frame.emulated && frame.top.is_empty());
+    }
+}
