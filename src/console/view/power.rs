@@ -29,7 +29,7 @@
 //!  mean power, energy per inference
 //!  estimate over 5 s, 81 inferences
 //!  THROTTLED
-//!  ↑↓ rail  w back  ? help  q quit
+//!  w back  ? help  q quit
 //! ```
 
 use ratatui::buffer::Buffer;

@@ -318,7 +318,7 @@ pub static POWER: &[Binding] = &[
         Action::Gauge(Gauge::Rail(-1)),
         "the rail above: what it contains and what it does not",
     )
-    .hinted("↑↓", "rail", true),
+    .hinted("↑↓", "rail", false),
     binding(
         &[Key::Down],
         "↓",
