@@ -4,6 +4,8 @@
 
 #[path = "console_screen/modes.rs"]
 mod modes;
+#[path = "console_screen/power.rs"]
+mod power;
 #[path = "console_screen/script.rs"]
 mod script;
 #[path = "console_screen/simulate.rs"]

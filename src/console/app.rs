@@ -9,6 +9,7 @@ mod links;
 mod orders;
 mod picker;
 mod proposal;
+mod screens;
 mod target;
 mod timeline;
 
@@ -20,7 +21,9 @@ use crate::wire::console::{Batch, CommandMessage, Reply, WorkerHello};
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
 
-pub use keymap::{Action, BINDINGS, Binding, Key, Keys, Look, Move, PICKER, Pick, TIMELINE};
+pub use keymap::{
+    Action, BINDINGS, Binding, Gauge, Key, Keys, Look, Move, PICKER, POWER, Pick, TIMELINE,
+};
 pub(crate) use keys::Control;
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use picker::{Field, Picker, Preview};
@@ -170,6 +173,8 @@ pub struct App {
     proposal: Option<Proposal>,
     picker: Option<Picker>,
     timeline: Option<Timeline>,
+    /// The rail looked at, while the power screen is shown.
+    power: Option<usize>,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
@@ -201,6 +206,7 @@ impl App {
             proposal: None,
             picker: None,
             timeline: None,
+            power: None,
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
@@ -285,29 +291,6 @@ impl App {
         self.proposal.as_ref()
     }
 
-    /// The mode picker, while it is open.
-    pub const fn picker(&self) -> Option<&Picker> {
-        self.picker.as_ref()
-    }
-
-    /// The timeline, while it is shown.
-    pub const fn timeline(&self) -> Option<&Timeline> {
-        self.timeline.as_ref()
-    }
-
-    /// Which keys are in effect: a question is answered with the main screen's.
-    pub const fn keys(&self) -> Keys {
-        if self.take_over.is_some() {
-            Keys::Main
-        } else if self.picker.is_some() {
-            Keys::Picker
-        } else if self.timeline.is_some() {
-            Keys::Timeline
-        } else {
-            Keys::Main
-        }
-    }
-
     /// The question that waits for an answer.
     pub const fn take_over(&self) -> Option<&TakeOver> {
         self.take_over.as_ref()
@@ -316,11 +299,6 @@ impl App {
     /// The commands under way.
     pub const fn orders(&self) -> &Orders {
         &self.orders
-    }
-
-    /// Whether the help is shown.
-    pub const fn help(&self) -> bool {
-        self.help
     }
 
     /// Nanoseconds per dot of the link's chart.

@@ -19,7 +19,7 @@
 //! ```
 //!
 //! From 80x24 the right column becomes one line of result and one of events; below, down to 40x12, see `glance`.
-//! The timeline takes the whole screen; the mode picker and the help lie over it.
+//! The timeline and the power screen take the whole screen; the mode picker and the help lie over it.
 
 mod braille;
 mod digits;
@@ -29,10 +29,12 @@ mod glance;
 mod header;
 mod help;
 mod hints;
+mod host;
 mod latency;
 mod layers;
 mod link;
 mod picker;
+mod power;
 mod result;
 mod stack;
 mod status;
@@ -79,6 +81,8 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) {
     };
     if let Some(of) = app.timeline() {
         timeline::render(&screen, of, area, buf);
+    } else if let Some(rail) = app.power() {
+        power::render(&screen, rail, area, buf);
     } else if area.width >= 120 && area.height >= 30 {
         wide(&screen, area, buf);
     } else if area.width >= 80 && area.height >= 24 {

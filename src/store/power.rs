@@ -5,11 +5,18 @@ use crate::power::energy::{Estimate, Gatherer, Live, MAX_GAP_NS};
 use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
 use crate::units::Nanos;
 
+use super::text::clean;
+
 /// Length of the rolling estimate.
 const WINDOW_NS: i64 = 5_000_000_000;
 /// Sources and rails kept of a worker; more would be a faulty peer.
 const MOST_SOURCES: usize = 8;
 const MOST_RAILS: usize = 32;
+/// Absent sensors, and of each kind of a machine's parts: more would be a faulty peer.
+const MOST_PARTS: usize = 256;
+/// Characters of a name and of a sentence.
+const NAME: usize = 64;
+const SENTENCE: usize = 400;
 
 /// One source's newest readings.
 #[derive(Debug, Clone)]
@@ -54,29 +61,59 @@ impl Power {
     /// Takes the list of sources in.
     pub fn set_sources(&mut self, mut sources: PowerSourcesRecord) {
         sources.sources.truncate(MOST_SOURCES);
+        sources.absent.truncate(MOST_PARTS);
         for source in &mut sources.sources {
+            source.name = clean(&source.name, NAME);
+            source.trouble = source.trouble.as_deref().map(|t| clean(t, SENTENCE));
             source.rails.truncate(MOST_RAILS);
+            for rail in &mut source.rails {
+                rail.name = clean(&rail.name, NAME);
+                rail.what = clean(&rail.what, SENTENCE);
+            }
         }
-        self.now
-            .retain(|n| sources.sources.iter().any(|s| s.name == n.name));
+        for absent in &mut sources.absent {
+            absent.name = clean(&absent.name, NAME);
+            absent.reason = clean(&absent.reason, SENTENCE);
+        }
+        // Of a source that gives nothing at present the last numbers are not the present ones.
+        self.now.retain(|n| {
+            let mut announced = sources.sources.iter();
+            announced.any(|s| s.name == n.name && s.trouble.is_none())
+        });
         self.sources = sources;
+        self.settle();
     }
 
     /// Takes the machine's record in.
-    pub fn set_host(&mut self, host: Box<HostRecord>) {
+    pub fn set_host(&mut self, mut host: Box<HostRecord>) {
+        host.cores.truncate(MOST_PARTS);
+        host.temperatures.truncate(MOST_PARTS);
+        host.wifi.truncate(MOST_PARTS);
+        for temperature in &mut host.temperatures {
+            temperature.zone = clean(&temperature.zone, NAME);
+        }
+        for throttle in host.throttling.iter_mut().flatten() {
+            throttle.what = clean(&throttle.what, NAME);
+        }
+        host.power_mode = host.power_mode.as_deref().map(|m| clean(m, NAME));
+        for wifi in &mut host.wifi {
+            wifi.interface = clean(&wifi.interface, NAME);
+            wifi.bssid = wifi.bssid.as_deref().map(|b| clean(b, NAME));
+        }
         self.host = Some(host);
     }
 
     /// Takes samples in; those of a source that was not announced are passed over.
     pub fn add(&mut self, record: &PowerRecord) {
+        let name = clean(&record.source, NAME);
         let mut announced = self.sources.sources.iter();
-        let Some(source) = announced.find(|s| s.name == record.source) else {
+        let Some(source) = announced.find(|s| s.name == name) else {
             return;
         };
-        let at = self.now.iter().position(|n| n.name == record.source);
+        let at = self.now.iter().position(|n| n.name == name);
         let at = at.unwrap_or_else(|| {
             self.now.push(SourceNow {
-                name: record.source.clone(),
+                name,
                 rails: Vec::new(),
                 effective_hz: None,
                 emulated: record.emulated,
@@ -98,6 +135,10 @@ impl Power {
         for total in now.gatherer.totals(&source.rails, &samples) {
             now.live.sample(total);
         }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
         self.estimate = self.now.iter_mut().find_map(|source| {
             let newest = source.rails.iter().map(|r| r.at).max()?;
             Some((source.live.estimate(newest)?, source.emulated))
@@ -168,6 +209,13 @@ mod tests {
         // Ten watts, ten inferences a second.
         let joules = estimate.joules_per_inference.unwrap().0;
         assert!((joules - 1.0).abs() < 0.05, "{joules}");
+        // A sensor that failed has no present numbers.
+        let mut failed = source("ina3221");
+        failed.sources[0].trouble = Some("gone\x1b[2J".to_owned());
+        power.set_sources(failed);
+        assert!(power.now().is_empty() && power.estimate().is_none());
+        let trouble = power.sources().sources[0].trouble.as_deref();
+        assert_eq!(trouble, Some("gone [2J"));
         power.set_sources(source("another"));
         assert!(power.now().is_empty());
     }

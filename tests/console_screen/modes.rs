@@ -483,7 +483,7 @@ fn enter_applies_a_proposal_on_the_timeline_and_every_screen_has_its_help() {
 #[test]
 fn the_readme_names_every_key() {
     let readme = include_str!("../../README.md");
-    for screen in [Keys::Main, Keys::Timeline] {
+    for screen in [Keys::Main, Keys::Timeline, Keys::Power] {
         for binding in screen.table() {
             for key in binding.written.split(' ') {
                 assert!(readme.contains(&format!("`{key}`")), "{screen:?} {key}");

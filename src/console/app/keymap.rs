@@ -2,7 +2,7 @@
 
 mod tables;
 
-pub use tables::{BINDINGS, PICKER, TIMELINE};
+pub use tables::{BINDINGS, PICKER, POWER, TIMELINE};
 
 /// A key, whatever the terminal library calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +96,15 @@ pub enum Look {
     Close,
 }
 
+/// What a key asks of the power screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gauge {
+    /// Another rail, down the list if positive.
+    Rail(isize),
+    /// Back to the main screen.
+    Close,
+}
+
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -105,10 +114,14 @@ pub enum Action {
     Modes,
     /// Open the timeline.
     Timeline,
+    /// Open the power screen.
+    Power,
     /// In the mode picker.
     Pick(Pick),
     /// On the timeline.
     Look(Look),
+    /// On the power screen.
+    Gauge(Gauge),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal.
@@ -155,6 +168,8 @@ pub enum Keys {
     Picker,
     /// The timeline.
     Timeline,
+    /// The power screen.
+    Power,
 }
 
 impl Keys {
@@ -164,6 +179,7 @@ impl Keys {
             Self::Main => BINDINGS,
             Self::Picker => PICKER,
             Self::Timeline => TIMELINE,
+            Self::Power => POWER,
         }
     }
 
@@ -172,6 +188,10 @@ impl Keys {
         match self {
             Self::Main => true,
             Self::Picker => matches!(action, Action::Quit | Action::Help),
+            Self::Power => matches!(
+                action,
+                Action::Quit | Action::Help | Action::Pause | Action::NextTarget
+            ),
             Self::Timeline => matches!(
                 action,
                 Action::Quit
@@ -195,7 +215,7 @@ impl Keys {
         let shared = BINDINGS.iter().filter(move |b| self.lets_through(b.action));
         let own = match self {
             Self::Main => &[],
-            Self::Picker | Self::Timeline => self.table(),
+            Self::Picker | Self::Timeline | Self::Power => self.table(),
         };
         own.iter().chain(shared)
     }
@@ -217,7 +237,7 @@ mod tests {
 
     #[test]
     fn no_key_has_two_meanings_on_a_screen() {
-        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline, Keys::Power] {
             let keys: Vec<Key> = screen.bindings().flat_map(|b| b.keys).copied().collect();
             for (i, key) in keys.iter().enumerate() {
                 assert!(!keys[i + 1..].contains(key), "{screen:?} {key:?}");
@@ -227,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_screen_can_be_left_and_the_console_too() {
-        for screen in [Keys::Main, Keys::Picker, Keys::Timeline] {
+        for screen in [Keys::Main, Keys::Picker, Keys::Timeline, Keys::Power] {
             assert_eq!(screen.action(Key::Char('q')), Some(Action::Quit));
             assert_eq!(screen.action(Key::Ctrl('c')), Some(Action::Quit));
         }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Look, Moment, Move, Pick, Picker, PlanRequest, Proposal, TakeOver,
-    Timeline, Turn, ZOOMS, proposal,
+    Action, App, Effect, Frozen, Gauge, Look, Moment, Move, Pick, Picker, PlanRequest, Proposal,
+    TakeOver, Timeline, Turn, ZOOMS, proposal,
 };
 use crate::plan::Plan;
 use crate::store::{Store, Worker};
@@ -49,6 +49,7 @@ impl App {
                 Action::Back,
                 Action::Pick(Pick::Close),
                 Action::Look(Look::Close),
+                Action::Gauge(Gauge::Close),
             ];
             if back.contains(&action) {
                 self.help = false;
@@ -69,8 +70,10 @@ impl App {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
             Action::Timeline => self.timeline = Some(Timeline::default()),
+            Action::Power => self.power = Some(0),
             Action::Pick(pick) => self.pick(pick, turn),
             Action::Look(look) => self.look(look),
+            Action::Gauge(gauge) => self.gauge(gauge),
             Action::Apply => self.apply(turn),
             Action::Back => self.proposal = None,
             Action::Control => self.control(turn),
@@ -97,6 +100,7 @@ impl App {
             self.selected = Some(next);
             self.proposal = None;
             self.timeline = self.timeline.take().map(|_| Timeline::default());
+            self.power = self.power.map(|_| 0);
         }
     }
 

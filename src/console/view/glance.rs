@@ -17,8 +17,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::{
-    Screen, digits, events, header, hints, latency, layers, link, result, stack, status, targets,
-    text,
+    Screen, digits, events, header, hints, latency, layers, link, power, result, stack, status,
+    targets, text,
 };
 use crate::store::Store;
 
@@ -59,7 +59,8 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         targets::paragraphs(screen, between, buf);
         return;
     }
-    latency_digits(screen, number, buf);
+    let from = latency_digits(screen, number, buf);
+    power_beside(screen, from, number, buf);
     parts_bar(screen, parts, buf);
     link_line(screen, link, buf);
     result::line(screen, what, buf);
@@ -88,7 +89,8 @@ pub(super) fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.x, area.y, &line, area.width);
 }
 
-fn latency_digits(screen: &Screen, area: Rect, buf: &mut Buffer) {
+/// Returns the column behind the digits.
+fn latency_digits(screen: &Screen, area: Rect, buf: &mut Buffer) -> u16 {
     let newest = screen.store.and_then(|s| s.frames().last());
     let number = newest.map_or_else(|| "---".to_owned(), |f| text::ms(f.latency_ns));
     let rows = digits::rows(&number);
@@ -109,6 +111,19 @@ fn latency_digits(screen: &Screen, area: Rect, buf: &mut Buffer) {
     if x < area.right() {
         let room = usize::from(area.right() - x);
         buf.set_stringn(x, area.bottom() - 1, unit, room, screen.theme.faint());
+    }
+    x
+}
+
+/// Power beside the digits, where latency leaves room.
+fn power_beside(screen: &Screen, from: u16, area: Rect, buf: &mut Buffer) {
+    let Some(words) = power::words(screen) else {
+        return;
+    };
+    let line = Line::from(words);
+    let taken = line.width() as u16;
+    if from + taken < area.right() {
+        buf.set_line(area.right() - taken - 1, area.y, &line, taken);
     }
 }
 

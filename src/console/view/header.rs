@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Screen, text};
+use super::{Screen, power, text};
 use crate::console::app::App;
 use crate::console::app::Control;
 use crate::console::connection::Phase;
@@ -59,8 +59,12 @@ pub(super) fn since(phase: &Phase, now: Nanos) -> String {
 pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     let theme = screen.theme;
     let (word, style) = overall(screen);
+    let watts = power::words(screen);
+    // Where there is little room, power is worth more than the program's name and a number that the table has too.
+    let crowded = area.width < 100 && watts.is_some();
+    let name = if crowded { "" } else { " splitscope " };
     let mut spans = vec![
-        Span::styled(" splitscope ", theme.strong()),
+        Span::styled(name, theme.strong()),
         Span::raw(" "),
         Span::styled(word, style),
     ];
@@ -82,7 +86,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             };
             spans.push(Span::styled(word, theme.warning()));
         }
-        if let Some(epoch) = store.epoch() {
+        if let Some(epoch) = store.epoch().filter(|_| !crowded) {
             spans.push(Span::raw(format!("  epoch {epoch}")));
         }
         let (words, style) = control(screen, store);
@@ -92,7 +96,17 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             spans.push(Span::styled("EMULATED", theme.warning()));
         }
     }
-    buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+    // Power stands whole or not at all: half a number is a wrong one.
+    let right = Line::from(watts.unwrap_or_default());
+    let taken = right.width() as u16;
+    let left = match area.width.checked_sub(taken + 2) {
+        Some(left) if taken > 0 => {
+            buf.set_line(area.right() - taken - 1, area.y, &right, taken);
+            left - 1
+        }
+        _ => area.width,
+    };
+    buf.set_line(area.x, area.y, &Line::from(spans), left);
 }
 
 /// The plan in effect: `split 28/54`, `pipeline 28/54 in 4 tiles, window 3`.

@@ -28,6 +28,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         Keys::Main => "Help",
         Keys::Picker => "Help: choosing a mode",
         Keys::Timeline => "Help: timeline",
+        Keys::Power => "Help: power and host",
     };
     let inner = panel(over, title, "? or Esc closes   q quits", theme, buf);
     // Where there is no room for all, the keys at the foot of the screen come first.

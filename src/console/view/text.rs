@@ -4,12 +4,16 @@ use ratatui::text::Span;
 
 /// Milliseconds in at most five characters for what is shorter than a hundred seconds: `0.021`, `6.21`, `61.2`, `612`.
 pub(super) fn ms(ns: i64) -> String {
-    let ms = ns as f64 / 1e6;
-    match ms.abs() {
-        a if a < 0.0995 => format!("{ms:.3}"),
-        a if a < 9.995 => format!("{ms:.2}"),
-        a if a < 99.95 => format!("{ms:.1}"),
-        _ => format!("{ms:.0}"),
+    figures(ns as f64 / 1e6)
+}
+
+/// Three figures, not more than three decimals: `0.021`, `6.21`, `61.2`, `612`.
+pub(super) fn figures(value: f64) -> String {
+    match value.abs() {
+        a if a < 0.0995 => format!("{value:.3}"),
+        a if a < 9.995 => format!("{value:.2}"),
+        a if a < 99.95 => format!("{value:.1}"),
+        _ => format!("{value:.0}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The tables themselves.
 
-use super::{Action, Binding, Key, Look, Move, Pick};
+use super::{Action, Binding, Gauge, Key, Look, Move, Pick};
 
 const fn binding(
     keys: &'static [Key],
@@ -79,6 +79,13 @@ pub static BINDINGS: &[Binding] = &[
         "timeline of a frame: every step, when and where",
     )
     .hinted("t", "timeline", false),
+    binding(
+        &[Key::Char('w')],
+        "w",
+        Action::Power,
+        "watts: power and joules, the machine",
+    )
+    .hinted("w", "watts", false),
     binding(
         &[Key::Enter],
         "Enter",
@@ -301,4 +308,28 @@ pub static TIMELINE: &[Binding] = &[
         "back to the main screen",
     )
     .hinted("t", "back", true),
+];
+
+/// The keys of the power screen.
+pub static POWER: &[Binding] = &[
+    binding(
+        &[Key::Up],
+        "↑",
+        Action::Gauge(Gauge::Rail(-1)),
+        "the rail above: what it contains and what it does not",
+    )
+    .hinted("↑↓", "rail", false),
+    binding(
+        &[Key::Down],
+        "↓",
+        Action::Gauge(Gauge::Rail(1)),
+        "the rail below",
+    ),
+    binding(
+        &[Key::Char('w'), Key::Esc],
+        "w Esc",
+        Action::Gauge(Gauge::Close),
+        "back to the main screen",
+    )
+    .hinted("w", "back", true),
 ];
