@@ -23,6 +23,9 @@ use splitscope::plan::{Choice, ModeKind, Plan, compile};
 use splitscope::units::Epoch;
 use splitscope::wire::{Outcome, StepKind};
 
+/// One experiment at a time, also where the test runner starts several tests at once.
+static ONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 const SIZE: u32 = 64;
 const BATCH: u32 = 2;
 
@@ -48,6 +51,7 @@ async fn every_mode_survives(
     mend: impl Fn(&mut Field),
     seen: impl Fn(&Heard) -> bool,
 ) {
+    let _one = ONE.lock().await;
     let Some(net) = Net::new() else { return };
     let mut field = Field::start(net, SIZE, BATCH);
     let mut console = Console::attach(&field.robot.address).await;
@@ -149,6 +153,7 @@ async fn every_mode_survives_a_trickle() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn an_interrupted_frame_goes_on_from_what_the_robot_computed() {
+    let _one = ONE.lock().await;
     let Some(net) = Net::new() else { return };
     let mut field = Field::start(net, SIZE, BATCH);
     let graph = zoo::build("mobilenet_v2", BATCH, SIZE, SIZE).unwrap();
@@ -180,6 +185,7 @@ async fn an_interrupted_frame_goes_on_from_what_the_robot_computed() {
 
 #[tokio::test(flavor = "current_thread")]
 async fn a_result_that_comes_too_late_is_thrown_away_and_counted() {
+    let _one = ONE.lock().await;
     let Some(net) = Net::new() else { return };
     let mut field = Field::start(net, SIZE, BATCH);
     let mut console = Console::attach(&field.robot.address).await;
