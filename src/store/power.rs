@@ -33,7 +33,7 @@ pub struct SourceNow {
     live: Live,
 }
 
-/// See the [module](self).
+/// What is known of power and host.
 #[derive(Debug, Clone, Default)]
 pub struct Power {
     sources: PowerSourcesRecord,

@@ -5,7 +5,7 @@
 //!
 //! Under an emulated engine the lane has a clock of its own: work begins where the last ended, or when something came
 //! from outside if that was later, and ends as much later as the engine says. Steps are too short to be slept one by
-//! one, so the lane runs ahead of the real clock, but never by more than [`MAX_AHEAD_NS`], and it sleeps to the end of
+//! one, so the lane runs ahead of the real clock, but never by more than `MAX_AHEAD_NS`, and it sleeps to the end of
 //! whatever can be seen outside.
 
 use std::sync::mpsc::SyncSender;
