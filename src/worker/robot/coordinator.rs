@@ -317,15 +317,17 @@ impl<E: Engine> Coordinator<E> {
     /// Finishes frames that have waited for their servers long enough, oldest first.
     fn finish_overdue(&mut self, now: Nanos) {
         for (key, admitted, devices) in self.frames.overdue(now) {
-            self.servers.stalled(&devices, now.since(admitted), now);
-            self.finish_locally(key);
+            if self.finish_locally(key) {
+                self.servers.stalled(&devices, now.since(admitted), now);
+            }
         }
     }
 
     /// Finishes a frame from what the robot still holds: its image and what it computed itself.
-    fn finish_locally(&mut self, key: FrameKey) {
+    /// False if there was nothing to finish: it has its result, or failed, and that is being told.
+    fn finish_locally(&mut self, key: FrameKey) -> bool {
         let Some(mut frame) = self.frames.retry(key.frame) else {
-            return;
+            return false;
         };
         let held = match self.runtime.withdraw(key) {
             Some(withdrawn) => {
@@ -335,11 +337,10 @@ impl<E: Engine> Coordinator<E> {
                 });
                 withdrawn.values
             }
-            // It has its result by now, or failed; that is being told.
             None => {
                 frame.give_up_at = clock::now().shifted(TOLD_WITHIN_NS);
                 self.frames.admit(frame);
-                return;
+                return false;
             }
         };
         for device in frame.devices() {
@@ -362,6 +363,7 @@ impl<E: Engine> Coordinator<E> {
         let key = frame.key;
         self.frames.admit(frame);
         self.start(key, Some(program), held);
+        true
     }
 
     // Telling.
