@@ -10,6 +10,7 @@ mod probe;
 mod profile;
 mod robot;
 mod server;
+mod spool;
 mod trace;
 mod worker;
 

@@ -3,6 +3,7 @@
 //! ```text
 //! address     where a worker listens
 //! connection  how the connection to it stands: a pure state machine
+//! backlog     which batches did not come, and are asked for again: another one
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
 //! line        a frame as a line of JSON or words
@@ -13,6 +14,7 @@
 
 pub mod address;
 pub mod app;
+pub mod backlog;
 pub mod connection;
 mod headless;
 mod input;

@@ -142,9 +142,36 @@ impl Store {
         &self.power
     }
 
-    /// Batches that this console missed because it read too slowly, as the worker counts them.
+    /// Batches that this console missed because it read too slowly, as a worker without a spool counts them.
     pub const fn set_lost_batches(&mut self, lost: u64) {
         self.lost_batches = lost;
+    }
+
+    /// So many batches more can no longer be had.
+    pub const fn lose_batches(&mut self, lost: u64) {
+        self.lost_batches = self.lost_batches.saturating_add(lost);
+    }
+
+    /// Takes one record in that was missed and came late; `came` is when it would have come. It takes its place among
+    /// frames, samples and events. What is so now, and what looks at the newest alone (medians of operators and joins,
+    /// estimates of power), does not hear of it.
+    pub fn late(&mut self, record: Record, came: Nanos) -> Change {
+        match record {
+            Record::Frame(frame) => {
+                if self.frames.insert(*frame) {
+                    Change::State
+                } else {
+                    Change::Nothing
+                }
+            }
+            Record::ServerFrame(frame) => {
+                self.server_frames.insert(*frame);
+                Change::State
+            }
+            Record::Link(sample) => changed(self.links.insert(sample)),
+            Record::Event(event) => changed(self.events.insert(&event, came)),
+            _ => Change::Nothing,
+        }
     }
 
     /// Takes one record in; `arrived` is this console's time.

@@ -87,6 +87,7 @@ fn server() -> (Server, tempfile::TempDir) {
         engine_name: "nothing".to_owned(),
         core: None,
         host: "gpu-box".to_owned(),
+        spool: None,
     });
     (server.unwrap(), dir)
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use super::engine::EngineArgs;
 use super::loaded::Loaded;
 use super::model::{ModelArgs, PlanArgs};
+use super::spool::SpoolArgs;
 use super::{usage, worker};
 use crate::clock::SystemClock;
 use crate::engine::Engine;
@@ -81,6 +82,9 @@ pub(super) struct RobotArgs {
     /// Command of an external power meter that prints lines of `time_s,volts,amps` or `watts`
     #[arg(long, value_name = "COMMAND")]
     power_meter: Option<String>,
+
+    #[command(flatten)]
+    spool: SpoolArgs,
 
     /// End when standard input does
     #[arg(long, hide = true)]
@@ -192,6 +196,7 @@ fn run_with<E: Engine>(
             token,
             host: worker::host_name(),
             power,
+            spool: args.spool.options(),
         },
     )?;
     let ready = format!("robot ready: attach to ws://{}", robot.address());

@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::engine::EngineArgs;
+use super::spool::SpoolArgs;
 use super::{cache, worker};
 use crate::engine::Engine;
 use crate::engine::emulated::{self, EmulatedEngine};
@@ -42,6 +43,9 @@ pub(super) struct ServerArgs {
     /// Command of an external power meter that prints lines of `time_s,volts,amps` or `watts`
     #[arg(long, value_name = "COMMAND")]
     power_meter: Option<String>,
+
+    #[command(flatten)]
+    spool: SpoolArgs,
 
     /// End when standard input does
     #[arg(long, hide = true)]
@@ -96,6 +100,7 @@ fn run_with<E: Engine>(
         core: args.core,
         host: worker::host_name(),
         power,
+        spool: args.spool.options(),
     })?;
     let ready = format!(
         "server ready: robots connect to {0}, consoles attach to ws://{0}",

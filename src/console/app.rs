@@ -16,7 +16,7 @@ mod timeline;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
-use crate::wire::console::{Batch, CommandMessage, Reply, WorkerHello};
+use crate::wire::console::{Backfill, Batch, CommandMessage, Missed, Reply, WorkerHello};
 
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
@@ -47,6 +47,8 @@ pub enum Said {
     Hello(Box<WorkerHello>),
     /// Telemetry.
     Batch(Batch),
+    /// Telemetry that was missed, late.
+    Backfill(Backfill),
     /// The answer to a command.
     Reply(Reply),
     /// The connection did not come about, or ended.
@@ -91,6 +93,13 @@ pub enum Effect {
         target: usize,
         /// The command.
         message: CommandMessage,
+    },
+    /// Ask for batches that did not come.
+    Ask {
+        /// The target's place in the list.
+        target: usize,
+        /// Which.
+        missed: Missed,
     },
     /// Leave, now.
     Quit,

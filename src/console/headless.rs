@@ -14,7 +14,8 @@ use super::signals::Signals;
 use super::{ConsoleError, Options};
 use crate::clock;
 use crate::store::{EventRow, Events};
-use crate::wire::console::Batch;
+use crate::wire::console::{BackfillPart, Batch};
+use crate::wire::{FrameRecord, Record};
 
 /// Lines that wait for standard output; more make the console, and in the end the worker, wait.
 const LINES: usize = 1024;
@@ -139,7 +140,16 @@ impl Watcher {
                     }
                 }
             }
-            update => self.apply(update),
+            update => {
+                let late = late_frames(&update);
+                let before = late.as_ref().map(|(target, _)| self.frames(*target));
+                self.apply(update);
+                if let (Some((target, frames)), Some(before)) = (late, before)
+                    && self.frames(target) > before
+                {
+                    self.late(target, &frames);
+                }
+            }
         }
     }
 
@@ -174,6 +184,22 @@ impl Watcher {
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });
         }
+    }
+
+    /// Frames that were missed, in their own order, after newer ones.
+    fn late(&mut self, target: usize, frames: &[FrameRecord]) {
+        let robot = *self.robot.get_or_insert(target);
+        if robot != target {
+            return;
+        }
+        let model = self.app.targets()[target].store.model();
+        let lines = frames.iter().map(|frame| FrameLine {
+            late: true,
+            ..FrameLine::new(frame, model)
+        });
+        let json = self.json;
+        let words = lines.map(|line| if json { line.json() } else { line.human() });
+        self.fresh.extend(words);
     }
 
     /// Hands the new frames to standard output; true when the frames asked for are written or nobody waits any more.
@@ -248,6 +274,26 @@ impl Watcher {
         let own = self.app.targets().len();
         tell_events("console", self.app.own_events(), &mut self.events[own]);
     }
+}
+
+/// The frames of a batch that comes late.
+fn late_frames(update: &Update) -> Option<(usize, Vec<FrameRecord>)> {
+    let Update::Link {
+        target,
+        said: Said::Backfill(backfill),
+        ..
+    } = update
+    else {
+        return None;
+    };
+    let BackfillPart::Batch(batch) = &backfill.part else {
+        return None;
+    };
+    let frames = batch.records.iter().filter_map(|record| match record {
+        Record::Frame(frame) => Some(FrameRecord::clone(frame)),
+        _ => None,
+    });
+    Some((*target, frames.collect()))
 }
 
 fn tell_events(from: &str, events: &Events, told: &mut u64) {

@@ -51,6 +51,9 @@ pub struct FrameLine {
     pub attempt: u16,
     /// Whether any number here was emulated.
     pub emulated: bool,
+    /// It was missed when it was new, and came later, out of order; absent otherwise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
     /// Error bound of server times.
     pub clock_error_ms: Option<f64>,
     /// Servers that took part, where there are several.
@@ -137,6 +140,7 @@ impl FrameLine {
             skipped: frame.skipped,
             attempt: frame.attempt,
             emulated: frame.emulated,
+            late: false,
             clock_error_ms: frame.clock_error_ns.map(ms),
             servers: Some(servers(frame)).filter(|&n| n > 1),
             sync: SyncFields::of(frame),

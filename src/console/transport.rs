@@ -17,7 +17,7 @@ use super::address::Address;
 use super::app::{Said, Update};
 use super::connection::{Order, Refusal};
 use crate::wire::console::{
-    CommandMessage, ConsoleHello, Encoding, MAX_MESSAGE_BYTES, Packed, SUBPROTOCOL, ToConsole,
+    CommandMessage, ConsoleHello, Encoding, MAX_MESSAGE_BYTES, Missed, Packed, SUBPROTOCOL, ToConsole,
     ToWorker, unpack_binary,
 };
 use crate::wire::{PROTOCOL, VERSION};
@@ -34,6 +34,8 @@ pub(super) enum Told {
     Link(Order),
     /// Send a command. One that finds no connection is kept by [`Orders`](super::app::Orders), not here.
     Send(CommandMessage),
+    /// Ask for batches that did not come; asked again after every hello, so not kept either.
+    Ask(Missed),
 }
 
 /// One worker's connection.
@@ -65,7 +67,7 @@ impl Line {
                         self.told.recv().await
                     }
                 },
-                Told::Link(Order::HangUp) | Told::Send(_) => self.told.recv().await,
+                Told::Link(Order::HangUp) | Told::Send(_) | Told::Ask(_) => self.told.recv().await,
             };
         }
     }
@@ -87,7 +89,7 @@ impl Line {
         let socket = loop {
             tokio::select! {
                 told = self.told.recv() => match told {
-                    Some(Told::Send(_)) => {}
+                    Some(Told::Send(_) | Told::Ask(_)) => {}
                     told => return End::Told(told),
                 },
                 socket = &mut connect => break socket,
@@ -103,17 +105,19 @@ impl Line {
         let mut greeted = false;
         loop {
             tokio::select! {
-                told = self.told.recv() => match told {
-                    Some(Told::Send(message)) => {
-                        if let Err(said) = write(&mut socket, &ToWorker::Command(message)).await {
-                            return End::Said(said);
+                told = self.told.recv() => {
+                    let message = match told {
+                        Some(Told::Send(message)) => ToWorker::Command(message),
+                        Some(Told::Ask(missed)) => ToWorker::Missed(missed),
+                        told => {
+                            tokio::time::timeout(WRITE_WITHIN, socket.close(None)).await.ok();
+                            return End::Told(told);
                         }
+                    };
+                    if let Err(said) = write(&mut socket, &message).await {
+                        return End::Said(said);
                     }
-                    told => {
-                        tokio::time::timeout(WRITE_WITHIN, socket.close(None)).await.ok();
-                        return End::Told(told);
-                    }
-                },
+                }
                 message = socket.next() => {
                     let said = match understand(message) {
                         Ok(None) => continue,
@@ -202,6 +206,7 @@ fn said(message: ToConsole) -> Said {
         ToConsole::Hello(hello) => Said::Hello(hello),
         ToConsole::Telemetry(batch) => Said::Batch(batch),
         ToConsole::Reply(reply) => Said::Reply(reply),
+        ToConsole::Backfill(backfill) => Said::Backfill(backfill),
         ToConsole::Refused { reason } => {
             Said::Refused(Refusal::Said(crate::store::clean(&reason, 300)))
         }

@@ -46,6 +46,30 @@ impl Events {
         true
     }
 
+    /// Adds a worker's event that came late at its place, `came` being when it would have come; says whether it was not
+    /// there before. It is none of [`Events::total`].
+    pub fn insert(&mut self, event: &EventRecord, came: Nanos) -> bool {
+        let text = clean(&event.text, LONGEST);
+        let told = |old: &EventRow| old.unix_ms == Some(event.unix_ms) && old.text == text;
+        if self.rows.iter().any(told) {
+            return false;
+        }
+        let place = self.rows.partition_point(|old| old.arrived <= came);
+        if place > 0 || self.rows.len() < MOST {
+            let row = EventRow {
+                arrived: came,
+                unix_ms: Some(event.unix_ms),
+                level: event.level,
+                text,
+            };
+            self.rows.insert(place, row);
+        }
+        if self.rows.len() > MOST {
+            self.rows.pop_front();
+        }
+        true
+    }
+
     /// Adds a row of the console's own.
     pub fn add(&mut self, row: EventRow) {
         self.total += 1;

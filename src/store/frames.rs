@@ -57,8 +57,39 @@ impl Frames {
         known.is_none() && !forgotten
     }
 
-    /// Adds a frame.
+    /// Adds a frame as the newest.
     pub fn push(&mut self, mut frame: FrameRecord) {
+        self.count(&mut frame);
+        self.steps += frame.steps.len();
+        self.stepped += 1;
+        self.rows.push_back(frame);
+        self.keep_bounds();
+    }
+
+    /// Adds a frame that came late at its place; says whether it was not there before. One older than all that are kept
+    /// only counts.
+    pub fn insert(&mut self, mut frame: FrameRecord) -> bool {
+        let place = self.rows.partition_point(|old| old.frame < frame.frame);
+        if self.rows.get(place).is_some_and(|old| old.frame == frame.frame) {
+            return false;
+        }
+        self.count(&mut frame);
+        if place == 0 && self.rows.len() == MOST {
+            return true;
+        }
+        if place >= self.rows.len() - self.stepped {
+            self.steps += frame.steps.len();
+            self.stepped += 1;
+        } else {
+            frame.steps = Steps::default();
+        }
+        self.rows.insert(place, frame);
+        self.keep_bounds();
+        true
+    }
+
+    /// Counts a frame and brings it to the size that is kept.
+    fn count(&mut self, frame: &mut FrameRecord) {
         if frame.steps.len() > MOST_STEPS {
             frame.steps = Steps::default();
         }
@@ -78,9 +109,9 @@ impl Frames {
             Outcome::FinishedLocally => self.finished_locally += 1,
             Outcome::Failed => self.failed += 1,
         }
-        self.steps += frame.steps.len();
-        self.stepped += 1;
-        self.rows.push_back(frame);
+    }
+
+    fn keep_bounds(&mut self) {
         while self.stepped > MOST_WITH_STEPS || self.steps > MOST_STEPS {
             let oldest = self.rows.len() - self.stepped;
             let steps = std::mem::take(&mut self.rows[oldest].steps);
@@ -180,6 +211,18 @@ impl ServerFrames {
         }
     }
 
+    /// Adds a frame that came late at its place.
+    pub fn insert(&mut self, frame: ServerFrameRecord) {
+        self.total += 1;
+        let place = self.rows.partition_point(|old| old.began <= frame.began);
+        if place > 0 || self.rows.len() < MOST {
+            self.rows.insert(place, frame);
+        }
+        if self.rows.len() > MOST {
+            self.rows.pop_front();
+        }
+    }
+
     /// The frames, newest first.
     pub fn newest(&self) -> impl Iterator<Item = &ServerFrameRecord> {
         self.rows.iter().rev()
@@ -228,6 +271,32 @@ mod tests {
         assert!(frames.steps <= MOST_STEPS);
         frames.push(with_steps(610, MOST_STEPS as u32 + 1));
         assert_eq!(frames.with_steps().next().map(|f| f.frame.0), Some(609));
+    }
+
+    #[test]
+    fn late_frames_take_their_place_and_count_once() {
+        let mut frames = Frames::default();
+        for number in [1, 2, 7, 8] {
+            frames.push(with_steps(number, 2));
+        }
+        for number in [3, 4, 5, 6, 6, 8] {
+            frames.insert(with_steps(number, 2));
+        }
+        let order: Vec<_> = frames.newest().map(|f| f.frame.0).collect();
+        assert_eq!((order, frames.total()), (vec![8, 7, 6, 5, 4, 3, 2, 1], 8));
+        assert_eq!(frames.with_steps().count(), 8);
+        for number in 100..100 + MOST as u64 {
+            frames.push(with_steps(number, 2));
+        }
+        // Older than all that are kept: counted, and nothing else.
+        assert!(frames.insert(with_steps(50, 2)));
+        assert_eq!(frames.newest().count(), MOST);
+        assert_eq!(frames.newest().last().map(|f| f.frame.0), Some(100));
+        // Steps are the newest frames' alone.
+        frames.rows.remove(10);
+        frames.insert(with_steps(110, 2));
+        assert!(frames.rows[10].steps.is_empty());
+        assert_eq!(frames.steps, 2 * MOST_WITH_STEPS);
     }
 
     #[test]

@@ -26,6 +26,12 @@ impl Links {
         self.series.entry(sample.peer).or_default().push(sample)
     }
 
+    /// Adds a sample that came late to a series that there is; says whether it was added.
+    pub fn insert(&mut self, sample: LinkSample) -> bool {
+        let series = self.series.get_mut(&sample.peer);
+        series.is_some_and(|series| series.insert(sample))
+    }
+
     /// How many servers have a series.
     pub fn len(&self) -> usize {
         self.series.len()

@@ -84,6 +84,49 @@ pub enum ToConsole {
         /// Why.
         reason: String,
     },
+    /// Something that the console asked for with [`Missed`].
+    Backfill(Backfill),
+}
+
+/// The capability of a worker that keeps its batches and answers [`Missed`].
+pub const BACKFILL: &str = "backfill";
+
+/// Batches that a console did not get and would like to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// The worker's start that they are of; an earlier one of the same worker is answered too.
+    pub boot: BootId,
+    /// The first of them.
+    pub from_seq: u64,
+    /// The last of them; none: the last that there is.
+    pub to_seq: Option<u64>,
+}
+
+/// A part of the answer to [`Missed`]. Parts come in the order of `seq`, between live batches, and slower than the link
+/// allows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// The worker's start that was asked for.
+    pub boot: BootId,
+    /// What it is.
+    pub part: BackfillPart,
+}
+
+/// What a [`Backfill`] brings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BackfillPart {
+    /// A batch as it was, late.
+    Batch(Batch),
+    /// Batches that can no longer be had.
+    Gap {
+        /// The first of them.
+        from_seq: u64,
+        /// The last of them; none where nobody knows how many there were.
+        to_seq: Option<u64>,
+    },
+    /// That was all.
+    Done,
 }
 
 /// Records of about a tenth of a second.
@@ -116,6 +159,8 @@ pub enum ToWorker {
     Hello(ConsoleHello),
     /// An order.
     Command(CommandMessage),
+    /// A wish for batches that did not come; only to a worker with the capability [`BACKFILL`].
+    Missed(Missed),
 }
 
 /// A console's first words.

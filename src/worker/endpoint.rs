@@ -9,6 +9,7 @@
 //! per encoding, and a session that does not keep up loses whole batches, which it is told, until it is disconnected.
 
 mod answers;
+mod backfill;
 mod collector;
 mod command;
 mod control;
@@ -31,8 +32,9 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::units::Hash32;
 use crate::wire::Record;
-use crate::wire::console::Role;
+use crate::wire::console::{BACKFILL, Role};
 use crate::worker::lease::Lease;
+use crate::worker::spool::Spool;
 use crate::worker::telemetry::Hub;
 
 pub use command::{CommandRequest, CommandSink};
@@ -110,6 +112,8 @@ pub struct EndpointOptions {
     pub hub: Hub,
     /// Where plans go.
     pub commands: CommandSink,
+    /// Where batches are kept for consoles that were away, if anywhere.
+    pub spool: Option<Spool>,
 }
 
 /// Bounds of an endpoint's patience and memory. The defaults are the product's; tests shorten them.
@@ -154,6 +158,7 @@ struct Shared {
     token: Option<String>,
     hub: Hub,
     commands: CommandSink,
+    spool: Option<Spool>,
     limits: Limits,
     lease: Mutex<Lease>,
     joins: mpsc::Sender<collector::Join>,
@@ -163,6 +168,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// What this worker can do beyond its version's least.
+    fn capabilities(&self) -> Vec<String> {
+        self.spool.iter().map(|_| BACKFILL.to_owned()).collect()
+    }
+
     /// A number and a nonce that no session of any worker had before.
     fn next_session(&self) -> (u64, Hash32) {
         let session = self.sessions.fetch_add(1, Ordering::Relaxed) + 1;
@@ -261,6 +271,7 @@ impl Endpoint {
             token: options.token,
             hub: options.hub,
             commands: options.commands,
+            spool: options.spool,
             limits,
             lease: Mutex::default(),
             joins,
@@ -270,8 +281,13 @@ impl Endpoint {
         });
         shared.hub.record(Record::Lease(Lease::default().record()));
         let (stop, stopped) = watch::channel(());
-        let collector =
-            collector::run(shared.hub.clone(), records, joined, limits, stopped.clone());
+        let collector = collector::run(
+            (shared.hub.clone(), shared.spool.clone()),
+            records,
+            joined,
+            limits,
+            stopped.clone(),
+        );
         let (adopted, adoptions) = mpsc::channel(MAX_STRANGERS);
         let serve = serve((listener, adoptions), shared, collector, stopped);
         let thread = std::thread::Builder::new()

@@ -33,6 +33,7 @@ use crate::worker::input::{Source, Taken};
 use crate::worker::peer::PeerLink;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use crate::worker::sensors::Sensors;
+use crate::worker::spool::{Spool, SpoolOptions};
 use crate::worker::telemetry::Hub;
 
 use coordinator::Coordinator;
@@ -75,6 +76,8 @@ pub struct RobotOptions {
     pub host: String,
     /// What power is measured with.
     pub power: crate::power::Discovered,
+    /// Where telemetry is kept for consoles that were away, if anywhere.
+    pub spool: Option<SpoolOptions>,
 }
 
 /// The robot cannot start.
@@ -146,6 +149,7 @@ impl Robot {
             engine: engine_name,
             emulated: E::EMULATED,
             token: options.token.clone(),
+            spool: Spool::start_or_say(options.spool.as_ref(), &hub),
             hub: hub.clone(),
             commands: command_sink(&events),
         })?;

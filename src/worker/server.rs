@@ -25,6 +25,7 @@ use crate::worker::endpoint::{
 };
 use crate::worker::runtime::Runtime;
 use crate::worker::sensors::Sensors;
+use crate::worker::spool::{Spool, SpoolOptions};
 use crate::worker::telemetry::Hub;
 
 /// Makes an engine for a model.
@@ -46,6 +47,8 @@ pub struct ServerOptions<E> {
     pub host: String,
     /// What power is measured with.
     pub power: crate::power::Discovered,
+    /// Where telemetry is kept for consoles that were away, if anywhere.
+    pub spool: Option<SpoolOptions>,
 }
 
 /// The server cannot start.
@@ -155,6 +158,7 @@ impl Server {
             emulated: E::EMULATED,
             // Nothing on a server can be commanded.
             token: None,
+            spool: Spool::start_or_say(options.spool.as_ref(), &hub),
             hub: hub.clone(),
             commands: CommandSink::new(|_| {
                 Err("the robot coordinates plans; send this to the robot".to_owned())

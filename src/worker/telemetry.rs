@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
 use crate::units::{BootId, DeviceId};
-use crate::wire::{EventRecord, Level, ModelRecord, Record};
+use crate::wire::{EventRecord, Flow, Level, LinkSample, ModelRecord, Record};
 
 /// Records that may wait for the collector: 0.8 s at 5,000 a second.
 const QUEUE: usize = 4096;
@@ -28,6 +28,7 @@ struct Inner {
     receiver: Mutex<Option<Receiver<Record>>>,
     dropped: AtomicU64,
     state_dropped: AtomicBool,
+    goodput_bps: AtomicU64,
     urgent: tokio::sync::Notify,
     present: Mutex<Present>,
 }
@@ -105,6 +106,7 @@ impl Hub {
             receiver: Mutex::new(Some(receiver)),
             dropped: AtomicU64::new(0),
             state_dropped: AtomicBool::new(false),
+            goodput_bps: AtomicU64::new(0),
             urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
         }))
@@ -191,10 +193,13 @@ impl Hub {
             .take()
     }
 
-    /// Keeps the events among records that the collector took out, for consoles to come.
-    pub(super) fn remember_events(&self, records: &[Record]) {
+    /// Keeps the events among records that the collector took out, for consoles to come, and what the link carried.
+    pub(super) fn remember(&self, records: &[Record]) {
         let mut present = None;
         for record in records {
+            if let Record::Link(sample) = record {
+                self.note_goodput(sample);
+            }
             if let Record::Event(event) = record {
                 let present = present.get_or_insert_with(|| self.present());
                 if present.events.len() == RECENT_EVENTS {
@@ -202,6 +207,25 @@ impl Hub {
                 }
                 present.events.push_back(event.clone());
             }
+        }
+    }
+
+    /// What the data link carried lately, bits of payload a second while transfers went on; none without a link.
+    pub fn goodput_bps(&self) -> Option<f64> {
+        let bps = self.0.goodput_bps.load(Ordering::Relaxed);
+        (bps > 0).then_some(bps as f64)
+    }
+
+    /// Smooths over about a second of samples.
+    fn note_goodput(&self, sample: &LinkSample) {
+        let both = Flow {
+            bytes: sample.up.bytes.saturating_add(sample.down.bytes),
+            busy_ns: sample.up.busy_ns.saturating_add(sample.down.busy_ns),
+        };
+        if let Some(mbps) = both.mbps() {
+            let now = mbps * 1e6;
+            let smooth = self.goodput_bps().map_or(now, |old| 0.9 * old + 0.1 * now);
+            self.0.goodput_bps.store(smooth as u64, Ordering::Relaxed);
         }
     }
 
@@ -266,7 +290,7 @@ mod tests {
             hub.event(Level::Info, format!("event {n}"));
         }
         let taken: Vec<_> = hub.take_queue().unwrap().try_iter().collect();
-        hub.remember_events(&taken);
+        hub.remember(&taken);
         let snapshot = hub.snapshot();
         assert_eq!(snapshot[..2], [plan, lease(2)]);
         let texts: Vec<_> = snapshot[2..]

@@ -46,6 +46,7 @@ pub(crate) fn options(
         token: token.map(str::to_owned),
         hub: hub.clone(),
         commands,
+        spool: None,
     }
 }
 

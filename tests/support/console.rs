@@ -205,7 +205,7 @@ impl Console {
                 // A refused plan is told as a switch that ended.
                 ToConsole::Reply(_) => {}
                 ToConsole::Refused { reason } => panic!("{reason}"),
-                ToConsole::Hello(_) => {}
+                ToConsole::Hello(_) | ToConsole::Backfill(_) => {}
             }
         }
     }

@@ -1,10 +1,13 @@
 //! What connections do to the state.
 
 use super::{App, Effect, Moment, Pending, Redraw, Said, Turn};
+use crate::console::backlog::Gap;
 use crate::console::connection::{Order, Phase, Refusal, Signal};
 use crate::store::{Change, Greeting, clean};
 use crate::units::BootId;
-use crate::wire::console::{Batch, Command, Reply, WorkerHello};
+use crate::wire::console::{
+    BACKFILL, Backfill, BackfillPart, Batch, Command, Reply, WorkerHello,
+};
 use crate::wire::{Level, PROTOCOL};
 
 impl App {
@@ -28,6 +31,10 @@ impl App {
             Said::Batch(batch) => {
                 target.connection.signal(Signal::Message, at.now);
                 self.ingest(index, batch, at, turn);
+            }
+            Said::Backfill(backfill) => {
+                target.connection.signal(Signal::Message, at.now);
+                self.fill(index, backfill, at, turn);
             }
             Said::Reply(reply) => {
                 target.connection.signal(Signal::Message, at.now);
@@ -68,6 +75,8 @@ impl App {
         }
         target.connection.signal(Signal::Hello, at.now);
         let greeting = target.store.hello(hello);
+        let able = hello.capabilities.iter().any(|c| c == BACKFILL);
+        let lost = target.backlog.hello(hello.boot, able);
         let name = target.name();
         match greeting {
             Greeting::First => {}
@@ -80,6 +89,7 @@ impl App {
         for pending in self.orders.unanswered(index) {
             self.ask_again(pending, hello.boot, at, turn);
         }
+        self.lose(index, lost, at, turn);
         turn.redraw(Redraw::Soon);
     }
 
@@ -112,8 +122,15 @@ impl App {
     }
 
     fn ingest(&mut self, index: usize, batch: Batch, at: Moment, turn: &mut Turn) {
+        let target = &mut self.targets[index];
+        let lost = target.backlog.live(batch.id);
+        target.newest = Some((batch.sent, at.now));
+        if !target.backlog.is_able() {
+            target.store.set_lost_batches(batch.lost_batches);
+        }
+        self.lose(index, lost, at, turn);
+        self.ask_for_missed(index, at, turn);
         let store = &mut self.targets[index].store;
-        store.set_lost_batches(batch.lost_batches);
         for record in batch.records {
             if store.record(record, at.now) != Change::Nothing {
                 turn.redraw(Redraw::Soon);
@@ -124,6 +141,55 @@ impl App {
             let effective = self.targets[index].store.plan().map(|p| &p.plan);
             self.proposal.take_if(|p| Some(&p.0) == effective);
         }
+    }
+
+    /// Late batches: into the recording and, if they are of the worker's present start, among what it told then.
+    fn fill(&mut self, index: usize, backfill: Backfill, at: Moment, turn: &mut Turn) {
+        let target = &mut self.targets[index];
+        // What nobody asked for must not count twice.
+        let Ok(lost) = target.backlog.filled(&backfill) else {
+            return;
+        };
+        let present = target.store.worker().map(|w| w.boot) == Some(backfill.boot);
+        if let (BackfillPart::Batch(batch), true) = (backfill.part, present) {
+            // When it would have come.
+            let came = target.newest.map_or(at.now, |(sent, came)| {
+                came.shifted(batch.sent.0.saturating_sub(sent.0).min(0))
+            });
+            for record in batch.records {
+                target.store.late(record, came);
+            }
+        }
+        self.lose(index, lost, at, turn);
+        self.ask_for_missed(index, at, turn);
+        turn.redraw(Redraw::Soon);
+    }
+
+    fn ask_for_missed(&mut self, index: usize, at: Moment, turn: &mut Turn) {
+        if let Some(missed) = self.targets[index].backlog.ask(at.now) {
+            turn.effects.push(Effect::Ask {
+                target: index,
+                missed,
+            });
+        }
+    }
+
+    /// Says what can no longer be had.
+    fn lose(&mut self, index: usize, lost: Option<Gap>, at: Moment, turn: &mut Turn) {
+        let Some(gap) = lost else {
+            return;
+        };
+        let target = &mut self.targets[index];
+        let name = target.name();
+        let text = match gap.batches() {
+            Some(batches) => {
+                target.store.lose_batches(batches);
+                format!("{name}: {batches} batches of telemetry can no longer be had")
+            }
+            None => format!("{name}: what it told before its restart can no longer be had"),
+        };
+        self.say(Level::Warning, text, at);
+        turn.redraw(Redraw::Soon);
     }
 
     fn answer(&mut self, index: usize, reply: &Reply, at: Moment, turn: &mut Turn) {

@@ -1,6 +1,7 @@
 //! One worker as the console sees it: its address, its connection, what it told.
 
 use crate::console::address::Address;
+use crate::console::backlog::Backlog;
 use crate::console::connection::{Connection, Order};
 use crate::store::Store;
 use crate::units::Nanos;
@@ -15,6 +16,10 @@ pub struct Target {
     pub connection: Connection,
     /// What it told.
     pub store: Store,
+    /// What it told while nobody heard.
+    pub backlog: Backlog,
+    /// When the newest live batch was sent on its clock, and came on ours.
+    pub(super) newest: Option<(Nanos, Nanos)>,
 }
 
 impl Target {
@@ -25,6 +30,8 @@ impl Target {
             address,
             connection,
             store: Store::default(),
+            backlog: Backlog::default(),
+            newest: None,
         };
         (target, order)
     }

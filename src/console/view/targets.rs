@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 
 use super::{Screen, header, text};
 use crate::console::app::Target;
+use crate::console::backlog::Catching;
 use crate::console::connection::Phase;
 use crate::store::Store;
 use crate::wire::console::Role;
@@ -63,12 +64,30 @@ fn line(screen: &Screen, index: usize, width: u16) -> Line<'static> {
             spans.push(Span::raw(format!(": {why} (looks again in {left} s)")));
         }
         Phase::Connecting { .. } | Phase::Live { .. } | Phase::Stale { .. } => {
+            if let Some(catching) = target.backlog.catching(screen.now) {
+                spans.push(Span::styled(catching_up(&catching), theme.warning()));
+            }
             if let Some(store) = screen.app.shown(index) {
                 spans.push(Span::styled(facts(store), theme.text()));
             }
         }
     }
     Line::from(spans)
+}
+
+/// How far missed telemetry has come in: `  missed ####------ 120 of 300, 4 s left`.
+fn catching_up(catching: &Catching) -> String {
+    const CELLS: u64 = 10;
+    let done = catching.done;
+    let Some(total) = catching.total else {
+        return format!("  missed {done} batches so far");
+    };
+    let full = done.saturating_mul(CELLS) / total.max(1);
+    let cell = |n| if n < full { '#' } else { '-' };
+    let bar: String = (0..CELLS).map(cell).collect();
+    let left = catching.left_ns.map(text::seconds_left);
+    let left = left.map(|s| format!(", {s} s left")).unwrap_or_default();
+    format!("  missed {bar} {done} of {total}{left}")
 }
 
 /// Its host, with its address where there is room.

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::units::Nanos;
 use crate::wire::console::{Batch, Encoding, Packed, ToConsole};
 use crate::wire::{BatchId, Record};
+use crate::worker::spool::Spool;
 use crate::worker::telemetry::Hub;
 
 /// Records and steps in one batch, so that it stays well under `MAX_MESSAGE_BYTES` also as JSON.
@@ -38,7 +39,7 @@ struct Listener {
 
 /// Runs until `stop` changes or its sender is dropped; then sends what is left and drops every session's queue.
 pub(super) async fn run(
-    hub: Hub,
+    (hub, spool): (Hub, Option<Spool>),
     records: Receiver<Record>,
     mut joins: mpsc::Receiver<Join>,
     limits: Limits,
@@ -46,6 +47,7 @@ pub(super) async fn run(
 ) {
     let mut collector = Collector {
         hub,
+        spool,
         records,
         limits,
         listeners: Vec::new(),
@@ -77,6 +79,8 @@ pub(super) async fn run(
 
 struct Collector {
     hub: Hub,
+    /// Gets every batch, also the empty ones: a number that is missing there is a loss.
+    spool: Option<Spool>,
     records: Receiver<Record>,
     limits: Limits,
     listeners: Vec<Listener>,
@@ -98,7 +102,7 @@ impl Collector {
             if records.is_empty() && quiet_ns < self.limits.sign_of_life_every.as_nanos() as i64 {
                 return;
             }
-            self.hub.remember_events(&records);
+            self.hub.remember(&records);
             self.send(records);
             if !full {
                 return;
@@ -134,10 +138,13 @@ impl Collector {
     fn send(&mut self, records: Vec<Record>) {
         self.seq += 1;
         self.last = Some(clock::now());
-        if self.listeners.is_empty() {
+        if self.listeners.is_empty() && self.spool.is_none() {
             return;
         }
         let mut packer = Packer::new(self.batch(records));
+        if let Some(spool) = &self.spool {
+            spool.append(self.seq, packer.pack(Encoding::Binary, 0).into_data());
+        }
         let hub = &self.hub;
         self.listeners.retain_mut(|listener| {
             match listener.join.queue.try_reserve() {
@@ -238,6 +245,7 @@ mod tests {
     fn collector(hub: &Hub) -> Collector {
         Collector {
             hub: hub.clone(),
+            spool: None,
             records: hub.take_queue().unwrap(),
             limits: Limits::default(),
             listeners: Vec::new(),

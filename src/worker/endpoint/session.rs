@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::answers::{Answer, Answers, Seen};
+use super::backfill::Backfiller;
 use super::collector::{Join, to_message};
 use super::control::{Console, Performed};
 use super::handshake::{FAREWELL, MAX_HEARD_BYTES, drain, upgrade};
@@ -88,7 +89,7 @@ async fn converse(wire: &mut Wire, shared: &Shared) -> End {
         session,
         needs_token: shared.token.is_some(),
         nonce,
-        capabilities: Vec::new(),
+        capabilities: shared.capabilities(),
         now: clock::now(),
         model: shared.hub.model(),
     };
@@ -140,7 +141,7 @@ fn check_hello(heard: Result<ToWorker, End>, shared: &Shared) -> Result<ConsoleH
             theirs.protocol,
             printable(&theirs.version)
         ))),
-        ToWorker::Command(_) => Err(End::Refused(
+        ToWorker::Command(_) | ToWorker::Missed(_) => Err(End::Refused(
             "a command came before the console's hello; say hello first".to_owned(),
         )),
     }
@@ -155,12 +156,18 @@ async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
     }
     let mut answers = Answers::default();
     let mut pending = FuturesUnordered::new();
+    let mut backfill = Backfiller::new(shared.spool.clone(), shared.hub.clone());
     loop {
         let done = tokio::select! {
             batch = batches.recv() => match batch {
                 Some(message) => wire.send(message).await,
                 None => Err(End::Shutdown),
             },
+            part = backfill.next(), if batches.is_empty() && !backfill.is_idle() => {
+                let message = to_message(encoding.pack(&part));
+                backfill.sent(message.len());
+                wire.send(message).await
+            }
             Some((id, answer)) = pending.next(), if !pending.is_empty() => {
                 let times = answers.answer(id, &answer);
                 wire.reply(id, &answer, times).await
@@ -187,6 +194,7 @@ async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
                         None => Ok(()),
                     }
                 }
+                Ok(ToWorker::Missed(missed)) => backfill.wish(missed).map_err(End::Refused),
                 Ok(ToWorker::Hello(_)) => {
                     Err(End::Refused("the console said hello twice".to_owned()))
                 }
