@@ -21,9 +21,7 @@ use std::time::Duration;
 
 use relay::Relay;
 use splitscope::units::{BootId, Hash32};
-use splitscope::wire::console::{
-    BackfillPart, Batch, Encoding, Missed, Role, ToConsole, ToWorker,
-};
+use splitscope::wire::console::{BackfillPart, Batch, Encoding, Missed, Role, ToConsole, ToWorker};
 use splitscope::wire::{Level, Record};
 use splitscope::worker::endpoint::{CommandSink, Endpoint, EndpointOptions};
 use splitscope::worker::spool::{LEAST_LIMIT_BYTES, Spool, SpoolOptions};
@@ -79,7 +77,10 @@ fn a_console_that_was_cut_off_under_load_has_every_frame_in_the_end() {
         for line in out.lines().map_while(Result::ok) {
             let frame: serde_json::Value = serde_json::from_str(&line).unwrap();
             let late = frame.get("late").is_some();
-            if lines.send((frame["frame"].as_u64().unwrap(), late)).is_err() {
+            if lines
+                .send((frame["frame"].as_u64().unwrap(), late))
+                .is_err()
+            {
                 return;
             }
         }
@@ -231,7 +232,12 @@ async fn what_the_spool_no_longer_has_is_told_as_a_gap_and_live_batches_come_in_
     client.say(&ToWorker::Missed(missed)).await;
     let (mut next, mut gaps, mut live) = (1, 0, 0);
     loop {
-        match client.hear().await.map(|message| parts(message, boot)).unwrap() {
+        match client
+            .hear()
+            .await
+            .map(|message| parts(message, boot))
+            .unwrap()
+        {
             Some(BackfillPart::Gap { from_seq, to_seq }) => {
                 assert_eq!(from_seq, next);
                 next = to_seq.unwrap() + 1;

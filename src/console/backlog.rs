@@ -251,7 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn after_an_outage_everything_is_asked_for_up_to_the_welcome_whose_records_did_not_come_either() {
+    fn after_an_outage_everything_is_asked_for_up_to_the_welcome_whose_records_did_not_come_either()
+    {
         let mut backlog = began();
         backlog.hello(A, true);
         // Not before the worker has said how far it is.
@@ -261,7 +262,10 @@ mod tests {
         assert_eq!(backlog.ask(Nanos(0)), None);
         assert_eq!(backlog.filled(&late(A, 6)), Ok(None));
         let half = backlog.catching(Nanos(1_000)).unwrap();
-        assert_eq!((half.done, half.total, half.left_ns), (1, Some(4), Some(3_000)));
+        assert_eq!(
+            (half.done, half.total, half.left_ns),
+            (1, Some(4), Some(3_000))
+        );
         // Cut again: the rest is asked for again, and so is what comes on top.
         backlog.hello(A, true);
         backlog.live(id(A, 12));

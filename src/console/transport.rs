@@ -17,8 +17,8 @@ use super::address::Address;
 use super::app::{Said, Update};
 use super::connection::{Order, Refusal};
 use crate::wire::console::{
-    CommandMessage, ConsoleHello, Encoding, MAX_MESSAGE_BYTES, Missed, Packed, SUBPROTOCOL, ToConsole,
-    ToWorker, unpack_binary,
+    CommandMessage, ConsoleHello, Encoding, MAX_MESSAGE_BYTES, Missed, Packed, SUBPROTOCOL,
+    ToConsole, ToWorker, unpack_binary,
 };
 use crate::wire::{PROTOCOL, VERSION};
 

@@ -70,7 +70,11 @@ impl Frames {
     /// only counts.
     pub fn insert(&mut self, mut frame: FrameRecord) -> bool {
         let place = self.rows.partition_point(|old| old.frame < frame.frame);
-        if self.rows.get(place).is_some_and(|old| old.frame == frame.frame) {
+        if self
+            .rows
+            .get(place)
+            .is_some_and(|old| old.frame == frame.frame)
+        {
             return false;
         }
         self.count(&mut frame);

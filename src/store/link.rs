@@ -101,7 +101,10 @@ impl LinkSeries {
     /// Adds a sample that came late at its place; says whether it was not there before.
     pub fn insert(&mut self, sample: LinkSample) -> bool {
         let place = self.samples.partition_point(|old| old.at < sample.at);
-        let known = self.samples.get(place).is_some_and(|old| old.at == sample.at);
+        let known = self
+            .samples
+            .get(place)
+            .is_some_and(|old| old.at == sample.at);
         if known || place == 0 && self.samples.len() == MOST {
             return false;
         }

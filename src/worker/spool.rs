@@ -56,7 +56,10 @@ pub struct SpoolOptions {
 }
 
 enum Order {
-    Append { seq: u64, packed: Bytes },
+    Append {
+        seq: u64,
+        packed: Bytes,
+    },
     Find {
         missed: Missed,
         reply: oneshot::Sender<Taken>,
@@ -214,14 +217,17 @@ impl Keeper {
             Ok(()) => {
                 if self.failed > 0 {
                     let lost = std::mem::take(&mut self.failed);
-                    let text = format!("the spool in {dir} works again; {lost} batches are not in it");
+                    let text =
+                        format!("the spool in {dir} works again; {lost} batches are not in it");
                     self.hub.event(Level::Warning, text);
                 }
                 let refused = self.refused.load(Ordering::Relaxed);
                 if refused > self.refused_told {
                     let lost = refused - self.refused_told;
                     self.refused_told = refused;
-                    let text = format!("the disk of the spool in {dir} was too slow: {lost} batches are not in it");
+                    let text = format!(
+                        "the disk of the spool in {dir} was too slow: {lost} batches are not in it"
+                    );
                     self.hub.event(Level::Warning, text);
                 }
             }

@@ -5,9 +5,7 @@ use crate::console::backlog::Gap;
 use crate::console::connection::{Order, Phase, Refusal, Signal};
 use crate::store::{Change, Greeting, clean};
 use crate::units::BootId;
-use crate::wire::console::{
-    BACKFILL, Backfill, BackfillPart, Batch, Command, Reply, WorkerHello,
-};
+use crate::wire::console::{BACKFILL, Backfill, BackfillPart, Batch, Command, Reply, WorkerHello};
 use crate::wire::{Level, PROTOCOL};
 
 impl App {

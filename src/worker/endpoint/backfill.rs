@@ -7,9 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::clock;
-use crate::wire::console::{
-    Backfill, BackfillPart, Missed, ToConsole, unpack_binary,
-};
+use crate::wire::console::{Backfill, BackfillPart, Missed, ToConsole, unpack_binary};
 use crate::worker::spool::{Pace, Spool, Taken, rate};
 use crate::worker::telemetry::Hub;
 

@@ -105,7 +105,10 @@ impl Reader {
         if magic != MAGIC || version != VERSION.to_le_bytes() {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("{} is no spool segment of version {VERSION}", path.display()),
+                format!(
+                    "{} is no spool segment of version {VERSION}",
+                    path.display()
+                ),
             ));
         }
         Ok(Self { file })

@@ -142,7 +142,9 @@ impl Shelf {
     /// Batches of a start from one number to another, about `most_bytes` of them.
     pub(super) fn take(&self, boot: BootId, from: u64, to: u64, most_bytes: u64) -> Taken {
         let of_boot = || self.segments.iter().filter(|s| s.boot == boot);
-        let begin = of_boot().filter(|s| s.first_seq <= from).map(|s| s.first_seq);
+        let begin = of_boot()
+            .filter(|s| s.first_seq <= from)
+            .map(|s| s.first_seq);
         let begin = begin.max().unwrap_or(0);
         let mut taken = Taken {
             unknown: of_boot().next().is_none(),
