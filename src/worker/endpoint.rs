@@ -15,6 +15,7 @@ mod command;
 mod control;
 mod handshake;
 mod session;
+mod sweeps;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -133,6 +134,8 @@ pub struct Limits {
     pub stalled_write: Duration,
     /// How long the coordinator has for an answer.
     pub reply: Duration,
+    /// How long a console that was lost in the middle of a sweep may take to come back.
+    pub sweep: Duration,
 }
 
 impl Default for Limits {
@@ -145,6 +148,7 @@ impl Default for Limits {
             hello: Duration::from_secs(5),
             stalled_write: Duration::from_secs(10),
             reply: Duration::from_secs(10),
+            sweep: Duration::from_secs(10),
         }
     }
 }
@@ -161,6 +165,7 @@ struct Shared {
     spool: Option<Spool>,
     limits: Limits,
     lease: Mutex<Lease>,
+    sweeps: sweeps::Sweeps,
     joins: mpsc::Sender<collector::Join>,
     seats: Semaphore,
     sessions: AtomicU64,
@@ -274,6 +279,7 @@ impl Endpoint {
             spool: options.spool,
             limits,
             lease: Mutex::default(),
+            sweeps: sweeps::Sweeps::default(),
             joins,
             seats: Semaphore::new(limits.sessions),
             sessions: AtomicU64::new(0),
@@ -330,9 +336,11 @@ async fn serve(
     };
     let collector = tokio::spawn(collector);
     let mut sessions = JoinSet::new();
+    let mut look = tokio::time::interval(sweeps::LOOK_EVERY);
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
+            _ = look.tick() => shared.restore_overdue(),
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
             accepted = accept(listener.as_ref(), &mut adoptions) => match accepted {
                 // Over the limit the connection is closed at once: there is no room even to refuse politely.
