@@ -7,6 +7,7 @@
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
+//! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
@@ -26,6 +27,7 @@ pub mod model;
 pub mod plan;
 pub mod power;
 pub mod profile;
+pub mod session;
 pub mod store;
 pub mod sysfs;
 pub mod units;
