@@ -2,12 +2,14 @@
 
 pub mod attach;
 mod cache;
+mod compare;
 mod demo;
 mod engine;
 mod loaded;
 mod model;
 mod probe;
 mod profile;
+mod replay;
 mod robot;
 mod server;
 mod spool;
@@ -34,6 +36,10 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Watch workers and command them
     Attach(attach::AttachArgs),
+    /// Show a recording on the console's screens
+    Replay(replay::ReplayArgs),
+    /// Set two sessions, or two epochs, beside each other
+    Compare(compare::CompareArgs),
     /// Run a model on every camera frame, alone or with a server
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
@@ -69,6 +75,8 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Attach(args) => attach::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Compare(args) => compare::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Probe(args) => probe::run(&args),
@@ -127,7 +135,7 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "trace",
+            "demo", "attach", "replay", "compare", "robot", "server", "probe", "profile", "trace",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

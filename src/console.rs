@@ -16,12 +16,14 @@ pub mod address;
 pub mod app;
 pub mod backlog;
 pub mod connection;
+mod film;
 mod headless;
 mod input;
 pub mod line;
 mod links;
 mod runtime;
 mod signals;
+mod tap;
 mod terminal;
 mod transport;
 pub mod view;
@@ -33,6 +35,8 @@ use tokio::runtime::Runtime;
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
 
+use crate::playback::Command;
+use crate::session::Reader;
 use crate::units::Hash32;
 
 /// What a console is started with.
@@ -67,6 +71,15 @@ pub enum ConsoleError {
 /// No terminal, no threads, no signals. A worker that cannot be reached is no error: the screen says so.
 pub fn run(options: &Options) -> Result<(), ConsoleError> {
     block_on(runtime::watch(options))
+}
+
+/// Shows a recording on the terminal until the person leaves, after some commands to its time. Starts its own runtime:
+/// call it outside of any.
+///
+/// # Errors
+/// No terminal, no threads, no signals.
+pub fn replay(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
+    block_on(runtime::play(reader, begin))
 }
 
 /// Writes the workers' frames to standard output, one line each, until the end that was asked for. Starts its own

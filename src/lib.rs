@@ -11,7 +11,9 @@
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
-//! store console            the observer's wing: what a console remembers and shows; no libtorch
+//! store                    the observer's wing begins (no libtorch): what a console remembers of a worker
+//! playback compare         time control and the state at any moment; two sessions side by side
+//! console                  what a console shows and commands
 //! cli                      one file per subcommand
 //! ```
 //!
@@ -19,12 +21,14 @@
 
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod console;
 pub mod engine;
 pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
+pub mod playback;
 pub mod power;
 pub mod profile;
 pub mod session;

@@ -143,6 +143,30 @@ impl Estimate {
         })
     }
 
+    /// The median of `values` less the median of `base`, resampled apart; none if either is empty.
+    pub fn of_difference(values: &[f64], base: &[f64]) -> Option<Self> {
+        let sorted = |values: &[f64]| {
+            let mut sorted = values.to_vec();
+            sorted.sort_by(f64::total_cmp);
+            sorted
+        };
+        let (values, base) = (sorted(values), sorted(base));
+        let value = quantile_of_sorted(&values, 0.5)? - quantile_of_sorted(&base, 0.5)?;
+        let count = values.len().min(base.len());
+        let mut random = Random::new(SEED);
+        let mut counts = vec![0_u32; values.len()];
+        let mut base_counts = vec![0_u32; base.len()];
+        let interval = bootstrap(count, || {
+            resampled_median(&values, &mut counts, &mut random)
+                - resampled_median(&base, &mut base_counts, &mut random)
+        });
+        Some(Self {
+            value,
+            interval,
+            count,
+        })
+    }
+
     /// The median of `values` over the median of `base`, resampled apart; none if either is empty or the base is 0.
     pub fn of_ratio(values: &[f64], base: &[f64]) -> Option<Self> {
         let sorted = |values: &[f64]| {

@@ -3,12 +3,14 @@
 //! No terminal library, no socket, no clock in here: keys come as [`Key`], messages as [`Said`], time as [`Moment`].
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
+mod deck;
 mod keymap;
 mod keys;
 mod links;
 mod orders;
 mod picker;
 mod proposal;
+mod replayed;
 pub mod screens;
 mod target;
 
@@ -20,6 +22,7 @@ use crate::wire::console::{Backfill, Batch, CommandMessage, Missed, Reply, Worke
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
 
+pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
@@ -70,6 +73,8 @@ pub enum Update {
         /// What it brought.
         said: Said,
     },
+    /// The film brought something.
+    Film(Shot),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -100,6 +105,8 @@ pub enum Effect {
         /// Which.
         missed: Missed,
     },
+    /// Show this moment of the film.
+    Show(Nanos),
     /// Leave, now.
     Quit,
 }
@@ -185,6 +192,9 @@ pub struct App {
     help: bool,
     notice: Option<String>,
     own_events: Events,
+    deck: Deck,
+    /// The moment of a state that recorded entries made.
+    replayed: Moment,
 }
 
 impl App {
@@ -214,6 +224,8 @@ impl App {
             help: false,
             notice: None,
             own_events: Events::default(),
+            deck: Deck::default(),
+            replayed: Moment::default(),
         };
         (app, effects)
     }
@@ -232,8 +244,16 @@ impl App {
                 self.act(action, at, &mut turn);
                 turn.redraw(Redraw::AtOnce);
             }
-            Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
-            Update::Tick => self.pass(at, &mut turn),
+            Update::Link { target, dial, said } => {
+                self.with_present(|app| app.hear(target, dial, said, at, &mut turn));
+            }
+            Update::Film(shot) => self.on_film(shot, &mut turn),
+            Update::Tick => {
+                if !self.is_replay() {
+                    self.with_present(|app| app.pass(at, &mut turn));
+                }
+                self.pass_time(at, &mut turn);
+            }
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         turn
@@ -241,7 +261,16 @@ impl App {
 
     /// What a key asks for now, if anything.
     fn meaning(&self, key: Key) -> Option<Action> {
+        if self.deck.typed().is_some() {
+            return typing(key).map(Action::GoTo);
+        }
         let scopes = self.scopes();
+        if !self.deck.is_live()
+            && scopes[0] != Scope::Picker
+            && let Some(action) = self.keymap.action(&[Scope::Time], key)
+        {
+            return Some(action);
+        }
         match (scopes[0], key) {
             (Scope::Picker, Key::Char(c @ '0'..='9')) => {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
@@ -257,9 +286,9 @@ impl App {
 
     /// When [`Update::Tick`] is due: a connection's deadline, or the next second of a count that is on the screen.
     pub fn next_tick(&self, now: Nanos) -> Option<Nanos> {
-        let deadlines = self.targets.iter().filter_map(|t| t.connection.deadline());
-        let counts = self
-            .targets
+        let targets = self.present_targets();
+        let deadlines = targets.iter().filter_map(|t| t.connection.deadline());
+        let counts = targets
             .iter()
             .filter_map(|t| match t.connection.phase() {
                 Phase::Retry { at, .. } | Phase::Refused { at, .. } => Some(next_second(now, *at)),
@@ -267,7 +296,8 @@ impl App {
                 Phase::Connecting { .. } | Phase::Live { .. } => None,
             });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
-        deadlines.chain(counts).chain(pause).min()
+        let picture = self.next_picture();
+        deadlines.chain(counts).chain(pause).chain(picture).min()
     }
 
     /// The workers, in the order they were named.
@@ -404,6 +434,17 @@ impl App {
             level,
             text,
         });
+    }
+}
+
+/// What a key means while a moment to go to is typed.
+const fn typing(key: Key) -> Option<Typing> {
+    match key {
+        Key::Char(c @ ('0'..='9' | ':' | '.' | '#')) => Some(Typing::Char(c)),
+        Key::Backspace => Some(Typing::Erase),
+        Key::Enter => Some(Typing::Go),
+        Key::Esc => Some(Typing::Close),
+        _ => None,
     }
 }
 

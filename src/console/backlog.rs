@@ -53,6 +53,8 @@ struct Asked {
 pub struct Backlog {
     /// Whether the worker keeps what it told.
     able: bool,
+    /// Of a recording there is nobody to ask, and what was lost stands in it.
+    only_watches: bool,
     /// The newest live batch.
     newest: Option<BatchId>,
     /// A connection's first batch tells the present state under the newest batch's number, without its records.
@@ -62,6 +64,11 @@ pub struct Backlog {
 }
 
 impl Backlog {
+    /// Finds no holes from now on: for what was recorded.
+    pub const fn only_watch(&mut self) {
+        self.only_watches = true;
+    }
+
     /// A connection stands. What an earlier one did not bring is asked for again.
     pub fn hello(&mut self, boot: BootId, able: bool) -> Option<Gap> {
         self.able = able;
@@ -104,6 +111,9 @@ impl Backlog {
     }
 
     fn miss(&mut self, hole: Missed) -> Option<Gap> {
+        if self.only_watches {
+            return None;
+        }
         if !self.able {
             return Some(gap(hole));
         }

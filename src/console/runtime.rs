@@ -7,12 +7,15 @@ use std::time::Duration;
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 
-use super::app::{App, Effect, Moment, Redraw, Turn, Update};
+use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
+use super::film::Projector;
 use super::links::Links;
 use super::signals::Signals;
 use super::terminal::Screen;
-use super::{ConsoleError, Options, input};
+use super::{ConsoleError, Options, input, tap};
 use crate::clock;
+use crate::playback::Command;
+use crate::session::Reader;
 use crate::units::Nanos;
 
 /// Between two pictures that only data asks for.
@@ -22,58 +25,93 @@ const DRAIN: usize = 512;
 
 /// Shows the workers until the person leaves.
 pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
-    let mut signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let signals = Signals::new().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
     let (app, effects) = App::new(options.setup(), clock::now());
     // The first picture comes before any connection exists.
     screen
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
+    let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
-    let mut keys = EventStream::new();
-    let mut console = Console {
-        app,
-        links,
-        redraw: Redraw::No,
-        drawn: clock::now(),
-        quit: false,
-    };
+    let mut console = Console::new(app, links, film);
+    console.tap();
     console.perform(effects);
-    while !console.quit {
-        let wakes = console.wakes();
-        tokio::select! {
-            biased;
-            () = signals.next() => break,
-            event = keys.next() => {
-                console.event(event.as_ref(), &screen);
-                while !console.quit && let Some(event) = keys.next().now_or_never() {
-                    console.event(event.as_ref(), &screen);
-                }
-            }
-            Some(update) = console.links.next() => console.update(update),
-            () = sleep_until(wakes) => console.update(Update::Tick),
-        }
-        console.drain();
-        if !console.quit && console.is_due() {
-            screen
-                .draw(&console.app, clock::now())
-                .map_err(ConsoleError::Terminal)?;
-            console.redraw = Redraw::No;
-            console.drawn = clock::now();
-        }
-    }
-    Ok(())
+    console.run(screen, signals).await
 }
 
+/// Shows a recording until the person leaves.
+pub(super) async fn play(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
+    let signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
+    let card = reader.summary();
+    let title = reader.path().file_name().unwrap_or_default();
+    let title = title.to_string_lossy().into_owned();
+    let app = App::replay(title, card.began, card.ended, clock::now());
+    screen
+        .draw(&app, clock::now())
+        .map_err(ConsoleError::Terminal)?;
+    let film = Projector::of_file(reader).map_err(ConsoleError::Thread)?;
+    let mut console = Console::new(app, Links::start(&[], ""), film);
+    for &command in begin {
+        console.update(Update::Act(Action::Time(command)));
+    }
+    console.run(screen, signals).await
+}
 struct Console {
     app: App,
     links: Links,
+    film: Projector,
+    /// Whether what happens is given to the film.
+    taps: bool,
     redraw: Redraw,
     drawn: Nanos,
     quit: bool,
 }
 
 impl Console {
+    fn new(app: App, links: Links, film: Projector) -> Self {
+        Self {
+            app,
+            links,
+            film,
+            taps: false,
+            redraw: Redraw::No,
+            drawn: clock::now(),
+            quit: false,
+        }
+    }
+
+    /// Until the person leaves, or a signal asks for the end.
+    async fn run(mut self, mut screen: Screen, mut signals: Signals) -> Result<(), ConsoleError> {
+        let mut keys = EventStream::new();
+        while !self.quit {
+            let wakes = self.wakes();
+            tokio::select! {
+                biased;
+                () = signals.next() => break,
+                event = keys.next() => {
+                    self.event(event.as_ref(), &screen);
+                    while !self.quit && let Some(event) = keys.next().now_or_never() {
+                        self.event(event.as_ref(), &screen);
+                    }
+                }
+                Some(update) = self.links.next() => self.update(update),
+                Some(update) = self.film.next() => self.update(update),
+                () = sleep_until(wakes) => self.update(Update::Tick),
+            }
+            self.drain();
+            if !self.quit && self.is_due() {
+                screen
+                    .draw(&self.app, clock::now())
+                    .map_err(ConsoleError::Terminal)?;
+                self.redraw = Redraw::No;
+                self.drawn = clock::now();
+            }
+        }
+        Ok(())
+    }
+
     fn event(&mut self, event: Option<&io::Result<Event>>, screen: &Screen) {
         match event {
             Some(Ok(Event::Key(key))) => {
@@ -100,6 +138,12 @@ impl Console {
             now: clock::now(),
             unix_ms: clock::unix_ms(),
         };
+        if self.taps && !tap::is_late(&update) {
+            // What does not fit is missing from the rewound screen alone.
+            for entry in tap::heard(&self.app, &update, at) {
+                self.film.add(entry);
+            }
+        }
         let Turn { effects, redraw } = self.app.update(update, at);
         self.redraw = self.redraw.max(redraw);
         self.perform(effects);
@@ -107,8 +151,22 @@ impl Console {
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            if let Effect::Send { target, message } = &effect
+                && self.taps
+            {
+                let at = Moment {
+                    now: clock::now(),
+                    unix_ms: clock::unix_ms(),
+                };
+                self.film.add(tap::sent(*target, message, at));
+            }
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if let Effect::Show(at) = effect {
+                if !self.film.show(at) {
+                    let why = "the film has no time for this moment; try again".to_owned();
+                    self.update(Update::Film(Shot::Failed(why)));
+                }
             } else if let Some(update) = self.links.perform(effect, &self.app) {
                 self.update(update);
             }
@@ -121,6 +179,21 @@ impl Console {
                 Some(update) => self.update(update),
                 None => break,
             }
+        }
+        while let Some(update) = self.film.ready() {
+            self.update(update);
+        }
+    }
+
+    /// The film begins with whom this console attaches to.
+    fn tap(&mut self) {
+        self.taps = true;
+        let at = Moment {
+            now: clock::now(),
+            unix_ms: clock::unix_ms(),
+        };
+        for entry in tap::targets(&self.app, at) {
+            self.film.add(entry);
         }
     }
 

@@ -37,7 +37,7 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
         buf.set_stringn(area.x, area.y, text, area.width.into(), theme.text());
         return Hits::default();
     }
-    let scene = Scene::new(app, theme, now);
+    let scene = Scene::new(app, theme, app.time_shown(now));
     screens::render(&scene, area, buf);
     if let Some(picker) = app.picker() {
         scene.cover();

@@ -6,8 +6,10 @@ mod table;
 
 use std::fmt::Write as _;
 
+use super::deck::Typing;
 use super::screens::Screen;
 use super::screens::{live, power, timeline};
+use crate::playback::Command;
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -75,6 +77,10 @@ pub enum Action {
     Revert,
     /// Take or release control.
     Control,
+    /// To the time that is shown.
+    Time(Command),
+    /// Type a moment to go to.
+    GoTo(Typing),
     /// Stop or resume the display.
     Pause,
     /// Another worker.
@@ -83,6 +89,16 @@ pub enum Action {
     Help,
     /// Leave the console.
     Quit,
+}
+
+impl Action {
+    /// Whether it orders a worker to do something, or begins to: it makes no sense at an earlier time.
+    pub const fn commands(self) -> bool {
+        matches!(
+            self,
+            Self::Cut(_) | Self::Modes | Self::Pick(_) | Self::Apply | Self::Revert | Self::Control
+        )
+    }
 }
 
 /// Where an action's keys are in effect.
@@ -94,11 +110,13 @@ pub enum Scope {
     On(Screen),
     /// In the mode picker.
     Picker,
+    /// While another time than now is shown, before the keys of the screen.
+    Time,
 }
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -109,6 +127,7 @@ impl Scope {
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
         Self::Picker,
+        Self::Time,
     ];
 
     /// Its table in the configuration file.
@@ -117,6 +136,7 @@ impl Scope {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
             Self::Picker => "picker",
+            Self::Time => "time",
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{
     TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
+use crate::playback::Command as Time;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
 
@@ -51,6 +52,14 @@ impl App {
             return;
         }
         self.notice = None;
+        if !self.deck.is_live() && action.commands() {
+            let word = self.deck.playback().standing().word();
+            let way = if self.is_replay() { "" } else { "; End goes live" };
+            self.notice = Some(format!(
+                "{word}: nothing is sent to a worker from here{way}"
+            ));
+            return;
+        }
         if let Some(question) = self.take_over.take() {
             match action {
                 Action::Apply | Action::Control => {
@@ -77,6 +86,9 @@ impl App {
                 }
             }
             Action::Control => self.control(turn),
+            Action::Time(command) => self.on_time(command, at, turn),
+            Action::GoTo(typing) => self.on_typing(typing, at, turn),
+            Action::Pause if !self.deck.is_live() => self.on_time(Time::Toggle, at, turn),
             Action::Pause => {
                 self.frozen = match self.frozen.take() {
                     Some(_) => None,

@@ -174,7 +174,7 @@ impl App {
     }
 
     /// Says what can no longer be had.
-    fn lose(&mut self, index: usize, lost: Option<Gap>, at: Moment, turn: &mut Turn) {
+    pub(super) fn lose(&mut self, index: usize, lost: Option<Gap>, at: Moment, turn: &mut Turn) {
         let Some(gap) = lost else {
             return;
         };

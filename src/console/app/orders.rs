@@ -4,6 +4,9 @@ use crate::plan::Plan;
 use crate::units::{BootId, Epoch};
 use crate::wire::console::{Command, CommandMessage};
 
+/// Commands of a recording that wait for their answer there.
+const MOST_RECORDED: usize = 64;
+
 /// A command that waits for its answer.
 #[derive(Debug, Clone)]
 pub struct Pending {
@@ -109,6 +112,20 @@ impl Orders {
             then,
         });
         message
+    }
+
+    /// A command that was sent: for what was recorded.
+    pub fn sent(&mut self, target: usize, boot: BootId, message: CommandMessage) {
+        self.note(target, &message, None);
+        // One that was never answered must not fill the memory.
+        if self.pending.len() < MOST_RECORDED {
+            self.pending.push(Pending {
+                target,
+                boot,
+                message,
+                then: None,
+            });
+        }
     }
 
     fn note(&mut self, target: usize, message: &CommandMessage, then: Option<&PlanRequest>) {

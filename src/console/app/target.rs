@@ -44,6 +44,11 @@ impl Target {
         }
     }
 
+    /// When the newest live batch was sent on its clock, and came on ours.
+    pub const fn newest(&self) -> Option<(Nanos, Nanos)> {
+        self.newest
+    }
+
     /// Whether it is a robot.
     pub fn is_robot(&self) -> bool {
         self.store.role() == Some(Role::Robot)

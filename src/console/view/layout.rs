@@ -5,6 +5,7 @@
 //! | 1 Live  2 Layers ...      (from 120x30)                      |
 //! | targets: one line per worker                                 |
 //! | the screen's own                                             |
+//! | scrubber, where another time than now is shown                |
 //! | status: question, command, proposal                          |
 //! | hints: keys                                                  |
 //! ```
@@ -14,7 +15,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::panels::{header, hints, status, targets};
+use super::panels::{header, hints, scrubber, status, targets};
 use super::widgets::text;
 use super::{Scene, Theme};
 use crate::console::app::{Action, Screen};
@@ -54,11 +55,13 @@ pub(super) fn framed(scene: &Scene, area: Rect, buf: &mut Buffer) -> Rect {
         Size::Normal => (0, 0),
         Size::Glance => (0, 0),
     };
-    let [head, screens, list, inner, status_row, keys] = Layout::vertical([
+    let scrubber = scrubber::rows(scene.app.deck(), area.height);
+    let [head, screens, list, inner, time, status_row, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(tabs),
         Constraint::Length(workers),
         Constraint::Min(4),
+        Constraint::Length(scrubber),
         Constraint::Length(1),
         Constraint::Length(1),
     ])
@@ -72,6 +75,7 @@ pub(super) fn framed(scene: &Scene, area: Rect, buf: &mut Buffer) -> Rect {
         names(scene, screens, buf);
     }
     targets::render(scene, list, buf);
+    scrubber::render(scene, time, buf);
     status::render(scene, status_row, buf);
     hints::render(scene, keys, buf);
     inner

@@ -11,6 +11,7 @@ use crate::console::app::App;
 use crate::console::app::Control;
 use crate::console::connection::Phase;
 use crate::console::view::Scene;
+use crate::console::view::panels::scrubber;
 use crate::console::view::screens::power;
 use crate::console::view::widgets::text;
 use crate::plan::Mode;
@@ -32,6 +33,9 @@ pub(in crate::console::view) fn state(scene: &Scene, phase: &Phase) -> (&'static
 /// The word for the whole screen, and what is to be said with it.
 pub(in crate::console::view) fn overall(scene: &Scene) -> (String, Style) {
     let app = scene.app;
+    if !app.deck().is_live() {
+        return (scrubber::state(app.deck()), scene.theme.warning());
+    }
     if let Some(behind) = app.behind(scene.now) {
         let seconds = text::seconds_since(behind.ns);
         let frames = behind.frames;

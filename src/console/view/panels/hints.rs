@@ -13,6 +13,8 @@ const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let [own, anywhere] = scene.app.scopes();
+    let time = !scene.app.deck().is_live() && own != Scope::Picker;
+    let own = if time { Scope::Time } else { own };
     let keymap = scene.app.keymap();
     let shared = keymap
         .of(anywhere)

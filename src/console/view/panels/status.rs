@@ -27,6 +27,10 @@ fn words(scene: &Scene) -> Option<(String, Style)> {
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
         return Some((text, theme.proposed()));
     }
+    if let Some(typed) = app.deck().typed() {
+        let text = format!("go to {typed}_   a time (12:30) or a frame (#1041); Enter goes, Esc leaves");
+        return Some((text, theme.proposed()));
+    }
     if let Some(notice) = app.notice() {
         return Some((notice.to_owned(), theme.warning()));
     }

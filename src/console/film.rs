@@ -1,0 +1,144 @@
+//! The film's thread: keeps the state of any moment at hand, so that the screen never waits for a disk. It is asked for
+//! a moment and answers with a picture of it.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::app::{App, Reel, Setup, Shot, Update};
+use crate::clock;
+use crate::playback::Film;
+use crate::session::{Entry, Reader};
+use crate::units::Nanos;
+
+/// Entries that may wait for the film; what does not fit is missing from the rewound screen, not from the recording.
+const QUEUE: usize = 4096;
+/// Entries of a recording that go by between two looks at what is asked for.
+const AT_ONCE: usize = 256;
+/// Between two reports of what can be shown.
+const REPORT_NS: i64 = 250_000_000;
+
+enum Ask {
+    Show(Nanos),
+    Entry(Box<Entry>),
+}
+
+/// The thread's handle; it ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Projector {
+    asks: SyncSender<Ask>,
+    shots: mpsc::Receiver<Update>,
+}
+
+impl Projector {
+    /// For a recording.
+    pub(super) fn of_file(reader: Reader) -> io::Result<Self> {
+        Self::start(|first| Film::of_file(reader, first))
+    }
+
+    /// For what goes on.
+    pub(super) fn in_memory() -> io::Result<Self> {
+        Self::start(Film::in_memory)
+    }
+
+    fn start(film: impl FnOnce(App) -> Film<App> + Send + 'static) -> io::Result<Self> {
+        let (asks, asked) = sync_channel(QUEUE);
+        let (shots, seen) = mpsc::channel(16);
+        std::thread::Builder::new()
+            .name("film".to_owned())
+            .spawn(move || {
+                let setup = Setup {
+                    addresses: Vec::new(),
+                    token: None,
+                    first_command: 0,
+                };
+                let (first, _) = App::new(setup, Nanos(0));
+                run(film(first), &asked, &shots);
+            })?;
+        Ok(Self { asks, shots: seen })
+    }
+
+    /// Asks for a moment. Never waits; false where the thread has no time, so ask again.
+    pub(super) fn show(&self, at: Nanos) -> bool {
+        self.asks.try_send(Ask::Show(at)).is_ok()
+    }
+
+    /// Hands an entry of what goes on over. Never waits.
+    pub(super) fn add(&self, entry: Entry) -> bool {
+        self.asks.try_send(Ask::Entry(Box::new(entry))).is_ok()
+    }
+
+    /// What it brings next.
+    pub(super) async fn next(&mut self) -> Option<Update> {
+        self.shots.recv().await
+    }
+
+    /// Something that is there already.
+    pub(super) fn ready(&mut self) -> Option<Update> {
+        self.shots.try_recv().ok()
+    }
+}
+
+fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) {
+    let mut reported = clock::now().shifted(-REPORT_NS);
+    let mut news = true;
+    loop {
+        let was_seen = film.is_seen();
+        let ask = if film.is_seen() {
+            match asks.recv_timeout(Duration::from_nanos(REPORT_NS as u64)) {
+                Ok(ask) => Some(ask),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        } else {
+            match asks.try_recv() {
+                Ok(ask) => Some(ask),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        };
+        match ask {
+            Some(Ask::Show(at)) => {
+                if shots.blocking_send(Update::Film(picture(&mut film, at))).is_err() {
+                    return;
+                }
+            }
+            Some(Ask::Entry(entry)) => {
+                film.add(*entry);
+                news = true;
+            }
+            None if !film.is_seen() => {
+                news = true;
+                if let Err(error) = film.look_on(AT_ONCE) {
+                    let _ = shots.blocking_send(Update::Film(Shot::Failed(error.to_string())));
+                }
+            }
+            None => {}
+        }
+        let due = clock::now().since(reported) >= REPORT_NS || film.is_seen() != was_seen;
+        if news && due && let Some((from, to)) = film.span() {
+            let reel = Reel {
+                from,
+                to,
+                landmarks: Arc::new(film.landmarks().clone()),
+                read: film.read(),
+            };
+            // A full queue: the next report says the same.
+            news = shots.try_send(Update::Film(Shot::Reel(reel))).is_err();
+            reported = clock::now();
+        }
+    }
+}
+
+fn picture(film: &mut Film<App>, at: Nanos) -> Shot {
+    match film.show(at) {
+        Ok(app) => Shot::Picture {
+            at: app.replayed(),
+            evidence: Box::new(app.evidence()),
+        },
+        Err(error) => Shot::Failed(error.to_string()),
+    }
+}

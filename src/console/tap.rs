@@ -1,0 +1,129 @@
+//! What happens as entries: for the recording, and for the film that live is rewound with.
+
+use super::app::{App, Moment, Said, Update};
+use super::backlog::Gap as Hole;
+use crate::session::{Answer, Entry, Gap, Greeting, Lost, Order, Target, Told, What};
+use crate::units::Nanos;
+use crate::wire::console::{Backfill, BackfillPart, Batch, CommandMessage};
+
+/// The workers that a console attaches to, in its order.
+pub(super) fn targets(app: &App, at: Moment) -> Vec<Entry> {
+    let targets = app.targets().iter().enumerate();
+    let whats = targets.map(|(target, worker)| {
+        What::Target(Target {
+            target: target as u16,
+            address: worker.address.url().to_owned(),
+        })
+    });
+    whats.map(|what| entry(at, what)).collect()
+}
+
+/// What a connection brings, before the reducer takes it in; an old dial's words are not heard.
+pub(super) fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
+    let Update::Link { target, dial, said } = update else {
+        return Vec::new();
+    };
+    let Some(worker) = app.present_targets().get(*target) else {
+        return Vec::new();
+    };
+    if !worker.connection.is_current(*dial) {
+        return Vec::new();
+    }
+    let index = *target as u16;
+    let what = match said {
+        Said::Batch(batch) => return records(index, batch, at),
+        Said::Backfill(Backfill {
+            part: BackfillPart::Batch(batch),
+            ..
+        }) => return records(index, batch, came(worker.newest(), batch, at)),
+        Said::Backfill(Backfill {
+            boot,
+            part: BackfillPart::Gap { from_seq, to_seq },
+        }) => gap(
+            index,
+            Hole {
+                boot: *boot,
+                from_seq: *from_seq,
+                to_seq: *to_seq,
+            },
+        ),
+        Said::Backfill(_) => return Vec::new(),
+        Said::Hello(hello) => What::Hello(Greeting {
+            target: index,
+            hello: hello.clone(),
+        }),
+        Said::Reply(reply) => What::Reply(Answer {
+            target: index,
+            reply: reply.clone(),
+        }),
+        Said::Lost(reason) => What::Lost(Lost {
+            target: index,
+            reason: reason.clone(),
+        }),
+        Said::Refused(why) => What::Lost(Lost {
+            target: index,
+            reason: why.to_string(),
+        }),
+    };
+    vec![entry(at, what)]
+}
+
+/// A command that this console sends.
+pub(super) fn sent(target: usize, message: &CommandMessage, at: Moment) -> Entry {
+    entry(at, What::Command(Order::new(target as u16, message.clone())))
+}
+
+/// Whether an update brings what was missed: it belongs to an earlier time.
+pub(super) const fn is_late(update: &Update) -> bool {
+    matches!(
+        update,
+        Update::Link {
+            said: Said::Backfill(_),
+            ..
+        }
+    )
+}
+
+/// When a late batch would have come.
+fn came(newest: Option<(Nanos, Nanos)>, batch: &Batch, at: Moment) -> Moment {
+    let Some((sent, came)) = newest else {
+        return at;
+    };
+    let now = came.shifted(batch.sent.0.saturating_sub(sent.0).min(0));
+    let ago_ms = at.now.since(now).max(0) as u64 / 1_000_000;
+    Moment {
+        now,
+        unix_ms: at.unix_ms.saturating_sub(ago_ms),
+    }
+}
+
+fn records(target: u16, batch: &Batch, at: Moment) -> Vec<Entry> {
+    let told = batch.records.iter().map(|record| {
+        What::Record(Told {
+            target,
+            boot: batch.id.boot,
+            seq: batch.id.seq,
+            sent: batch.sent,
+            record: record.clone(),
+        })
+    });
+    told.map(|what| entry(at, what)).collect()
+}
+
+/// Batches that can no longer be had; where nobody knows how many, at least the first of them.
+fn gap(target: u16, hole: Hole) -> What {
+    What::Gap(Gap {
+        target,
+        boot: hole.boot,
+        from_seq: hole.from_seq,
+        to_seq: hole.to_seq.unwrap_or(hole.from_seq),
+    })
+}
+
+const fn entry(at: Moment, what: What) -> Entry {
+    Entry {
+        at: at.now,
+        unix_ms: at.unix_ms,
+        what,
+    }
+}
