@@ -194,7 +194,7 @@ impl Card {
         match frame.outcome {
             Outcome::FinishedLocally => self.finished_locally += 1,
             Outcome::Failed => self.failed += 1,
-            _ => {}
+            Outcome::Ok => {}
         }
         if frame.outcome != Outcome::Failed && !frame.warmup {
             self.latency_sum_ns = self.latency_sum_ns.saturating_add(frame.latency_ns);

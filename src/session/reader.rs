@@ -290,6 +290,9 @@ pub struct Entries {
     failed: bool,
 }
 
+/// A message that this version cannot read: what a later one wrote is passed over.
+struct Unknown;
+
 /// A chunk that is being read.
 struct Open {
     content: Vec<u8>,
@@ -356,9 +359,8 @@ impl Entries {
         Ok(())
     }
 
-    /// The next message; none where there is none at hand, and an inner none for what this version cannot read: what a
-    /// later one wrote is passed over.
-    fn pop(&mut self) -> Option<Option<Entry>> {
+    /// The next message; none where there is none at hand.
+    fn pop(&mut self) -> Option<Result<Entry, Unknown>> {
         let times = self
             .open
             .iter()
@@ -373,7 +375,7 @@ impl Entries {
         if open.messages.is_empty() {
             self.open.remove(place);
         }
-        Some(what.map(|what| Entry {
+        Some(what.ok_or(Unknown).map(|what| Entry {
             at: self.inner.origin.at(log_time),
             unix_ms: log_time / 1_000_000,
             what,
@@ -390,8 +392,8 @@ impl Iterator for Entries {
                 return Some(Err(error));
             }
             match self.pop() {
-                Some(Some(entry)) => return Some(Ok(entry)),
-                Some(None) => {}
+                Some(Ok(entry)) => return Some(Ok(entry)),
+                Some(Err(Unknown)) => {}
                 None if self.chunks.is_empty() => return None,
                 None => {}
             }
