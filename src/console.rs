@@ -23,7 +23,7 @@ pub mod line;
 mod links;
 mod runtime;
 mod signals;
-mod tap;
+pub mod tap;
 mod terminal;
 mod transport;
 pub mod view;

@@ -58,7 +58,7 @@ pub enum Said {
 }
 
 /// Something happened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Update {
     /// A key was pressed.
     Key(Key),

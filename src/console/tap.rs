@@ -7,7 +7,7 @@ use crate::units::Nanos;
 use crate::wire::console::{Backfill, BackfillPart, Batch, CommandMessage};
 
 /// The workers that a console attaches to, in its order.
-pub(super) fn targets(app: &App, at: Moment) -> Vec<Entry> {
+pub fn targets(app: &App, at: Moment) -> Vec<Entry> {
     let targets = app.targets().iter().enumerate();
     let whats = targets.map(|(target, worker)| {
         What::Target(Target {
@@ -19,7 +19,7 @@ pub(super) fn targets(app: &App, at: Moment) -> Vec<Entry> {
 }
 
 /// What a connection brings, before the reducer takes it in; an old dial's words are not heard.
-pub(super) fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
+pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
     let Update::Link { target, dial, said } = update else {
         return Vec::new();
     };
@@ -31,11 +31,11 @@ pub(super) fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
     }
     let index = *target as u16;
     let what = match said {
-        Said::Batch(batch) => return records(index, batch, at),
+        Said::Batch(batch) => return records(index, batch, at, false),
         Said::Backfill(Backfill {
             part: BackfillPart::Batch(batch),
             ..
-        }) => return records(index, batch, came(worker.newest(), batch, at)),
+        }) => return records(index, batch, came(worker.newest(), batch, at), true),
         Said::Backfill(Backfill {
             boot,
             part: BackfillPart::Gap { from_seq, to_seq },
@@ -69,12 +69,12 @@ pub(super) fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
 }
 
 /// A command that this console sends.
-pub(super) fn sent(target: usize, message: &CommandMessage, at: Moment) -> Entry {
+pub fn sent(target: usize, message: &CommandMessage, at: Moment) -> Entry {
     entry(at, What::Command(Order::new(target as u16, message.clone())))
 }
 
 /// Whether an update brings what was missed: it belongs to an earlier time.
-pub(super) const fn is_late(update: &Update) -> bool {
+pub const fn is_late(update: &Update) -> bool {
     matches!(
         update,
         Update::Link {
@@ -97,26 +97,27 @@ fn came(newest: Option<(Nanos, Nanos)>, batch: &Batch, at: Moment) -> Moment {
     }
 }
 
-fn records(target: u16, batch: &Batch, at: Moment) -> Vec<Entry> {
+fn records(target: u16, batch: &Batch, at: Moment, late: bool) -> Vec<Entry> {
     let told = batch.records.iter().map(|record| {
         What::Record(Told {
             target,
             boot: batch.id.boot,
             seq: batch.id.seq,
             sent: batch.sent,
+            late,
             record: record.clone(),
         })
     });
     told.map(|what| entry(at, what)).collect()
 }
 
-/// Batches that can no longer be had; where nobody knows how many, at least the first of them.
+/// Batches that can no longer be had.
 fn gap(target: u16, hole: Hole) -> What {
     What::Gap(Gap {
         target,
         boot: hole.boot,
         from_seq: hole.from_seq,
-        to_seq: hole.to_seq.unwrap_or(hole.from_seq),
+        to_seq: hole.to_seq,
     })
 }
 

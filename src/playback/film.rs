@@ -30,7 +30,7 @@ pub trait Scene: Clone {
 
 /// States at some moments.
 #[derive(Debug, Clone)]
-pub struct Checkpoints<S> {
+struct Checkpoints<S> {
     /// All entries up to and at the moment are in the state.
     list: VecDeque<(Nanos, S)>,
     most: usize,
@@ -40,7 +40,7 @@ pub struct Checkpoints<S> {
 
 impl<S: Scene> Checkpoints<S> {
     /// The first one of at most so many: nothing has happened yet.
-    pub fn new(first: S, most: usize) -> Self {
+    fn new(first: S, most: usize) -> Self {
         Self {
             most,
             list: VecDeque::from([(Nanos(i64::MIN), first)]),
@@ -73,14 +73,8 @@ impl<S: Scene> Checkpoints<S> {
         self.list.get(place.saturating_sub(1))
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.list.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{App, Moment, Said, Target, Turn};
 use crate::console::address::Address;
+use crate::console::connection::Phase;
 use crate::playback::Scene;
 use crate::session::{Entry, Gap, What};
 use crate::units::Nanos;
@@ -57,7 +58,14 @@ impl Scene for App {
                 }
             }
             What::Lost(lost) => {
-                self.recorded(lost.target, Said::Lost(lost.reason.clone()), at);
+                // What the console gave up by itself has been given up by its deadline already.
+                let target = self.targets.get(usize::from(lost.target));
+                let lasts = |t: &Target| {
+                    !matches!(t.connection.phase(), Phase::Retry { .. } | Phase::Refused { .. })
+                };
+                if target.is_some_and(lasts) {
+                    self.recorded(lost.target, Said::Lost(lost.reason.clone()), at);
+                }
             }
             What::Gap(gap) => self.recorded_gap(gap, at),
             What::Notice(notice) => self.say(notice.level, notice.text.clone(), at),
@@ -113,7 +121,7 @@ impl App {
             let lost = crate::console::backlog::Gap {
                 boot: gap.boot,
                 from_seq: gap.from_seq,
-                to_seq: Some(gap.to_seq),
+                to_seq: gap.to_seq,
             };
             self.lose(index, Some(lost), at, &mut Turn::default());
         }

@@ -19,6 +19,9 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let [own, anywhere] = scene.app.scopes();
     let keymap = scene.app.keymap();
     let mut rows: Vec<Bound> = keymap.of(own).collect();
+    if !scene.app.deck().is_live() && own != Scope::Picker {
+        rows.splice(0..0, keymap.of(Scope::Time));
+    }
     rows.extend(keymap.of(anywhere).filter(|row| works(own, row)));
     let marks = own == Scope::On(Screen::Live);
     let wanted = rows.len() as u16 + 2 + 2 * u16::from(marks);
@@ -32,7 +35,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     Clear.render(over, buf);
     let title = match own {
         Scope::On(screen) => format!("Help: {}", screen.title()),
-        Scope::Picker | Scope::Anywhere => "Help: choosing a mode".to_owned(),
+        Scope::Picker | Scope::Anywhere | Scope::Time => "Help: choosing a mode".to_owned(),
     };
     let inner = panel(over, &title, "? or Esc closes   q quits", theme, buf);
     // Where there is no room for all, the keys at the foot of the screen come first.
