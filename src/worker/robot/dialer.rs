@@ -243,7 +243,7 @@ impl<E: Engine> Dialer<E> {
                             let what = "the server did not say hello first".to_owned();
                             return Err(LinkError::Protocol(what).into());
                         }
-                        Control::Ready { engine } => {
+                        Control::Ready { engine, .. } => {
                             *was_ready = true;
                             self.runtime.attach(self.device(), Arc::clone(outbox));
                             self.tell(LinkEvent::Ready { engine })?;

@@ -244,6 +244,7 @@ fn empty(frame: &Admitted) -> FrameRecord {
         other_tops: Vec::new(),
         steps: crate::wire::Steps::default(),
         emulated: frame.emulated,
+        predicted_ns: None,
     }
 }
 
