@@ -13,6 +13,8 @@ use crate::wire::Flow;
 const MEMORY_S: f64 = 0.04;
 /// At least this part of a stretch is bytes passing: a latency that is believed too long cannot make a rate infinite.
 const LEAST_SHARE: f64 = 0.2;
+/// A value this many times smaller than its frame's largest is small.
+const SMALL: u64 = 10;
 /// Without traffic for this long, the link may be better by now, and is believed so more and more.
 const QUIET_NS: i64 = 5_000_000_000;
 /// Quiet time that doubles the belief.
@@ -64,9 +66,11 @@ impl Belief {
         self.latency_ns = one_way_ns.max(0);
     }
 
-    /// Takes a finished frame's transfers in.
+    /// Takes a finished frame's transfers in. Beside a large value a small one says nothing of the rate: waking and
+    /// packing is most of its time.
     pub fn frame(&mut self, mut passages: Vec<Passage>) {
-        passages.retain(|p| p.end > p.start && p.bytes > 0);
+        let largest = passages.iter().map(|p| p.bytes).max().unwrap_or(0);
+        passages.retain(|p| p.end > p.start && p.bytes > 0 && p.bytes >= largest / SMALL);
         passages.sort_unstable_by_key(|p| p.start);
         let mut stretch: Option<Passage> = None;
         for passage in passages {
@@ -149,6 +153,19 @@ mod tests {
             belief.frame(vec![passage(at, 40.0, 250_000), passage(at, 40.0, 250_000)]);
         }
         assert!((mbps(&belief, 1000) - 100.0).abs() < 0.1, "{belief:?}");
+    }
+
+    #[test]
+    fn a_small_result_beside_a_large_value_is_no_slow_link() {
+        let mut belief = Belief::default();
+        for i in 0..100 {
+            let at = 100 * i;
+            belief.frame(vec![
+                passage(at, 40.0, 500_000),
+                passage(at + 60, 1.0, 4_000),
+            ]);
+        }
+        assert!((mbps(&belief, 10_000) - 100.0).abs() < 0.1, "{belief:?}");
     }
 
     #[test]

@@ -33,10 +33,14 @@ pub enum Observed {
         /// How long it took, in nanoseconds.
         ns: i64,
     },
-    /// Joining or summing pieces.
-    Join {
-        /// Bytes of the pieces.
-        bytes: u64,
+    /// The sum of an all-reduce.
+    Reduce {
+        /// The operator.
+        node: NodeId,
+        /// The box of its output.
+        out: Region,
+        /// How many addends.
+        of: u8,
         /// How long it took, in nanoseconds.
         ns: i64,
     },
@@ -176,11 +180,14 @@ impl Calibrated {
                         computed.push((node.id, ns as f64 / base));
                     }
                 }
-                Observed::Join { bytes, ns } if ns > 0 => {
-                    joins.0 += self.profile.join_ns(bytes) as f64;
+                Observed::Reduce { node, out, of, ns } => {
+                    let Some(node) = graph.get(node).filter(|_| ns > 0) else {
+                        continue;
+                    };
+                    let bytes = out.elements(node.shape.columns) * node.dtype.bytes();
+                    joins.0 += self.profile.join_ns(bytes * u64::from(of)) as f64;
                     joins.1 += ns as f64;
                 }
-                Observed::Join { .. } => {}
             }
         }
         if joins.0 > 0.0 {
@@ -355,7 +362,16 @@ mod tests {
             ns,
         });
         calibrated.frame(&graph, &steps);
-        calibrated.frame(&graph, &[Observed::Join { bytes: 0, ns: 5 }]);
+        let (unknown, of) = (NodeId(9_999), 2);
+        calibrated.frame(
+            &graph,
+            &[Observed::Reduce {
+                node: unknown,
+                out,
+                of,
+                ns: 5,
+            }],
+        );
         calibrated.frame(&graph, &[]);
         assert_eq!(calibrated.device_factor(), None);
     }

@@ -30,7 +30,9 @@ pub(super) fn of_epoch<'a>(
     frames: impl Iterator<Item = &'a FrameRecord>,
     epoch: Epoch,
 ) -> Option<PredictionError> {
-    let errors = frames.filter(|f| f.epoch == epoch).filter_map(relative_error);
+    let errors = frames
+        .filter(|f| f.epoch == epoch)
+        .filter_map(relative_error);
     summary(errors.map(parts_per_million).collect())
 }
 

@@ -278,7 +278,9 @@ impl<E: Engine> Job<E> {
         drop(locked(&self.shared.model).take());
         let mut engine = (self.shared.factory)(graph, weights).map_err(text)?;
         let start_ns = warm_up(&mut engine, graph).map_err(text)?;
-        let profile = engine.profile().map(|profile| profile.of_model(graph.name()));
+        let profile = engine
+            .profile()
+            .map(|profile| profile.of_model(graph.name()));
         let costs = DeviceCosts {
             profile: profile.and_then(|profile| profile.to_toml().ok()),
             start_ns,
