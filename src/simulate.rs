@@ -140,5 +140,5 @@ pub fn run(
         return Err(SimulateError::TooLong { frames: run.frames });
     }
     let ran = events::Clockwork::new(graph, schedule, world, run)?.finish()?;
-    Ok(outcome::outcome(ran, world))
+    Ok(outcome::outcome(&ran, world))
 }

@@ -14,5 +14,6 @@ pub mod robot;
 pub mod runtime;
 pub mod sensors;
 pub mod server;
+pub mod sweeping;
 pub mod switch;
 pub mod telemetry;

@@ -146,8 +146,8 @@ pub(super) fn energy(levels: &Levels, window_ns: i64, busy_ns: [i64; 3]) -> Joul
 }
 
 /// Accounts for what ran.
-pub(super) fn outcome(ran: Vec<Ran>, world: &World) -> Outcome {
-    let mut frames: Vec<Frame> = ran.into_iter().map(frame).collect();
+pub(super) fn outcome(ran: &[Ran], world: &World) -> Outcome {
+    let mut frames: Vec<Frame> = ran.iter().map(frame).collect();
     if let Some(levels) = &world.power {
         let mut order: Vec<usize> = (0..frames.len()).collect();
         order.sort_by_key(|&i| (frames[i].result(), i));
@@ -163,7 +163,7 @@ pub(super) fn outcome(ran: Vec<Ran>, world: &World) -> Outcome {
     Outcome { frames }
 }
 
-fn frame(ran: Ran) -> Frame {
+fn frame(ran: &Ran) -> Frame {
     let measured: Vec<Measured<'_>> = ran
         .devices
         .iter()

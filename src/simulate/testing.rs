@@ -1,5 +1,4 @@
 //! Graphs and costs for tests of predictions and policies.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::sync::Arc;
 
@@ -109,7 +108,7 @@ pub(crate) fn random_graph(randoms: &[Random]) -> (Graph, Vec<i64>, Vec<i64>) {
         } else {
             let near = *made.last().unwrap();
             // Everything must be read in the end: joins are forced when operators run short.
-            let must_join = unread.len() >= left + 1;
+            let must_join = unread.len() > left;
             let other = if must_join {
                 *unread.iter().find(|&&id| id != near).unwrap()
             } else {
