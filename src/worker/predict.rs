@@ -188,9 +188,9 @@ impl Predictor {
     }
 
     /// Learns from a frame.
-    pub fn finished(&mut self, finished: Finished) {
+    pub fn finished(&mut self, finished: &Finished) {
         let expected = self.open.remove(&finished.frame);
-        self.learn_link(&finished);
+        self.learn_link(finished);
         if finished.warmup {
             return;
         }

@@ -75,7 +75,7 @@ impl Reality {
             });
             (device, observed.collect())
         };
-        predictor.finished(Finished {
+        predictor.finished(&Finished {
             frame: id,
             mode: schedule.plan.mode_name().to_owned(),
             warmup: self.frame == 1,

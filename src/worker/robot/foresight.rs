@@ -89,7 +89,7 @@ pub(super) fn run(
                     });
                 }
             }
-            Tell::Finished(finished) => predictor.finished(*finished),
+            Tell::Finished(finished) => predictor.finished(&finished),
         }
     }
 }
