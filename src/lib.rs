@@ -9,6 +9,7 @@
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! simulate                 a schedule on a virtual clock: timeline, latency, energy
 //! wire                     messages console <-> worker and robot <-> server; no I/O
+//! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
@@ -28,6 +29,7 @@ pub mod model;
 pub mod plan;
 pub mod power;
 pub mod profile;
+pub mod session;
 pub mod simulate;
 pub mod store;
 pub mod sysfs;
