@@ -1,5 +1,7 @@
 //! Sentences: why a plan won, and why a mode cannot.
 
+use std::fmt::Write;
+
 use super::{Candidate, Decision, Objective, Problem, family};
 use crate::model::{Graph, crossing_bytes};
 use crate::plan::{ModeKind, Plan, Schedule, Step};
@@ -111,7 +113,11 @@ pub fn why_no_gain(problem: &Problem, kind: ModeKind) -> Option<String> {
                 && let Ok(prepared) = problem.prepared(&found.plan)
             {
                 let (twice, all) = halo_rows(problem.graph(), prepared.schedule());
-                why += &format!("; {twice} of {all} rows are computed twice, for their halos");
+                // Writing to a string cannot fail.
+                let _ = write!(
+                    why,
+                    "; {twice} of {all} rows are computed twice, for their halos"
+                );
             }
             Some(why)
         }
