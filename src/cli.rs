@@ -139,7 +139,8 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "replay", "compare", "robot", "server", "probe", "profile", "plan", "trace",
+            "demo", "attach", "replay", "compare", "robot", "server", "probe", "profile", "plan",
+            "trace",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

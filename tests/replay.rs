@@ -207,7 +207,8 @@ fn record(entries: &[Entry], path: &Path) -> Reader {
 #[test]
 fn the_screen_of_the_replay_at_any_moment_is_the_screen_that_live_showed_then() {
     let mut screens: Vec<(Nanos, String)> = Vec::new();
-    let live = experiment(|live| screens.push((live.at().now, text(&live.app, live.at().now, HEIGHT))));
+    let live =
+        experiment(|live| screens.push((live.at().now, text(&live.app, live.at().now, HEIGHT))));
     assert!(screens[60].1.contains("RETRY") || screens[60].1.contains("CONNECTING"));
     assert!(screens[119].1.contains("a server is missing"));
     let dir = tempfile::tempdir().unwrap();
@@ -264,7 +265,8 @@ fn a_recording_is_seen_with_a_scrubber_and_commands_are_inert_and_say_so() {
     let (from, to) = film.span().unwrap();
     let mut app = App::replay("garden.mcap".to_owned(), from, to, Nanos(0));
     let at = Moment::default();
-    serve(&mut app, &mut film, reel(&film), at);
+    let whole = reel(&film);
+    serve(&mut app, &mut film, whole, at);
     for key in "g7".chars().map(Key::Char).chain([Key::Enter]) {
         serve(&mut app, &mut film, Update::Key(key), at);
     }
@@ -280,14 +282,23 @@ fn a_recording_is_seen_with_a_scrubber_and_commands_are_inert_and_say_so() {
     assert!(rows[0].contains("▶ REPLAY") && expected[0].contains("LIVE"));
     let model = |row: &str| row.split("mobilenet_v2").nth(1).unwrap().to_owned();
     assert_eq!(model(rows[0]), model(expected[0]));
-    assert!(scrubber[1].contains("split") && scrubber[1].contains('▲'), "{scrubber:?}");
+    assert!(
+        scrubber[1].contains("split") && scrubber[1].contains('▲'),
+        "{scrubber:?}"
+    );
     assert!(scrubber[2].contains("0:07.0 of 0:12.0"), "{scrubber:?}");
     assert!(scrubber[2].contains("garden.mcap"));
     let mut told = |key| {
         serve(&mut app, &mut film, Update::Key(key), at);
         app.notice().unwrap_or_default().to_owned()
     };
-    for key in [Key::Enter, Key::Left, Key::Char('m'), Key::Char('u'), Key::Char('c')] {
+    for key in [
+        Key::Enter,
+        Key::Left,
+        Key::Char('m'),
+        Key::Char('u'),
+        Key::Char('c'),
+    ] {
         assert!(told(key).contains("REPLAY: nothing is sent"), "{key:?}");
     }
     assert!(told(Key::Char('}')).contains("no further marker"));
@@ -307,7 +318,8 @@ fn playing_shows_the_moment_that_the_speed_says() {
     let (from, to) = film.span().unwrap();
     let mut app = App::replay("a".to_owned(), from, to, Nanos(0));
     let mut at = Moment::default();
-    serve(&mut app, &mut film, reel(&film), at);
+    let whole = reel(&film);
+    serve(&mut app, &mut film, whole, at);
     for key in [Key::Char('0'), Key::Char('0'), Key::Char(' ')] {
         serve(&mut app, &mut film, Update::Key(key), at);
     }
@@ -331,7 +343,8 @@ fn live_is_rewound_in_place_while_it_goes_on_and_end_goes_live() {
     let now = live.at();
     let before = text(&live.app, now.now, HEIGHT);
     let mut app = live.app.clone();
-    serve(&mut app, &mut film, reel(&film), now);
+    let whole = reel(&film);
+    serve(&mut app, &mut film, whole, now);
     serve(&mut app, &mut film, Update::Key(Key::Char('<')), now);
     assert_eq!(app.deck().playback().standing(), Standing::Rewound);
     let shown = app.time_shown(now.now);
@@ -350,11 +363,25 @@ fn live_is_rewound_in_place_while_it_goes_on_and_end_goes_live() {
         said: Said::Batch(told),
     };
     serve(&mut app, &mut film, update, now);
-    assert_eq!(app.targets()[0].store.frames().last().unwrap().frame, newest);
-    assert_eq!(app.present_targets()[0].store.frames().last().unwrap().frame, FrameId(5_000));
+    assert_eq!(
+        app.targets()[0].store.frames().last().unwrap().frame,
+        newest
+    );
+    assert_eq!(
+        app.present_targets()[0]
+            .store
+            .frames()
+            .last()
+            .unwrap()
+            .frame,
+        FrameId(5_000)
+    );
     serve(&mut app, &mut film, Update::Key(Key::End), now);
     assert_eq!(app.deck().playback().standing(), Standing::Live);
-    assert_eq!(app.targets()[0].store.frames().last().unwrap().frame, FrameId(5_000));
+    assert_eq!(
+        app.targets()[0].store.frames().last().unwrap().frame,
+        FrameId(5_000)
+    );
     assert_ne!(text(&app, now.now, HEIGHT), before);
     assert_eq!(app.time_shown(now.now), now.now);
 }

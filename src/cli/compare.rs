@@ -37,7 +37,10 @@ pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
     } else {
         out.write_all(table(&comparison).as_bytes())?;
     }
-    for (label, frames) in [(&comparison.a, comparison.frames[0]), (&comparison.b, comparison.frames[1])] {
+    for (label, frames) in [
+        (&comparison.a, comparison.frames[0]),
+        (&comparison.b, comparison.frames[1]),
+    ] {
         if frames == 0 {
             writeln!(io::stderr(), "splitscope: {label} has no frame to compare").ok();
         }
@@ -54,7 +57,11 @@ fn table(comparison: &Comparison) -> String {
     let sides = [&comparison.a, &comparison.b].into_iter().enumerate();
     let mut text = String::new();
     for (i, label) in sides {
-        let emulated = if comparison.emulated[i] { ", EMULATED" } else { "" };
+        let emulated = if comparison.emulated[i] {
+            ", EMULATED"
+        } else {
+            ""
+        };
         text += &format!(
             "{}  {label}: {} frames, {} left out{emulated}\n",
             ["A", "B"][i],
@@ -62,7 +69,10 @@ fn table(comparison: &Comparison) -> String {
             comparison.left_out[i],
         );
     }
-    text += &format!("\n{:<28} {:>10} {:>10} {:>10}  {:<23} \n", "median", "A", "B", "B - A", "95 % of the difference");
+    text += &format!(
+        "\n{:<28} {:>10} {:>10} {:>10}  {:<23} \n",
+        "median", "A", "B", "B - A", "95 % of the difference"
+    );
     for row in &comparison.per_frame {
         text += &line(&row.what, row);
     }
@@ -71,7 +81,8 @@ fn table(comparison: &Comparison) -> String {
         let name = format!("{} {}", row.device.as_deref().unwrap_or_default(), row.what);
         text += &line(&name, row);
     }
-    text += "\nFrames are taken as independent; on a link that drifts the intervals are too narrow.\n";
+    text +=
+        "\nFrames are taken as independent; on a link that drifts the intervals are too narrow.\n";
     text
 }
 

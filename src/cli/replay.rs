@@ -92,7 +92,11 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
         if frames(&app) == before {
             continue;
         }
-        if let Some(store) = app.targets().iter().find(|t| t.is_robot()).map(|t| &t.store)
+        if let Some(store) = app
+            .targets()
+            .iter()
+            .find(|t| t.is_robot())
+            .map(|t| &t.store)
             && let Some(frame) = store.frames().last()
         {
             let line = FrameLine::new(frame, store.model()).with_power(store.power().estimate());

@@ -260,7 +260,10 @@ mod tests {
     #[test]
     fn a_choice_is_a_file_or_an_epoch_of_it() {
         let epoch: Choice = "runs/a.mcap#3".parse().unwrap();
-        assert_eq!((epoch.epoch, epoch.label().as_str()), (Some(Epoch(3)), "a epoch 3"));
+        assert_eq!(
+            (epoch.epoch, epoch.label().as_str()),
+            (Some(Epoch(3)), "a epoch 3")
+        );
         let whole: Choice = "runs/a.mcap".parse().unwrap();
         assert_eq!((whole.epoch, whole.label().as_str()), (None, "a"));
         assert!("a.mcap#x".parse::<Choice>().is_err());

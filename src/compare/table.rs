@@ -125,11 +125,8 @@ mod tests {
         let mut values = |middle: f64| -> Vec<f64> {
             (0..count).map(|_| middle + random.unit() * 4.0).collect()
         };
-        let mut sample = Sample {
-            label: label.to_owned(),
-            frames: count as u64,
-            ..Sample::default()
-        };
+        let mut sample = Sample::of_frames(label, [], None);
+        sample.frames = count as u64;
         sample.figures.insert("latency_ms", values(60.0 + shift));
         sample.figures.insert("wait_ms", values(5.0));
         for (place, name) in [(1, "conv1"), (2, "conv2")] {
@@ -158,14 +155,21 @@ mod tests {
         let latency = comparison.per_frame[0].difference.unwrap();
         assert!((latency.value - 3.0).abs() < 1.0);
         let interval = latency.interval.unwrap();
-        assert!((interval.low..=interval.high).contains(&3.0), "{interval:?}");
+        assert!(
+            (interval.low..=interval.high).contains(&3.0),
+            "{interval:?}"
+        );
     }
 
     #[test]
     fn the_same_against_itself_is_noise_and_few_frames_carry_no_verdict() {
         let a = sample("a", 1, 0.0, 100);
         let same = compare(&a, &a);
-        assert!(same.per_frame.iter().all(|r| r.verdict == Verdict::WithinNoise));
+        assert!(
+            same.per_frame
+                .iter()
+                .all(|r| r.verdict == Verdict::WithinNoise)
+        );
         let few = compare(&a, &sample("b", 2, 30.0, 3));
         assert_eq!(verdict(&few, "latency_ms"), Verdict::TooFew);
     }
@@ -181,7 +185,10 @@ mod tests {
         };
         b.layers.insert(moved, times);
         let rows = compare(&a, &b).per_layer;
-        let told: Vec<_> = rows.iter().map(|r| (r.what.as_str(), r.device.as_deref(), r.verdict)).collect();
+        let told: Vec<_> = rows
+            .iter()
+            .map(|r| (r.what.as_str(), r.device.as_deref(), r.verdict))
+            .collect();
         assert_eq!(
             told,
             [

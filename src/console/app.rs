@@ -288,13 +288,11 @@ impl App {
     pub fn next_tick(&self, now: Nanos) -> Option<Nanos> {
         let targets = self.present_targets();
         let deadlines = targets.iter().filter_map(|t| t.connection.deadline());
-        let counts = targets
-            .iter()
-            .filter_map(|t| match t.connection.phase() {
-                Phase::Retry { at, .. } | Phase::Refused { at, .. } => Some(next_second(now, *at)),
-                Phase::Stale { heard } => Some(next_second(now, *heard)),
-                Phase::Connecting { .. } | Phase::Live { .. } => None,
-            });
+        let counts = targets.iter().filter_map(|t| match t.connection.phase() {
+            Phase::Retry { at, .. } | Phase::Refused { at, .. } => Some(next_second(now, *at)),
+            Phase::Stale { heard } => Some(next_second(now, *heard)),
+            Phase::Connecting { .. } | Phase::Live { .. } => None,
+        });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
         let picture = self.next_picture();
         deadlines.chain(counts).chain(pause).chain(picture).min()

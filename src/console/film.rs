@@ -87,7 +87,12 @@ fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) 
     let mut news = true;
     loop {
         let was_seen = film.is_seen();
-        let ask = if film.is_seen() {
+        let ask = if film.is_seen() && !news {
+            match asks.recv() {
+                Ok(ask) => Some(ask),
+                Err(_) => return,
+            }
+        } else if film.is_seen() {
             match asks.recv_timeout(Duration::from_nanos(REPORT_NS as u64)) {
                 Ok(ask) => Some(ask),
                 Err(RecvTimeoutError::Timeout) => None,
@@ -102,7 +107,10 @@ fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) 
         };
         match ask {
             Some(Ask::Show(at)) => {
-                if shots.blocking_send(Update::Film(picture(&mut film, at))).is_err() {
+                if shots
+                    .blocking_send(Update::Film(picture(&mut film, at)))
+                    .is_err()
+                {
                     return;
                 }
             }
@@ -119,7 +127,10 @@ fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) 
             None => {}
         }
         let due = clock::now().since(reported) >= REPORT_NS || film.is_seen() != was_seen;
-        if news && due && let Some((from, to)) = film.span() {
+        if news
+            && due
+            && let Some((from, to)) = film.span()
+        {
             let reel = Reel {
                 from,
                 to,

@@ -70,7 +70,10 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
 
 /// A command that this console sends.
 pub fn sent(target: usize, message: &CommandMessage, at: Moment) -> Entry {
-    entry(at, What::Command(Order::new(target as u16, message.clone())))
+    entry(
+        at,
+        What::Command(Order::new(target as u16, message.clone())),
+    )
 }
 
 /// Whether an update brings what was missed: it belongs to an earlier time.

@@ -17,7 +17,7 @@ const MOST_IN_MEMORY: usize = 8;
 /// Entries between the first checkpoints.
 const FIRST_STRIDE: usize = 512;
 /// Bytes of entries that a film in memory keeps, as far as they can be estimated.
-const MEMORY_BYTES: usize = 24 << 20;
+const MEMORY_BYTES: usize = 16 << 20;
 
 /// What entries are fed to: the state that is shown.
 pub trait Scene: Clone {
@@ -293,9 +293,11 @@ fn weight(entry: &Entry) -> usize {
             Record::Model(model) => ROUGHLY + 200 * model.graph.nodes.len(),
             _ => ROUGHLY,
         },
-        What::Hello(hello) => hello.hello.model.as_ref().map_or(ROUGHLY, |model| {
-            ROUGHLY + 200 * model.graph.nodes.len()
-        }),
+        What::Hello(hello) => hello
+            .hello
+            .model
+            .as_ref()
+            .map_or(ROUGHLY, |model| ROUGHLY + 200 * model.graph.nodes.len()),
         _ => ROUGHLY,
     }
 }

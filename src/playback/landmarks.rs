@@ -119,11 +119,16 @@ impl Landmarks {
 
     /// Forgets what was before a moment.
     pub fn forget_before(&mut self, from: Nanos) {
-        self.frames.drain(..self.frames.partition_point(|f| f.0 < from));
-        self.events.drain(..self.events.partition_point(|&at| at < from));
-        self.markers.drain(..self.markers.partition_point(|p| p.at < from));
-        self.switches.drain(..self.switches.partition_point(|p| p.at < from));
-        self.fallbacks.drain(..self.fallbacks.partition_point(|&at| at < from));
+        self.frames
+            .drain(..self.frames.partition_point(|f| f.0 < from));
+        self.events
+            .drain(..self.events.partition_point(|&at| at < from));
+        self.markers
+            .drain(..self.markers.partition_point(|p| p.at < from));
+        self.switches
+            .drain(..self.switches.partition_point(|p| p.at < from));
+        self.fallbacks
+            .drain(..self.fallbacks.partition_point(|&at| at < from));
         self.gaps.retain(|gap| gap.1 >= from);
         let bands = self.bands.partition_point(|b| b.from <= from);
         self.bands.drain(..bands.saturating_sub(1));
@@ -183,7 +188,10 @@ impl Landmarks {
 
     /// The mode of the frames at a moment.
     pub fn mode_at(&self, at: Nanos) -> Option<&str> {
-        let place = self.bands.partition_point(|b| b.from <= at).checked_sub(1)?;
+        let place = self
+            .bands
+            .partition_point(|b| b.from <= at)
+            .checked_sub(1)?;
         self.bands.get(place).map(|b| b.mode.as_str())
     }
 

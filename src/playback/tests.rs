@@ -57,7 +57,11 @@ fn steps_and_jumps_find_what_there_is_and_say_what_there_is_not() {
         (20, Command::Jump(Time(7_000_000_000)), Ok(17)),
         (20, Command::Jump(Time(i64::MAX)), Ok(110)),
         (20, Command::Jump(Frame(FrameId(55))), Ok(55)),
-        (20, Command::Jump(Frame(FrameId(5_000))), Err("no such frame")),
+        (
+            20,
+            Command::Jump(Frame(FrameId(5_000))),
+            Err("no such frame"),
+        ),
         (20, Command::Jump(Marker(Forth)), Ok(40)),
         (20, Command::Jump(Switch(Back)), Err("switch")),
         (20, Command::Jump(Fallback(Forth)), Ok(70)),
@@ -82,12 +86,18 @@ fn steps_and_jumps_find_what_there_is_and_say_what_there_is_not() {
 fn a_selection_is_played_again_and_again_until_it_is_dropped() {
     let mut playback = replay();
     let to = |at: i64| Command::Jump(Jump::Time(s(at - 10).0));
-    play(&mut playback, &[to(30), Command::Select, to(20), Command::Select]);
+    play(
+        &mut playback,
+        &[to(30), Command::Select, to(20), Command::Select],
+    );
     assert_eq!(playback.selection(), Some(Selection::Loop(s(20), s(30))));
     assert_eq!((playback.at(), playback.is_playing()), (s(20), true));
     play(&mut playback, &[Command::Pass(25_000_000_000)]);
     assert_eq!(playback.at(), s(25));
-    play(&mut playback, &[Command::Select, Command::Pass(10_000_000_000)]);
+    play(
+        &mut playback,
+        &[Command::Select, Command::Pass(10_000_000_000)],
+    );
     assert_eq!((playback.selection(), playback.at()), (None, s(35)));
 }
 
@@ -95,20 +105,45 @@ fn a_selection_is_played_again_and_again_until_it_is_dropped() {
 fn live_is_rewound_by_a_step_and_is_live_again_by_end_or_by_catching_up() {
     let mut playback = Playback::live();
     play(&mut playback, &[Command::Span(s(0), s(100))]);
-    assert_eq!((playback.standing(), playback.at()), (Standing::Live, s(100)));
+    assert_eq!(
+        (playback.standing(), playback.at()),
+        (Standing::Live, s(100))
+    );
     let back = Command::Step(Unit::Second, Way::Back);
     play(&mut playback, &[back, back]);
-    assert_eq!((playback.standing(), playback.at()), (Standing::Rewound, s(98)));
+    assert_eq!(
+        (playback.standing(), playback.at()),
+        (Standing::Rewound, s(98))
+    );
     // What goes on meanwhile does not move it.
-    play(&mut playback, &[Command::Span(s(0), s(103)), Command::Pass(1_000_000_000)]);
+    play(
+        &mut playback,
+        &[Command::Span(s(0), s(103)), Command::Pass(1_000_000_000)],
+    );
     assert_eq!(playback.at(), s(98));
-    play(&mut playback, &[Command::SpeedOf { tenths: 640 }, Command::Play, Command::Pass(1_000_000_000)]);
-    assert_eq!((playback.standing(), playback.at()), (Standing::Live, s(103)));
+    play(
+        &mut playback,
+        &[
+            Command::SpeedOf { tenths: 640 },
+            Command::Play,
+            Command::Pass(1_000_000_000),
+        ],
+    );
+    assert_eq!(
+        (playback.standing(), playback.at()),
+        (Standing::Live, s(103))
+    );
     assert!((playback.speed() - 1.0).abs() < 1e-9);
     play(&mut playback, &[Command::Pause]);
     assert_eq!(playback.standing(), Standing::Rewound);
-    play(&mut playback, &[Command::Follow, Command::Span(s(5), s(104))]);
-    assert_eq!((playback.standing(), playback.at()), (Standing::Live, s(104)));
+    play(
+        &mut playback,
+        &[Command::Follow, Command::Span(s(5), s(104))],
+    );
+    assert_eq!(
+        (playback.standing(), playback.at()),
+        (Standing::Live, s(104))
+    );
 }
 
 #[test]
@@ -121,7 +156,10 @@ fn live_has_no_speed_no_selection_and_nothing_later() {
         Command::Select,
         Command::Step(Unit::Second, Way::Forth),
     ] {
-        assert!(playback.update(command, &landmarks()).is_err(), "{command:?}");
+        assert!(
+            playback.update(command, &landmarks()).is_err(),
+            "{command:?}"
+        );
         assert_eq!(playback, before);
     }
 }
@@ -129,7 +167,14 @@ fn live_has_no_speed_no_selection_and_nothing_later() {
 #[test]
 fn what_memory_has_forgotten_is_not_shown() {
     let mut playback = Playback::live();
-    play(&mut playback, &[Command::Span(s(0), s(100)), Command::Jump(Jump::Start), Command::Pause]);
+    play(
+        &mut playback,
+        &[
+            Command::Span(s(0), s(100)),
+            Command::Jump(Jump::Start),
+            Command::Pause,
+        ],
+    );
     assert_eq!(playback.at(), s(0));
     play(&mut playback, &[Command::Span(s(30), s(130))]);
     assert_eq!(playback.at(), s(30));

@@ -280,7 +280,8 @@ impl App {
                 // Of what goes on the present is the end; of a recording, its catalogue may say more than was read.
                 let to = Nanos(to.0.max(reel.to.0));
                 let span = Command::Span(reel.from, to);
-                if self.deck.playback.update(span, &self.deck.landmarks).is_ok() {
+                self.time(span);
+                if !self.deck.is_live() {
                     turn.redraw(Redraw::Soon);
                 }
                 self.settle(turn);

@@ -54,7 +54,11 @@ impl App {
         self.notice = None;
         if !self.deck.is_live() && action.commands() {
             let word = self.deck.playback().standing().word();
-            let way = if self.is_replay() { "" } else { "; End goes live" };
+            let way = if self.is_replay() {
+                ""
+            } else {
+                "; End goes live"
+            };
             self.notice = Some(format!(
                 "{word}: nothing is sent to a worker from here{way}"
             ));

@@ -61,7 +61,10 @@ impl Scene for App {
                 // What the console gave up by itself has been given up by its deadline already.
                 let target = self.targets.get(usize::from(lost.target));
                 let lasts = |t: &Target| {
-                    !matches!(t.connection.phase(), Phase::Retry { .. } | Phase::Refused { .. })
+                    !matches!(
+                        t.connection.phase(),
+                        Phase::Retry { .. } | Phase::Refused { .. }
+                    )
                 };
                 if target.is_some_and(lasts) {
                     self.recorded(lost.target, Said::Lost(lost.reason.clone()), at);
@@ -69,11 +72,8 @@ impl Scene for App {
             }
             What::Gap(gap) => self.recorded_gap(gap, at),
             What::Notice(notice) => self.say(notice.level, notice.text.clone(), at),
-            What::Marker(_)
-            | What::Start(_)
-            | What::Meta(_)
-            | What::Left(_)
-            | What::Summary(_) => {}
+            What::Marker(_) | What::Start(_) | What::Meta(_) | What::Left(_) | What::Summary(_) => {
+            }
         }
     }
 

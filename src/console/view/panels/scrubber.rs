@@ -138,7 +138,9 @@ fn chart(scene: &Scene, deck: &Deck, area: Rect, buf: &mut Buffer) {
         let end = next.map_or(area.width, |next| column(next.from));
         let name = band.mode.chars().chain(std::iter::repeat('─'));
         for (x, c) in (first..end).zip(name) {
-            buf[(area.x + x, row)].set_char(c).set_style(scene.theme.faint());
+            buf[(area.x + x, row)]
+                .set_char(c)
+                .set_style(scene.theme.faint());
         }
     }
     let marks = [(landmarks.switches(), '┊'), (landmarks.markers(), '◆')];
@@ -157,5 +159,7 @@ fn chart(scene: &Scene, deck: &Deck, area: Rect, buf: &mut Buffer) {
         buf[(area.x + column(a.max(b)), row)].set_char(']');
     }
     let here = area.x + column(playback.at());
-    buf[(here, row)].set_char('▲').set_style(scene.theme.strong());
+    buf[(here, row)]
+        .set_char('▲')
+        .set_style(scene.theme.strong());
 }

@@ -28,7 +28,8 @@ fn words(scene: &Scene) -> Option<(String, Style)> {
         return Some((text, theme.proposed()));
     }
     if let Some(typed) = app.deck().typed() {
-        let text = format!("go to {typed}_   a time (12:30) or a frame (#1041); Enter goes, Esc leaves");
+        let text =
+            format!("go to {typed}_   a time (12:30) or a frame (#1041); Enter goes, Esc leaves");
         return Some((text, theme.proposed()));
     }
     if let Some(notice) = app.notice() {
