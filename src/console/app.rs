@@ -6,12 +6,14 @@
 mod keymap;
 mod keys;
 mod links;
+mod notes;
 mod orders;
 mod picker;
 mod proposal;
 pub mod screens;
 mod target;
 
+use crate::session::Status;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -22,6 +24,7 @@ use super::connection::{Order, Phase, Refusal};
 
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
+pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
@@ -68,6 +71,8 @@ pub enum Update {
         /// What it brought.
         said: Said,
     },
+    /// How the recording stands.
+    Recording(Box<Status>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -91,6 +96,8 @@ pub enum Effect {
         /// The command.
         message: CommandMessage,
     },
+    /// Something for the recording.
+    Note(Note),
     /// Leave, now.
     Quit,
 }
@@ -176,6 +183,8 @@ pub struct App {
     help: bool,
     notice: Option<String>,
     own_events: Events,
+    recording: Option<Status>,
+    prompt: Option<Prompt>,
 }
 
 impl App {
@@ -205,6 +214,8 @@ impl App {
             help: false,
             notice: None,
             own_events: Events::default(),
+            recording: None,
+            prompt: None,
         };
         (app, effects)
     }
@@ -213,6 +224,7 @@ impl App {
     pub fn update(&mut self, update: Update, at: Moment) -> Turn {
         let mut turn = Turn::default();
         match update {
+            Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
@@ -224,6 +236,7 @@ impl App {
                 turn.redraw(Redraw::AtOnce);
             }
             Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
+            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
             Update::Tick => self.pass(at, &mut turn),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
