@@ -139,6 +139,7 @@ fn frame(n: i64, at: Nanos) -> Record {
         other_tops: Vec::new(),
         steps: (0..STEPS).map(step).collect(),
         emulated: true,
+        predicted_ns: None,
     }))
 }
 
