@@ -66,7 +66,6 @@ fn told(at: Nanos, record: Record) -> Entry {
             boot: BootId(7),
             seq: at.0 as u64 / 100_000_000,
             sent: at,
-            late: false,
             record,
         }),
     }

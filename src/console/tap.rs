@@ -66,7 +66,6 @@ fn records(target: u16, batch: &Batch, at: Moment) -> Vec<Entry> {
             boot: batch.id.boot,
             seq: batch.id.seq,
             sent: batch.sent,
-            late: false,
             record: record.clone(),
         })
     });

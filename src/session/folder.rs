@@ -142,14 +142,14 @@ mod tests {
         assert_eq!(at(0), "1970-01-01 00:00:00 UTC");
         assert_eq!(at(951_782_399_000), "2000-02-28 23:59:59 UTC");
         assert_eq!(at(951_782_400_000), "2000-02-29 00:00:00 UTC");
-        assert_eq!(at(1_795_616_400_123), "2026-11-25 13:40:00 UTC");
+        assert_eq!(at(1_795_616_400_123), "2026-11-25 14:20:00 UTC");
         assert_eq!(at(4_107_542_400_000), "2100-03-01 00:00:00 UTC");
         let folder = tempfile::tempdir().unwrap();
         let first = file_for(Some(folder.path()), 1_795_616_400_123);
-        assert!(first.ends_with("2026-11-25T13-40-00Z.mcap"), "{first:?}");
+        assert!(first.ends_with("2026-11-25T14-20-00Z.mcap"), "{first:?}");
         fs::write(&first, "").unwrap();
         let second = file_for(Some(folder.path()), 1_795_616_400_999);
-        assert!(second.ends_with("2026-11-25T13-40-00Z-2.mcap"));
+        assert!(second.ends_with("2026-11-25T14-20-00Z-2.mcap"));
         let named = Path::new("elsewhere/mine.mcap");
         assert_eq!(file_for(Some(named), 0), named);
     }

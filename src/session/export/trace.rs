@@ -70,9 +70,7 @@ fn clocks(reader: &Reader) -> Result<Clocks, ExportError> {
             Err(SessionError::Damaged { .. }) => continue,
             Err(error) => return Err(error.into()),
         };
-        if let What::Record(told) = &entry.what
-            && !told.late
-        {
+        if let What::Record(told) = &entry.what {
             let offset = told.sent.since(entry.at);
             let best = clocks.entry((told.target, told.boot)).or_insert(offset);
             *best = offset.max(*best);

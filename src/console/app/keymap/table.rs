@@ -175,8 +175,7 @@ pub static TABLE: &[Entry] = &[
         &[Key::Char('k')],
         Action::Mark,
         "mark this moment in the recording, with a text",
-    )
-    .hinted("mark"),
+    ),
     entry(
         Scope::Anywhere,
         "name-session",
