@@ -3,8 +3,11 @@
 pub mod attach;
 mod cache;
 mod compare;
+mod card;
 mod demo;
 mod engine;
+mod export;
+mod info;
 mod loaded;
 mod model;
 mod plan;
@@ -14,6 +17,10 @@ mod replay;
 mod robot;
 mod server;
 mod spool;
+mod record;
+mod robot;
+mod server;
+mod sessions;
 mod trace;
 mod worker;
 
@@ -41,6 +48,14 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Set two sessions, or two epochs, beside each other
     Compare(compare::CompareArgs),
+    /// Recorded sessions: list, name, edit, cut, delete
+    Sessions(sessions::SessionsArgs),
+    /// What is in a session
+    Info(info::InfoArgs),
+    /// Check a session and write its index anew, after a crash
+    Repair(info::RepairArgs),
+    /// A session as tables (CSV, JSON lines, Parquet) or as a timeline for Perfetto
+    Export(export::ExportArgs),
     /// Run a model on every camera frame, alone or with a server
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
@@ -80,6 +95,10 @@ pub fn main() -> ExitCode {
         Command::Attach(args) => attach::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Compare(args) => compare::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Repair(args) => info::repair(&args),
+        Command::Export(args) => export::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Probe(args) => probe::run(&args),

@@ -6,6 +6,7 @@
 //! backlog     which batches did not come, and are asked for again: another one
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! tap, tape   what happens as entries of a session; their way to the recorder
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
 //! ```
@@ -24,6 +25,7 @@ mod links;
 mod runtime;
 mod signals;
 pub mod tap;
+mod tape;
 mod terminal;
 mod transport;
 pub mod view;
@@ -48,6 +50,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Who this is, shown to other consoles; see [`default_name`].
     pub name: String,
+    /// Where to record, if at all.
+    pub recording: Option<crate::session::Settings>,
 }
 
 /// The console cannot work.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::record::RecordArgs;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -23,6 +24,10 @@ pub struct AttachArgs {
     /// What to show and for how long.
     #[command(flatten)]
     pub show: ShowArgs,
+
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
@@ -75,6 +80,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
     };
     show(&options, args.show)
 }

@@ -7,6 +7,7 @@ mod deck;
 mod keymap;
 mod keys;
 mod links;
+mod notes;
 mod orders;
 mod picker;
 mod proposal;
@@ -14,6 +15,7 @@ mod replayed;
 pub mod screens;
 mod target;
 
+use crate::session::Status;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -25,6 +27,7 @@ use super::connection::{Order, Phase, Refusal};
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
+pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
@@ -75,6 +78,8 @@ pub enum Update {
     },
     /// The film brought something.
     Film(Shot),
+    /// How the recording stands.
+    Recording(Box<Status>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -107,6 +112,8 @@ pub enum Effect {
     },
     /// Show this moment of the film.
     Show(Nanos),
+    /// Something for the recording.
+    Note(Note),
     /// Leave, now.
     Quit,
 }
@@ -195,6 +202,8 @@ pub struct App {
     deck: Deck,
     /// The moment of a state that recorded entries made.
     replayed: Moment,
+    recording: Option<Status>,
+    prompt: Option<Prompt>,
 }
 
 impl App {
@@ -226,6 +235,8 @@ impl App {
             own_events: Events::default(),
             deck: Deck::default(),
             replayed: Moment::default(),
+            recording: None,
+            prompt: None,
         };
         (app, effects)
     }
@@ -234,6 +245,7 @@ impl App {
     pub fn update(&mut self, update: Update, at: Moment) -> Turn {
         let mut turn = Turn::default();
         match update {
+            Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
@@ -254,6 +266,7 @@ impl App {
                 }
                 self.pass_time(at, &mut turn);
             }
+            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         turn

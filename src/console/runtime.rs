@@ -11,6 +11,7 @@ use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
 use super::links::Links;
 use super::signals::Signals;
+use super::tape::Tape;
 use super::terminal::Screen;
 use super::{ConsoleError, Options, input, tap};
 use crate::clock;
@@ -32,9 +33,10 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
     screen
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
+    let tape = Tape::start(options, &app, now())?;
     let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
-    let mut console = Console::new(app, links, film);
+    let mut console = Console::new(app, links, film, tape);
     console.tap();
     console.perform(effects);
     console.run(screen, signals).await
@@ -52,18 +54,27 @@ pub(super) async fn play(reader: Reader, begin: &[Command]) -> Result<(), Consol
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
     let film = Projector::of_file(reader).map_err(ConsoleError::Thread)?;
-    let mut console = Console::new(app, Links::start(&[], ""), film);
+    let mut console = Console::new(app, Links::start(&[], ""), film, Tape::default());
     for &command in begin {
         console.update(Update::Act(Action::Time(command)));
     }
     console.run(screen, signals).await
 }
+/// This moment.
+pub(super) fn now() -> Moment {
+    Moment {
+        now: clock::now(),
+        unix_ms: clock::unix_ms(),
+    }
+}
+
 struct Console {
     app: App,
     links: Links,
     film: Projector,
     /// Whether what happens is given to the film.
     taps: bool,
+    tape: Tape,
     redraw: Redraw,
     drawn: Nanos,
     quit: bool,
@@ -134,16 +145,21 @@ impl Console {
     }
 
     fn update(&mut self, update: Update) {
-        let at = Moment {
-            now: clock::now(),
-            unix_ms: clock::unix_ms(),
-        };
+        let at = now();
         if self.taps && !tap::is_late(&update) {
             // What does not fit is missing from the rewound screen alone.
             for entry in tap::heard(&self.app, &update, at) {
                 self.film.add(entry);
             }
         }
+        self.tape.hear(&self.app, &update, at);
+        self.reduce(update, at);
+        if let Some(news) = self.tape.news(at) {
+            self.reduce(news, at);
+        }
+    }
+
+    fn reduce(&mut self, update: Update, at: Moment) {
         let Turn { effects, redraw } = self.app.update(update, at);
         self.redraw = self.redraw.max(redraw);
         self.perform(effects);
@@ -151,15 +167,10 @@ impl Console {
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
-            if let Effect::Send { target, message } = &effect
-                && self.taps
-            {
-                let at = Moment {
-                    now: clock::now(),
-                    unix_ms: clock::unix_ms(),
-                };
-                self.film.add(tap::sent(*target, message, at));
+            if let Some(entry) = tap::done(&effect, now()).filter(|_| self.taps) {
+                self.film.add(entry);
             }
+            self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
             } else if let Effect::Show(at) = effect {

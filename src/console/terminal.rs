@@ -137,6 +137,7 @@ mod tests {
             targets: vec!["127.0.0.1:1".parse().unwrap()],
             token: None,
             name: "test".to_owned(),
+            recording: None,
         };
         let (app, _) = App::new(options.setup(), Nanos(0));
         let mut screen = Screen::enter().unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Moment, Move, Pick, Picker, PlanRequest, Proposal, Screen,
+    Action, App, Effect, Frozen, Moment, Move, Noting, Pick, Picker, PlanRequest, Proposal, Screen,
     TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
@@ -102,6 +102,8 @@ impl App {
                     }),
                 };
             }
+            Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Quit => {}
