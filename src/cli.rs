@@ -2,8 +2,8 @@
 
 pub mod attach;
 mod cache;
-mod compare;
 mod card;
+mod compare;
 mod demo;
 mod engine;
 mod export;
@@ -13,14 +13,12 @@ mod model;
 mod plan;
 mod probe;
 mod profile;
+mod record;
 mod replay;
 mod robot;
 mod server;
-mod spool;
-mod record;
-mod robot;
-mod server;
 mod sessions;
+mod spool;
 mod trace;
 mod worker;
 
@@ -159,7 +157,7 @@ mod tests {
         let mut all = String::new();
         for name in [
             "demo", "attach", "replay", "compare", "robot", "server", "probe", "profile", "plan",
-            "trace",
+            "trace", "sessions", "info", "repair", "export",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

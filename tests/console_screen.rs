@@ -100,7 +100,11 @@ impl Console {
                 assert_eq!(target, ROBOT);
                 Some(message)
             }
-            Effect::Link { .. } | Effect::Ask { .. } | Effect::Show(_) | Effect::Quit => None,
+            Effect::Link { .. }
+            | Effect::Ask { .. }
+            | Effect::Note(_)
+            | Effect::Show(_)
+            | Effect::Quit => None,
         };
         effects.into_iter().filter_map(message).collect()
     }

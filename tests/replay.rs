@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "console_screen/script.rs"]
-#[expect(dead_code, reason = "the screens' own tests use the rest")]
 mod script;
 
 use std::path::Path;
@@ -15,7 +14,7 @@ use splitscope::console::app::{App, Effect, Key, Moment, Reel, Said, Setup, Shot
 use splitscope::console::tap;
 use splitscope::console::view::{Theme, draw};
 use splitscope::plan::Plan;
-use splitscope::playback::{Film, Scene, Standing};
+use splitscope::playback::{Film, Standing};
 use splitscope::session::{Entry, FORMAT, Reader, Start, Writer};
 use splitscope::units::{DeviceId, Epoch, FrameId, Nanos};
 use splitscope::wire::console::{Reply, Role};

@@ -81,11 +81,12 @@ struct Console {
 }
 
 impl Console {
-    fn new(app: App, links: Links, film: Projector) -> Self {
+    fn new(app: App, links: Links, film: Projector, tape: Tape) -> Self {
         Self {
             app,
             links,
             film,
+            tape,
             taps: false,
             redraw: Redraw::No,
             drawn: clock::now(),
@@ -120,6 +121,8 @@ impl Console {
                 self.drawn = clock::now();
             }
         }
+        drop(screen);
+        self.tape.finish();
         Ok(())
     }
 
@@ -199,11 +202,7 @@ impl Console {
     /// The film begins with whom this console attaches to.
     fn tap(&mut self) {
         self.taps = true;
-        let at = Moment {
-            now: clock::now(),
-            unix_ms: clock::unix_ms(),
-        };
-        for entry in tap::targets(&self.app, at) {
+        for entry in tap::targets(&self.app, now()) {
             self.film.add(entry);
         }
     }

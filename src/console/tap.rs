@@ -1,8 +1,8 @@
 //! What happens as entries: for the recording, and for the film that live is rewound with.
 
-use super::app::{App, Moment, Said, Update};
+use super::app::{App, Effect, Moment, Note, Said, Update};
 use super::backlog::Gap as Hole;
-use crate::session::{Answer, Entry, Gap, Greeting, Lost, Order, Target, Told, What};
+use crate::session::{Answer, Entry, Gap, Greeting, Lost, Marker, Order, Target, Told, What};
 use crate::units::Nanos;
 use crate::wire::console::{Backfill, BackfillPart, Batch, CommandMessage};
 
@@ -31,11 +31,11 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
     }
     let index = *target as u16;
     let what = match said {
-        Said::Batch(batch) => return records(index, batch, at, false),
+        Said::Batch(batch) => return records(index, batch, at),
         Said::Backfill(Backfill {
             part: BackfillPart::Batch(batch),
             ..
-        }) => return records(index, batch, came(worker.newest(), batch, at), true),
+        }) => return records(index, batch, came(worker.newest(), batch, at)),
         Said::Backfill(Backfill {
             boot,
             part: BackfillPart::Gap { from_seq, to_seq },
@@ -56,14 +56,8 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
             target: index,
             reply: reply.clone(),
         }),
-        Said::Lost(reason) => What::Lost(Lost {
-            target: index,
-            reason: reason.clone(),
-        }),
-        Said::Refused(why) => What::Lost(Lost {
-            target: index,
-            reason: why.to_string(),
-        }),
+        Said::Lost(reason) => lost(index, reason.clone()),
+        Said::Refused(why) => lost(index, why.to_string()),
     };
     vec![entry(at, what)]
 }
@@ -74,6 +68,27 @@ pub fn sent(target: usize, message: &CommandMessage, at: Moment) -> Entry {
         at,
         What::Command(Order::new(target as u16, message.clone())),
     )
+}
+
+/// A connection that the console itself gave up.
+pub fn given_up(target: usize, reason: &str, at: Moment) -> Entry {
+    entry(at, lost(target as u16, reason.to_owned()))
+}
+
+const fn lost(target: u16, reason: String) -> What {
+    What::Lost(Lost { target, reason })
+}
+
+/// What the console does that belongs to the experiment.
+pub fn done(effect: &Effect, at: Moment) -> Option<Entry> {
+    match effect {
+        Effect::Send { target, message } => Some(sent(*target, message, at)),
+        Effect::Note(Note::Marker { text, at }) => {
+            let text = text.clone();
+            Some(entry(*at, What::Marker(Marker { text })))
+        }
+        _ => None,
+    }
 }
 
 /// Whether an update brings what was missed: it belongs to an earlier time.
@@ -100,14 +115,13 @@ fn came(newest: Option<(Nanos, Nanos)>, batch: &Batch, at: Moment) -> Moment {
     }
 }
 
-fn records(target: u16, batch: &Batch, at: Moment, late: bool) -> Vec<Entry> {
+fn records(target: u16, batch: &Batch, at: Moment) -> Vec<Entry> {
     let told = batch.records.iter().map(|record| {
         What::Record(Told {
             target,
             boot: batch.id.boot,
             seq: batch.id.seq,
             sent: batch.sent,
-            late,
             record: record.clone(),
         })
     });
@@ -124,7 +138,8 @@ fn gap(target: u16, hole: Hole) -> What {
     })
 }
 
-const fn entry(at: Moment, what: What) -> Entry {
+/// Something that happened at a moment.
+pub const fn entry(at: Moment, what: What) -> Entry {
     Entry {
         at: at.now,
         unix_ms: at.unix_ms,

@@ -91,7 +91,7 @@ impl Tape {
                 target,
                 order: Order::HangUp,
             } => {
-                let worker = app.targets().get(*target);
+                let worker = app.present_targets().get(*target);
                 if let Some(Phase::Retry { reason, .. }) = worker.map(|w| w.connection.phase()) {
                     recorder.put(tap::given_up(*target, reason, at));
                 }
@@ -105,7 +105,7 @@ impl Tape {
                 let meta = Box::new(self.meta.clone());
                 recorder.put(tap::entry(*at, What::Meta(meta)));
             }
-            Effect::Link { .. } | Effect::Quit => {}
+            Effect::Link { .. } | Effect::Ask { .. } | Effect::Show(_) | Effect::Quit => {}
         }
     }
 

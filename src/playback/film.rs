@@ -192,7 +192,9 @@ impl<S: Scene> Film<S> {
     }
 
     /// Adds an entry of what is going on.
-    pub fn add(&mut self, entry: Entry) {
+    pub fn add(&mut self, mut entry: Entry) {
+        // What was stamped before it came (a marker, when its key was pressed) happens when it comes.
+        entry.at = Nanos(entry.at.0.max(self.edge_at.0));
         let entry = Arc::new(entry);
         self.go_by(&entry);
         if let Store::Memory { entries, bytes } = &mut self.store {
