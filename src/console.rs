@@ -23,6 +23,7 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+mod shelf;
 mod signals;
 pub mod tap;
 mod tape;
@@ -74,7 +75,10 @@ pub enum ConsoleError {
 /// # Errors
 /// No terminal, no threads, no signals. A worker that cannot be reached is no error: the screen says so.
 pub fn run(options: &Options) -> Result<(), ConsoleError> {
-    block_on(runtime::watch(options))
+    block_on(async {
+        let next = runtime::watch(options).await?;
+        play_all(next).await
+    })
 }
 
 /// Shows a recording on the terminal until the person leaves, after some commands to its time. Starts its own runtime:
@@ -83,7 +87,29 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
 /// # Errors
 /// No terminal, no threads, no signals.
 pub fn replay(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
-    block_on(runtime::play(reader, begin))
+    block_on(async {
+        let next = runtime::play(Some(reader), begin).await?;
+        play_all(next).await
+    })
+}
+
+/// Shows the list of recordings, and those that the person opens. Starts its own runtime: call it outside of any.
+///
+/// # Errors
+/// No terminal, no threads, no signals.
+pub fn browse() -> Result<(), ConsoleError> {
+    block_on(async {
+        let next = runtime::play(None, &[]).await?;
+        play_all(next).await
+    })
+}
+
+/// Shows what the person opens, one recording after another.
+async fn play_all(mut next: Option<Reader>) -> Result<(), ConsoleError> {
+    while let Some(reader) = next {
+        next = runtime::play(Some(reader), &[]).await?;
+    }
+    Ok(())
 }
 
 /// Writes the workers' frames to standard output, one line each, until the end that was asked for. Starts its own

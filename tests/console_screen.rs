@@ -103,6 +103,7 @@ impl Console {
             Effect::Link { .. }
             | Effect::Ask { .. }
             | Effect::Note(_)
+            | Effect::Errand(_)
             | Effect::Show(_)
             | Effect::Quit => None,
         };

@@ -11,15 +11,15 @@ use super::usage;
 use crate::console::app::{App, jump};
 use crate::console::{self, line::FrameLine};
 use crate::playback::{Command, Jump, Scene};
-use crate::session::{Reader, SessionError};
+use crate::session::{Reader, SessionError, folder};
 use crate::units::Nanos;
 
 /// Show a recording on the console's screens, without workers and without libtorch.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ReplayArgs {
-    /// The session's file
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// A session: a file, or a name from `splitscope sessions` [default: choose from the list]
+    #[arg(value_name = "FILE", required_if_eq("headless", "true"))]
+    file: Option<PathBuf>,
 
     /// Begin here: seconds, M:SS, or #FRAME
     #[arg(long, value_name = "TIME|#FRAME", value_parser = moment)]
@@ -52,7 +52,11 @@ fn speed(text: &str) -> Result<u16, String> {
 
 /// Shows it until the person leaves.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
-    let reader = open(&args.file)?;
+    let Some(file) = &args.file else {
+        console::browse()?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let reader = open(file)?;
     if args.headless {
         print(&reader, args.json)?;
         return Ok(ExitCode::SUCCESS);
@@ -67,10 +71,11 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
 
 /// Opens a session; one that is not there is wrong usage.
 pub(super) fn open(file: &Path) -> Result<Reader> {
+    let file = folder::find(file);
     if !file.is_file() {
-        return Err(usage(format!("there is no file {}", file.display())));
+        return Err(usage(format!("there is no session {}", file.display())));
     }
-    Ok(Reader::open(file)?)
+    Ok(Reader::open(&file)?)
 }
 
 /// Every frame of the first robot, as `attach --headless` would have written it.

@@ -11,7 +11,7 @@ use super::card::{CardLine, began, duration};
 use super::record::MetaArgs;
 use super::usage;
 use crate::clock;
-use crate::session::{Card, Entry, Meta, Reader, What, Writer, folder, snapshot};
+use crate::session::{Card, Meta, Reader, folder, snapshot};
 use crate::units::{Bytes, Nanos};
 
 /// Recorded sessions.
@@ -172,15 +172,7 @@ fn cells(file: &Path, bytes: u64, card: &Card) -> [String; 9] {
 }
 
 fn edit(file: &Path, meta: &Meta) -> Result<ExitCode> {
-    let mut writer = Writer::append(file)?;
-    let newest = writer.meta().clone().with(meta);
-    writer.add(&Entry {
-        // At the session's end: what was said first stays where it is.
-        at: writer.card().ended,
-        unix_ms: clock::unix_ms(),
-        what: What::Meta(Box::new(newest.clone())),
-    })?;
-    writer.finish()?;
+    let newest = folder::edit(file, meta, clock::unix_ms())?;
     let mut out = io::stdout().lock();
     for (name, value) in newest.fields() {
         if let Some(value) = value {

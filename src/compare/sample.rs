@@ -152,7 +152,7 @@ impl Sample {
     /// # Errors
     /// The file cannot be opened or read. Damaged stretches are passed over.
     pub fn read(choice: &Choice) -> Result<Self, SessionError> {
-        let reader = Reader::open(&choice.file)?;
+        let reader = Reader::open(&crate::session::folder::find(&choice.file))?;
         let wanted = |kind: &str| matches!(kind, "frame" | "model" | "hello");
         let mut sample = Self {
             label: choice.label(),

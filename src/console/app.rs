@@ -31,6 +31,7 @@ pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
+use screens::sessions::{self, Errand, Fetched, Question};
 pub use screens::{Screen, Screens};
 pub use target::Target;
 
@@ -78,6 +79,8 @@ pub enum Update {
     },
     /// The film brought something.
     Film(Shot),
+    /// An errand to the recordings is done.
+    Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
     /// Time passed.
@@ -112,6 +115,8 @@ pub enum Effect {
     },
     /// Show this moment of the film.
     Show(Nanos),
+    /// Something in the folder of recordings.
+    Errand(Errand),
     /// Something for the recording.
     Note(Note),
     /// Leave, now.
@@ -260,6 +265,10 @@ impl App {
                 self.with_present(|app| app.hear(target, dial, said, at, &mut turn));
             }
             Update::Film(shot) => self.on_film(shot, &mut turn),
+            Update::Fetched(fetched) => {
+                self.on_fetched(fetched);
+                turn.redraw(Redraw::AtOnce);
+            }
             Update::Tick => {
                 if !self.is_replay() {
                     self.with_present(|app| app.pass(at, &mut turn));
@@ -276,6 +285,11 @@ impl App {
     fn meaning(&self, key: Key) -> Option<Action> {
         if self.deck.typed().is_some() {
             return typing(key).map(Action::GoTo);
+        }
+        if self.screens.shown == Screen::Sessions
+            && let Some(question) = &self.screens.sessions.question
+        {
+            return answer(question, key).map(Action::Sessions);
         }
         let scopes = self.scopes();
         if !self.deck.is_live()
@@ -445,6 +459,17 @@ impl App {
             level,
             text,
         });
+    }
+}
+
+/// What a key means while something about a recording waits for an answer.
+fn answer(question: &Question, key: Key) -> Option<sessions::Do> {
+    match (key, question) {
+        (Key::Enter, _) => Some(sessions::Do::Yes),
+        (Key::Esc, _) => Some(sessions::Do::No),
+        (Key::Backspace, _) => Some(sessions::Do::Erase),
+        (Key::Char(c), Question::Name(..)) if !c.is_control() => Some(sessions::Do::Type(c)),
+        _ => None,
     }
 }
 

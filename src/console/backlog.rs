@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use crate::units::{BootId, Nanos};
 use crate::wire::BatchId;
-use crate::wire::console::{Backfill, BackfillPart, Missed};
+use crate::wire::console::{BACKFILL, Backfill, BackfillPart, Missed, WorkerHello};
 
 /// Holes remembered; with more, the oldest is given up.
 const MOST_HOLES: usize = 64;
@@ -67,6 +67,12 @@ impl Backlog {
     /// Finds no holes from now on: for what was recorded.
     pub const fn only_watch(&mut self) {
         self.only_watches = true;
+    }
+
+    /// A worker's first words on a connection.
+    pub fn greeted(&mut self, hello: &WorkerHello) -> Option<Gap> {
+        let able = hello.capabilities.iter().any(|c| c == BACKFILL);
+        self.hello(hello.boot, able)
     }
 
     /// A connection stands. What an earlier one did not bring is asked for again.

@@ -7,9 +7,12 @@ use std::time::Duration;
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 
+use super::app::Screen as AppScreen;
+use super::app::screens::sessions::Fetched;
 use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
 use super::links::Links;
+use super::shelf::{Back, Shelf};
 use super::signals::Signals;
 use super::tape::Tape;
 use super::terminal::Screen;
@@ -24,8 +27,8 @@ const PICTURE_NS: i64 = 100_000_000;
 /// Messages taken in before the screen gets its turn.
 const DRAIN: usize = 512;
 
-/// Shows the workers until the person leaves.
-pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
+/// Shows the workers until the person leaves; gives the recording that was opened instead, if one was.
+pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleError> {
     let signals = Signals::new().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
     let (app, effects) = App::new(options.setup(), clock::now());
@@ -36,25 +39,42 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
     let tape = Tape::start(options, &app, now())?;
     let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
-    let mut console = Console::new(app, links, film, tape);
+    let mut console = Console::new(app, links, film, tape)?;
     console.tap();
     console.perform(effects);
     console.run(screen, signals).await
 }
 
-/// Shows a recording until the person leaves.
-pub(super) async fn play(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
+/// Shows a recording, or the list of them, until the person leaves; gives the recording that was opened next, if one
+/// was.
+pub(super) async fn play(
+    reader: Option<Reader>,
+    begin: &[Command],
+) -> Result<Option<Reader>, ConsoleError> {
     let signals = Signals::new().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
-    let card = reader.summary();
-    let title = reader.path().file_name().unwrap_or_default();
-    let title = title.to_string_lossy().into_owned();
-    let app = App::replay(title, card.began, card.ended, clock::now());
+    let app = match &reader {
+        Some(reader) => {
+            let card = reader.summary();
+            let title = reader.path().file_name().unwrap_or_default();
+            let title = title.to_string_lossy().into_owned();
+            App::replay(title, card.began, card.ended, clock::now())
+        }
+        None => App::browse(clock::now()),
+    };
     screen
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
-    let film = Projector::of_file(reader).map_err(ConsoleError::Thread)?;
-    let mut console = Console::new(app, Links::start(&[], ""), film, Tape::default());
+    let browses = reader.is_none();
+    let film = match reader {
+        Some(reader) => Projector::of_file(reader),
+        None => Projector::in_memory(),
+    };
+    let film = film.map_err(ConsoleError::Thread)?;
+    let mut console = Console::new(app, Links::start(&[], ""), film, Tape::default())?;
+    if browses {
+        console.update(Update::Act(Action::Show(AppScreen::Sessions)));
+    }
     for &command in begin {
         console.update(Update::Act(Action::Time(command)));
     }
@@ -75,27 +95,36 @@ struct Console {
     /// Whether what happens is given to the film.
     taps: bool,
     tape: Tape,
+    shelf: Shelf,
     redraw: Redraw,
     drawn: Nanos,
     quit: bool,
+    /// The recording to be shown after this.
+    next: Option<Reader>,
 }
 
 impl Console {
-    fn new(app: App, links: Links, film: Projector, tape: Tape) -> Self {
-        Self {
+    fn new(app: App, links: Links, film: Projector, tape: Tape) -> Result<Self, ConsoleError> {
+        Ok(Self {
             app,
             links,
             film,
             tape,
+            shelf: Shelf::start().map_err(ConsoleError::Thread)?,
             taps: false,
             redraw: Redraw::No,
             drawn: clock::now(),
             quit: false,
-        }
+            next: None,
+        })
     }
 
     /// Until the person leaves, or a signal asks for the end.
-    async fn run(mut self, mut screen: Screen, mut signals: Signals) -> Result<(), ConsoleError> {
+    async fn run(
+        mut self,
+        mut screen: Screen,
+        mut signals: Signals,
+    ) -> Result<Option<Reader>, ConsoleError> {
         let mut keys = EventStream::new();
         while !self.quit {
             let wakes = self.wakes();
@@ -110,6 +139,13 @@ impl Console {
                 }
                 Some(update) = self.links.next() => self.update(update),
                 Some(update) = self.film.next() => self.update(update),
+                Some(back) = self.shelf.next() => match back {
+                    Back::Fetched(fetched) => self.update(Update::Fetched(fetched)),
+                    Back::Open(reader) => {
+                        self.next = Some(reader);
+                        self.quit = true;
+                    }
+                },
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
             self.drain();
@@ -123,7 +159,7 @@ impl Console {
         }
         drop(screen);
         self.tape.finish();
-        Ok(())
+        Ok(self.next)
     }
 
     fn event(&mut self, event: Option<&io::Result<Event>>, screen: &Screen) {
@@ -176,6 +212,11 @@ impl Console {
             self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if let Effect::Errand(errand) = effect {
+                if !self.shelf.send(errand) {
+                    let why = "too much is under way with recordings; try again".to_owned();
+                    self.update(Update::Fetched(Fetched::Said(why)));
+                }
             } else if let Effect::Show(at) = effect {
                 if !self.film.show(at) {
                     let why = "the film has no time for this moment; try again".to_owned();

@@ -31,7 +31,16 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
     }
     let index = *target as u16;
     let what = match said {
-        Said::Batch(batch) => return records(index, batch, at),
+        Said::Batch(batch) => {
+            // A hole that the console will find, and cannot have filled.
+            let lost = worker.backlog.clone().live(batch.id);
+            let mut all: Vec<Entry> = lost
+                .map(|hole| entry(at, gap(index, hole)))
+                .into_iter()
+                .collect();
+            all.extend(records(index, batch, at));
+            return all;
+        }
         Said::Backfill(Backfill {
             part: BackfillPart::Batch(batch),
             ..
@@ -48,10 +57,19 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
             },
         ),
         Said::Backfill(_) => return Vec::new(),
-        Said::Hello(hello) => What::Hello(Greeting {
-            target: index,
-            hello: hello.clone(),
-        }),
+        Said::Hello(hello) => {
+            let lost = worker.backlog.clone().greeted(hello);
+            let hello = What::Hello(Greeting {
+                target: index,
+                hello: hello.clone(),
+            });
+            let lost = lost.map(|hole| gap(index, hole));
+            return [hello]
+                .into_iter()
+                .chain(lost)
+                .map(|what| entry(at, what))
+                .collect();
+        }
         Said::Reply(reply) => What::Reply(Answer {
             target: index,
             reply: reply.clone(),

@@ -105,7 +105,11 @@ impl Tape {
                 let meta = Box::new(self.meta.clone());
                 recorder.put(tap::entry(*at, What::Meta(meta)));
             }
-            Effect::Link { .. } | Effect::Ask { .. } | Effect::Show(_) | Effect::Quit => {}
+            Effect::Link { .. }
+            | Effect::Ask { .. }
+            | Effect::Show(_)
+            | Effect::Errand(_)
+            | Effect::Quit => {}
         }
     }
 

@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::entry::{Entry, Meta, What};
 use super::error::SessionError;
 use super::reader::Reader;
+use super::writer::Writer;
 
 /// How a session's file name ends.
 pub const EXTENSION: &str = "mcap";
@@ -122,6 +124,23 @@ pub fn list(folder: &Path) -> Result<Vec<Listed>, SessionError> {
     };
     all.sort_by_key(|l| (std::cmp::Reverse(began(l)), l.file.clone()));
     Ok(all)
+}
+
+/// Says more of a session, or something else: what was said before stays in the file. Gives all that holds now.
+///
+/// # Errors
+/// The file is no session, or cannot be written.
+pub fn edit(file: &Path, meta: &Meta, unix_ms: u64) -> Result<Meta, SessionError> {
+    let mut writer = Writer::append(file)?;
+    let newest = writer.meta().clone().with(meta);
+    writer.add(&Entry {
+        // At the session's end: what was said first stays where it is.
+        at: writer.card().ended,
+        unix_ms,
+        what: What::Meta(Box::new(newest.clone())),
+    })?;
+    writer.finish()?;
+    Ok(newest)
 }
 
 /// Deletes a session.

@@ -163,6 +163,16 @@ impl App {
         matches!(self.deck.playback.standing(), Standing::Replay)
     }
 
+    /// A console without workers and without a recording: it lists what there is.
+    pub fn browse(now: Nanos) -> Self {
+        Self::replay(
+            "no recording: choose one".to_owned(),
+            Nanos(0),
+            Nanos(0),
+            now,
+        )
+    }
+
     /// Which time is shown.
     pub const fn deck(&self) -> &Deck {
         &self.deck

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::deck::Typing;
 use super::screens::Screen;
-use super::screens::{live, power, timeline};
+use super::screens::{live, power, sessions, timeline};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -69,6 +69,8 @@ pub enum Action {
     Timeline(timeline::Do),
     /// On the power screen.
     Power(power::Do),
+    /// On the Sessions screen.
+    Sessions(sessions::Do),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal, in the end the screen.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::screens::sessions::Errand;
 use super::{
     Action, App, Effect, Frozen, Moment, Move, Noting, Pick, Picker, PlanRequest, Proposal, Screen,
     TakeOver, Turn, proposal,
@@ -77,16 +78,17 @@ impl App {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
             Action::Pick(pick) => self.pick(pick, turn),
-            Action::Show(screen) => self.show(screen),
-            Action::Turn(by) => self.show(self.screens.shown.turned(by)),
+            Action::Show(screen) => self.show(screen, turn),
+            Action::Turn(by) => self.show(self.screens.shown.turned(by), turn),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Power(what) => self.on_power(what),
+            Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Apply => self.apply(turn),
             Action::Revert => self.revert(turn),
             Action::Back => {
                 if self.proposal.take().is_none() {
-                    self.show(Screen::Live);
+                    self.show(Screen::Live, turn);
                 }
             }
             Action::Control => self.control(turn),
@@ -119,8 +121,11 @@ impl App {
         }
     }
 
-    const fn show(&mut self, screen: Screen) {
+    pub(super) fn show(&mut self, screen: Screen, turn: &mut Turn) {
         self.screens.shown = screen;
+        if screen == Screen::Sessions {
+            turn.effects.push(Effect::Errand(Errand::List));
+        }
     }
 
     /// Proposes the present proposal or plan with its cut moved.

@@ -5,7 +5,7 @@ use crate::console::backlog::Gap;
 use crate::console::connection::{Order, Phase, Refusal, Signal};
 use crate::store::{Change, Greeting, clean};
 use crate::units::BootId;
-use crate::wire::console::{BACKFILL, Backfill, BackfillPart, Batch, Command, Reply, WorkerHello};
+use crate::wire::console::{Backfill, BackfillPart, Batch, Command, Reply, WorkerHello};
 use crate::wire::{Level, PROTOCOL};
 
 impl App {
@@ -73,8 +73,7 @@ impl App {
         }
         target.connection.signal(Signal::Hello, at.now);
         let greeting = target.store.hello(hello);
-        let able = hello.capabilities.iter().any(|c| c == BACKFILL);
-        let lost = target.backlog.hello(hello.boot, able);
+        let lost = target.backlog.greeted(hello);
         let name = target.name();
         match greeting {
             Greeting::First => {}
@@ -183,7 +182,10 @@ impl App {
         let text = match gap.batches() {
             Some(batches) => {
                 target.store.lose_batches(batches);
-                format!("{name}: {batches} batches of telemetry can no longer be had")
+                {
+                    let what = if batches == 1 { "batch" } else { "batches" };
+                    format!("{name}: {batches} {what} of telemetry can no longer be had")
+                }
             }
             None => format!("{name}: what it told before its restart can no longer be had"),
         };

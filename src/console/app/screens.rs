@@ -3,6 +3,7 @@
 
 pub mod live;
 pub mod power;
+pub mod sessions;
 pub mod timeline;
 
 use super::{App, Scope};
@@ -90,6 +91,8 @@ pub struct Screens {
     pub timeline: timeline::Timeline,
     /// Power and host.
     pub power: power::PowerScreen,
+    /// Recordings.
+    pub sessions: sessions::Sessions,
 }
 
 impl Screens {

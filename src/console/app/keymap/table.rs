@@ -2,7 +2,7 @@
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
 use crate::console::app::Typing;
-use crate::console::app::screens::{Screen, live, power, timeline};
+use crate::console::app::screens::{Screen, live, power, sessions, timeline};
 use crate::playback::{Command, Jump, Unit, Way};
 
 const fn entry(
@@ -610,4 +610,75 @@ pub static TABLE: &[Entry] = &[
         "a selection begins, ends and is played again and again, is dropped",
     )
     .hinted("loop"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "session-above",
+        &[Key::Up],
+        Action::Sessions(sessions::Do::Move(-1)),
+        "the recording above",
+    )
+    .hinted("recording")
+    .with("session-below")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sessions),
+        "session-below",
+        &[Key::Down],
+        Action::Sessions(sessions::Do::Move(1)),
+        "the recording below",
+    ),
+    entry(
+        Scope::On(Screen::Sessions),
+        "ten-above",
+        &[Key::PageUp],
+        Action::Sessions(sessions::Do::Move(-10)),
+        "ten above",
+    ),
+    entry(
+        Scope::On(Screen::Sessions),
+        "ten-below",
+        &[Key::PageDown],
+        Action::Sessions(sessions::Do::Move(10)),
+        "ten below",
+    ),
+    entry(
+        Scope::On(Screen::Sessions),
+        "open-session",
+        &[Key::Enter],
+        Action::Sessions(sessions::Do::Open),
+        "replay the recording; of a console with workers this asks first",
+    )
+    .hinted("open")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sessions),
+        "rename-session",
+        &[Key::Char('r')],
+        Action::Sessions(sessions::Do::Rename),
+        "give it a name",
+    )
+    .hinted("rename"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "delete-session",
+        &[Key::Char('d')],
+        Action::Sessions(sessions::Do::Delete),
+        "delete it, after a question",
+    )
+    .hinted("delete"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "compare-session",
+        &[Key::Char('x')],
+        Action::Sessions(sessions::Do::Compare),
+        "compare it with another: x on the one, x on the other",
+    )
+    .hinted("compare"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "leave-sessions",
+        &[Key::Esc],
+        Action::Sessions(sessions::Do::No),
+        "leave the comparison, or the screen",
+    ),
 ];

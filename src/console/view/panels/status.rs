@@ -5,6 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::console::app::Screen as AppScreen;
+use crate::console::app::screens::sessions::Question;
 use crate::console::app::{Asked, Noting, Progress, Proposal};
 use crate::console::view::Scene;
 use crate::console::view::panels::header;
@@ -34,6 +36,10 @@ fn words(scene: &Scene) -> Option<(String, Style)> {
         let holder = &question.holder;
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
         return Some((text, theme.proposed()));
+    }
+    let question = app.screens().sessions.question.as_ref();
+    if let Some(question) = question.filter(|_| app.screen() == AppScreen::Sessions) {
+        return Some((asks(question), theme.proposed()));
     }
     if let Some(typed) = app.deck().typed() {
         let text =
@@ -120,4 +126,19 @@ fn proposed(store: Option<&Store>, proposal: &Proposal) -> String {
     let ships = graph.and_then(|g| Some(ships(g, proposal.cut(g)?)));
     let ships = ships.map(|s| format!(", {s}")).unwrap_or_default();
     format!("proposed: {plan}{ships}   Enter applies, Esc drops")
+}
+
+/// What is asked about a recording.
+fn asks(question: &Question) -> String {
+    let name = |file: &std::path::Path| file.file_name().unwrap_or_default().display().to_string();
+    match question {
+        Question::Leave(file) => format!(
+            "leave the workers (they go on; the recording ends) and replay {}? Enter does, Esc stays",
+            name(file)
+        ),
+        Question::Delete(file) => {
+            format!("delete {}? Enter does, for good; Esc keeps it", name(file))
+        }
+        Question::Name(_, text) => format!("its name: {text}_   Enter keeps it, Esc leaves"),
+    }
 }
