@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use paired::number_argument;
 use splitscope::clock;
+use splitscope::console::app::{App, Setup};
+use splitscope::playback::Film;
 use splitscope::session::{
     Entry, FORMAT, Meta, Reader, Recorder, Settings, Start, Told, What, Writer,
 };
@@ -32,6 +34,8 @@ const EVENTS_A_SECOND: u64 = 5_000;
 const OPEN_MS: f64 = 300.0;
 const SEEK_MS: f64 = 50.0;
 const CORE_SHARE: f64 = 0.01;
+/// Ten pictures a second.
+const PICTURE_MS: f64 = 100.0;
 
 fn main() {
     let minutes = number_argument("--minutes").unwrap_or(60) as i64;
@@ -39,6 +43,7 @@ fn main() {
     let mix = folder.path().join("mix.mcap");
     let made = write(&mix, minutes * 60, second_of_frames);
     report("frames with their steps", &mix, minutes, made);
+    film(&mix, minutes);
     std::fs::remove_file(&mix).unwrap();
     let small = folder.path().join("small.mcap");
     let made = write(&small, minutes * 60, second_of_readings);
@@ -220,6 +225,45 @@ fn report(what: &str, path: &Path, minutes: i64, made: Duration) {
     println!(
         "  seek anywhere p99 {seek:6.1} ms   target {SEEK_MS} ms   {}",
         verdict(seek <= SEEK_MS)
+    );
+}
+
+/// What the replay's film takes: going through once, the state at any moment, pictures at 64 times the speed.
+fn film(path: &Path, minutes: i64) {
+    let setup = Setup {
+        addresses: vec!["ws://127.0.0.1:7401".parse().unwrap()],
+        token: None,
+        first_command: 0,
+    };
+    let began = clock::now();
+    let mut film = Film::of_file(Reader::open(path).unwrap(), App::new(setup, Nanos(0)).0);
+    film.look_on(usize::MAX).unwrap();
+    let checkpoints = film.checkpoints();
+    println!(
+        "  replay: gone through once in {:.1} s, {checkpoints} checkpoints",
+        ms(began) / 1e3
+    );
+    let shows = (0..100).map(|i| {
+        let at = Nanos(noise(i) * 1_000_003 % (minutes * 60 * SECOND));
+        let began = clock::now();
+        film.show(at).unwrap();
+        ms(began)
+    });
+    let show = quantile(shows.collect(), 0.99);
+    println!(
+        "  replay: any moment p99 {show:6.1} ms   target {SEEK_MS} ms   {}",
+        verdict(show <= SEEK_MS)
+    );
+    film.show(Nanos(0)).unwrap();
+    let pictures = (1..=(minutes * 60 * 10 / 64).min(300)).map(|n| {
+        let began = clock::now();
+        film.show(Nanos(n * 64 * SECOND / 10)).unwrap();
+        ms(began)
+    });
+    let picture = quantile(pictures.collect(), 0.99);
+    println!(
+        "  replay: a picture at 64x p99 {picture:6.1} ms   target {PICTURE_MS} ms   {}",
+        verdict(picture <= PICTURE_MS)
     );
 }
 

@@ -181,7 +181,10 @@ impl App {
         let name = target.name();
         let text = match gap.batches() {
             Some(batches) => {
-                target.store.lose_batches(batches);
+                // One without a spool counts by itself.
+                if target.backlog.is_able() {
+                    target.store.lose_batches(batches);
+                }
                 {
                     let what = if batches == 1 { "batch" } else { "batches" };
                     format!("{name}: {batches} {what} of telemetry can no longer be had")
