@@ -147,7 +147,8 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "plan", "trace",
+            "demo", "attach", "sessions", "info", "repair", "export", "robot", "server", "probe",
+            "profile", "plan", "trace",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

@@ -100,7 +100,7 @@ impl Console {
                 assert_eq!(target, ROBOT);
                 Some(message)
             }
-            Effect::Link { .. } | Effect::Quit => None,
+            Effect::Link { .. } | Effect::Note(_) | Effect::Quit => None,
         };
         effects.into_iter().filter_map(message).collect()
     }
