@@ -7,22 +7,19 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use splitscope::link::Estimator;
+use splitscope::link::{Belief, Passage};
 use splitscope::plan::Plan;
 use splitscope::policy::{Candidate, Decision, Hysteresis, Policy, Problem, Verdict};
 use splitscope::simulate::{Link, Run, energy};
 use splitscope::units::{BitsPerSecond, Nanos};
-use splitscope::wire::Flow;
 
 const MS: i64 = 1_000_000;
 /// The least deadline of a frame.
 const LEAST_DEADLINE_NS: i64 = 200 * MS;
 /// Recent frames whose median makes the deadline.
 const RECENT: usize = 31;
-/// Without transfers for so long, a policy that learns the rate probes it.
-const PROBE_AFTER_NS: i64 = 250 * MS;
-/// Payload of a probe: 16 KiB.
-const PROBE_BYTES: u64 = 16 << 10;
+/// What a robot that has never sent anything takes the link for, in megabits per second.
+const ASSUMED_MBPS: f64 = 50.0;
 /// Rates this close, as a factor, count as the same for decisions.
 const SAME_RATE: f64 = 1.02;
 
@@ -67,11 +64,10 @@ pub(crate) struct Chooser<'a> {
     policy: &'a mut dyn Policy,
     hysteresis: Hysteresis,
     plan: Plan,
-    /// True: the rate is learned from transfers and probes. False: the rate in force at a frame's admission is known,
+    /// True: the rate is learned from transfers, as the robot does. False: the rate in force at a frame's admission is known,
     /// as the schedulers of the field data knew it.
     learns: bool,
-    estimator: Estimator,
-    told: Nanos,
+    belief: Belief,
     /// Decisions by rate, for the same question has the same answer.
     decided: HashMap<i64, Decision>,
     priced: HashMap<(i64, String), Option<Candidate>>,
@@ -84,36 +80,25 @@ impl<'a> Chooser<'a> {
             hysteresis: Hysteresis::new(),
             plan: Plan::LOCAL,
             learns,
-            estimator: Estimator::default(),
-            told: Nanos(i64::MIN / 2),
+            belief: Belief::default(),
             decided: HashMap::new(),
             priced: HashMap::new(),
         }
     }
 
-    /// The rate as the policy believes it; a probe may take the link for a moment, beside the frames.
-    fn believed_mbps(&mut self, case: &Case, now: Nanos) -> f64 {
-        let link = &case.problem.world().link;
-        if !self.learns {
-            return link.up.mbps(now);
+    /// The rate as the policy believes it.
+    fn believed_mbps(&self, case: &Case, now: Nanos) -> f64 {
+        if self.learns {
+            self.belief.now(now).map_or(ASSUMED_MBPS, |b| b.rate.mbps)
+        } else {
+            case.problem.world().link.up.mbps(now)
         }
-        if now.since(self.told) > PROBE_AFTER_NS {
-            // Bytes over busy time, up to the probe's own end or, if it does not get through, until now.
-            let from = now.shifted(-PROBE_AFTER_NS).max(Nanos(0));
-            let needs = link
-                .up
-                .ns_for(from, PROBE_BYTES as f64 * 8.0)
-                .unwrap_or(i64::MAX);
-            let busy_ns = needs.min(PROBE_AFTER_NS);
-            let passed = link.up.bits_between(from, from.shifted(busy_ns)) / 8.0;
-            self.learn(now, passed as u64, busy_ns.max(1));
-        }
-        self.estimator.estimate(now).map_or(0.0, |e| e.mbps)
     }
 
-    fn learn(&mut self, at: Nanos, bytes: u64, busy_ns: i64) {
-        self.told = at;
-        self.estimator.add(at, Flow { bytes, busy_ns });
+    /// A frame's values have gone up, the last one at `end`.
+    fn learn(&mut self, end: Nanos, bytes: u64, busy_ns: i64) {
+        let start = end.shifted(-busy_ns);
+        self.belief.frame(vec![Passage { start, end, bytes }]);
     }
 
     fn choose(&mut self, case: &Case, now: Nanos) -> bool {
