@@ -116,7 +116,7 @@ fn table(
     let of = |plan: &Plan| &fixed.iter().find(|(p, _)| p == plan).unwrap().1;
     tell("local", of(&Plan::LOCAL));
     tell("remote", of(&Plan::REMOTE));
-    let mut run = |name: &str, policy: &mut dyn Policy, learns: bool| {
+    let run = |name: &str, policy: &mut dyn Policy, learns: bool| {
         let totals = case.drive(&mut Chooser::new(policy, learns));
         tell(name, &totals);
         totals
