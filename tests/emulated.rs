@@ -140,7 +140,7 @@ impl Field {
         }
         self.check_prediction(frame, &schedule);
         // Nothing is sent before it is made, on the clock that both times are of.
-        let is_robots = |s: &splitscope::wire::StepTime| s.device == DeviceId::ROBOT;
+        let is_robots = |s: &StepTime| s.device == DeviceId::ROBOT;
         for sent in frame
             .steps
             .iter()
