@@ -14,15 +14,7 @@ use crate::wire::Record;
 fn is_state(kind: &str) -> bool {
     matches!(
         kind,
-        "meta"
-            | "target"
-            | "hello"
-            | "model"
-            | "plan"
-            | "peer"
-            | "lease"
-            | "input"
-            | "power_sources"
+        "target" | "hello" | "model" | "plan" | "peer" | "lease" | "input" | "power_sources"
     )
 }
 
@@ -83,6 +75,12 @@ pub fn snapshot(
     });
     let mut writer = Writer::create(out, start)?;
     let cannot = |error| SessionError::io("write to", out)(error);
+    // What was said of the whole, however late, holds for a part of it.
+    writer.add(&Entry {
+        at: from,
+        unix_ms,
+        what: What::Meta(Box::new(card.meta.clone())),
+    })?;
     for (_, entry) in state {
         writer.add(&Entry {
             at: from,
@@ -92,7 +90,11 @@ pub fn snapshot(
     }
     for entry in reader.entries(from..to) {
         match entry {
-            Ok(entry) if matches!(entry.what, What::Start(_) | What::Summary(_)) => {}
+            Ok(entry)
+                if matches!(
+                    entry.what,
+                    What::Start(_) | What::Meta(_) | What::Summary(_)
+                ) => {}
             Ok(entry) => {
                 writer.add(&entry)?;
                 if writer.is_stuck() {

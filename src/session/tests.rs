@@ -191,7 +191,8 @@ fn what_is_said_afterwards_is_added_and_nothing_else_changes() {
 
     // The power goes in the middle of such an edit.
     let edited = std::fs::read(&path).unwrap();
-    for end in (session(&wanted, false).len()..edited.len()).step_by(97) {
+    let before = opened::Opened::read(&path, &session(&wanted, true)).unwrap();
+    for end in (before.data_end as usize..edited.len()).step_by(97) {
         let found = assert_nothing_invented_but_meta(&edited[..end], &wanted);
         assert!(found >= wanted.len(), "cut at {end}");
     }

@@ -134,3 +134,95 @@ impl App {
         turn.redraw(Redraw::Soon);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::app::{Setup, Update};
+    use crate::units::{Bytes, Nanos};
+
+    fn at(seconds: i64) -> Moment {
+        Moment {
+            now: Nanos(seconds * 1_000_000_000),
+            unix_ms: 1_795_616_400_000 + seconds as u64 * 1_000,
+        }
+    }
+
+    fn status(state: State, left_out: u64) -> Update {
+        Update::Recording(Box::new(Status {
+            file: "s.mcap".into(),
+            began: Nanos(0),
+            bytes: Bytes(1_200_000),
+            state,
+            left_out,
+            nearly_full: false,
+        }))
+    }
+
+    fn console() -> App {
+        let setup = Setup {
+            addresses: Vec::new(),
+            token: None,
+            first_command: 1,
+        };
+        App::new(setup, Nanos(0)).0
+    }
+
+    fn press(app: &mut App, keys: &[Key], when: Moment) -> Vec<Effect> {
+        let turns = keys.iter().map(|&key| app.update(Update::Key(key), when));
+        turns.flat_map(|turn| turn.effects).collect()
+    }
+
+    #[test]
+    fn a_mark_has_the_time_of_its_key_and_no_key_means_anything_else_while_it_is_typed() {
+        let mut app = console();
+        app.update(status(State::Recording, 0), at(1));
+        assert!(press(&mut app, &[Key::Char('k')], at(10)).is_empty());
+        let text = [
+            Key::Char('q'),
+            Key::Char('x'),
+            Key::Backspace,
+            Key::Char('?'),
+        ];
+        assert!(
+            press(&mut app, &text, at(15)).is_empty(),
+            "q does not leave"
+        );
+        let note = Note::Marker {
+            text: "q?".to_owned(),
+            at: at(10),
+        };
+        assert_eq!(press(&mut app, &[Key::Enter], at(20)), [Effect::Note(note)]);
+        // Now keys mean what they mean.
+        assert_eq!(press(&mut app, &[Key::Char('q')], at(21)), [Effect::Quit]);
+        // Esc drops it.
+        let dropped = [Key::Char('R'), Key::Char('n'), Key::Esc];
+        assert!(press(&mut app, &dropped, at(30)).is_empty());
+        assert!(app.prompt().is_none());
+    }
+
+    #[test]
+    fn without_a_recording_there_is_nothing_to_mark() {
+        let mut app = console();
+        assert!(press(&mut app, &[Key::Char('k'), Key::Enter], at(1)).is_empty());
+        assert!(app.prompt().is_none());
+    }
+
+    #[test]
+    fn a_recording_that_stops_and_goes_on_is_told_once_each() {
+        let mut app = console();
+        let full = || State::Waiting("the disk is full".to_owned());
+        for update in [
+            status(State::Recording, 0),
+            status(full(), 3),
+            status(full(), 9),
+            status(State::Recording, 9),
+        ] {
+            app.update(update, at(1));
+        }
+        let said: Vec<_> = app.own_events().newest().map(|e| e.text.clone()).collect();
+        assert_eq!(said.len(), 2, "{said:?}");
+        assert!(said[0].contains("recording goes on; 9 entries were left out"));
+        assert!(said[1].contains("not recording: the disk is full"));
+    }
+}
