@@ -2,14 +2,17 @@
 
 pub mod attach;
 mod cache;
+mod config;
 mod demo;
 mod engine;
 mod loaded;
+pub mod look;
 mod model;
 mod probe;
 mod profile;
 mod robot;
 mod server;
+mod shell;
 mod trace;
 mod worker;
 
@@ -43,6 +46,12 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// The console's settings in effect, and where each comes from
+    Config(config::ConfigArgs),
+    /// Completions of commands and flags for a shell
+    Completions(shell::CompletionsArgs),
+    /// The manual page
+    Man(shell::ManArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -73,6 +82,9 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => code,
@@ -126,7 +138,16 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "trace",
+            "demo",
+            "attach",
+            "robot",
+            "server",
+            "probe",
+            "profile",
+            "trace",
+            "config",
+            "completions",
+            "man",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
