@@ -8,7 +8,9 @@
 //! profile                  what a device and a link are like
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! simulate                 a schedule on a virtual clock: timeline, latency, energy
+//! policy                   chooses a plan: one file per policy
 //! wire                     messages console <-> worker and robot <-> server; no I/O
+//! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
@@ -26,8 +28,10 @@ pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod power;
 pub mod profile;
+pub mod session;
 pub mod simulate;
 pub mod store;
 pub mod sysfs;
