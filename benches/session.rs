@@ -232,8 +232,7 @@ fn report(what: &str, path: &Path, minutes: i64, made: Duration) {
 fn film(path: &Path, minutes: i64) {
     let setup = Setup {
         addresses: vec!["ws://127.0.0.1:7401".parse().unwrap()],
-        token: None,
-        first_command: 0,
+        ..Setup::default()
     };
     let began = clock::now();
     let mut film = Film::of_file(Reader::open(path).unwrap(), App::new(setup, Nanos(0)).0);

@@ -7,6 +7,7 @@
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
 //! tap, tape   what happens as entries of a session; their way to the recorder
+//! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
 //! ```
@@ -23,6 +24,7 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+pub mod settings;
 mod shelf;
 mod signals;
 pub mod tap;
@@ -37,6 +39,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use settings::Settings;
 
 use crate::playback::Command;
 use crate::session::Reader;
@@ -53,6 +56,8 @@ pub struct Options {
     pub name: String,
     /// Where to record, if at all.
     pub recording: Option<crate::session::Settings>,
+    /// How it looks and which keys it has.
+    pub settings: Settings,
 }
 
 /// The console cannot work.
@@ -77,7 +82,7 @@ pub enum ConsoleError {
 pub fn run(options: &Options) -> Result<(), ConsoleError> {
     block_on(async {
         let next = runtime::watch(options).await?;
-        play_all(next).await
+        play_all(next, &options.settings).await
     })
 }
 
@@ -86,10 +91,10 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
 ///
 /// # Errors
 /// No terminal, no threads, no signals.
-pub fn replay(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
+pub fn replay(reader: Reader, begin: &[Command], settings: &Settings) -> Result<(), ConsoleError> {
     block_on(async {
-        let next = runtime::play(Some(reader), begin).await?;
-        play_all(next).await
+        let next = runtime::play(Some(reader), begin, settings).await?;
+        play_all(next, settings).await
     })
 }
 
@@ -97,17 +102,17 @@ pub fn replay(reader: Reader, begin: &[Command]) -> Result<(), ConsoleError> {
 ///
 /// # Errors
 /// No terminal, no threads, no signals.
-pub fn browse() -> Result<(), ConsoleError> {
+pub fn browse(settings: &Settings) -> Result<(), ConsoleError> {
     block_on(async {
-        let next = runtime::play(None, &[]).await?;
-        play_all(next).await
+        let next = runtime::play(None, &[], settings).await?;
+        play_all(next, settings).await
     })
 }
 
 /// Shows what the person opens, one recording after another.
-async fn play_all(mut next: Option<Reader>) -> Result<(), ConsoleError> {
+async fn play_all(mut next: Option<Reader>, settings: &Settings) -> Result<(), ConsoleError> {
     while let Some(reader) = next {
-        next = runtime::play(Some(reader), &[]).await?;
+        next = runtime::play(Some(reader), &[], settings).await?;
     }
     Ok(())
 }
@@ -131,12 +136,27 @@ pub fn default_name() -> String {
     format!("{user}@{}", host.nodename().to_string_lossy())
 }
 
+impl Settings {
+    /// What a console without workers is started with.
+    fn setup(&self) -> app::Setup {
+        app::Setup {
+            keymap: self.keymap.clone(),
+            remote: self
+                .ssh
+                .value
+                .resolved(settings::Terminal::from_environment().ssh),
+            ..app::Setup::default()
+        }
+    }
+}
+
 impl Options {
     fn setup(&self) -> app::Setup {
         app::Setup {
             addresses: self.targets.clone(),
             token: self.token.clone(),
             first_command: first_command(),
+            ..self.settings.setup()
         }
     }
 }

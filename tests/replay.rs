@@ -39,8 +39,8 @@ fn text(app: &App, now: Nanos, height: u16) -> String {
 fn first(addresses: &[&str]) -> App {
     let setup = Setup {
         addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
-        token: None,
         first_command: 100,
+        ..Setup::default()
     };
     App::new(setup, Nanos(0)).0
 }
@@ -262,7 +262,13 @@ fn a_recording_is_seen_with_a_scrubber_and_commands_are_inert_and_say_so() {
     let mut film = Film::of_file(reader, first(&[]));
     film.look_on(usize::MAX).unwrap();
     let (from, to) = film.span().unwrap();
-    let mut app = App::replay("garden.mcap".to_owned(), from, to, Nanos(0));
+    let mut app = App::replay(
+        Setup::default(),
+        "garden.mcap".to_owned(),
+        from,
+        to,
+        Nanos(0),
+    );
     let at = Moment::default();
     let whole = reel(&film);
     serve(&mut app, &mut film, whole, at);
@@ -315,7 +321,7 @@ fn playing_shows_the_moment_that_the_speed_says() {
     let mut film = Film::in_memory(first(&[]));
     live.entries.into_iter().for_each(|entry| film.add(entry));
     let (from, to) = film.span().unwrap();
-    let mut app = App::replay("a".to_owned(), from, to, Nanos(0));
+    let mut app = App::replay(Setup::default(), "a".to_owned(), from, to, Nanos(0));
     let mut at = Moment::default();
     let whole = reel(&film);
     serve(&mut app, &mut film, whole, at);

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::look::LookArgs;
 use super::usage;
-use crate::console::app::{App, jump};
+use crate::console::app::{App, Setup, jump};
 use crate::console::{self, line::FrameLine};
 use crate::playback::{Command, Jump, Scene};
 use crate::session::{Reader, SessionError, folder};
@@ -36,6 +37,9 @@ pub(super) struct ReplayArgs {
     /// With --headless: one JSON object per line
     #[arg(long, requires = "headless")]
     json: bool,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 fn moment(text: &str) -> Result<Jump, String> {
@@ -53,7 +57,7 @@ fn speed(text: &str) -> Result<u16, String> {
 /// Shows it until the person leaves.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let Some(file) = &args.file else {
-        console::browse()?;
+        console::browse(&args.look.settings()?)?;
         return Ok(ExitCode::SUCCESS);
     };
     let reader = open(file)?;
@@ -65,7 +69,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     begin.extend(args.speed.map(|tenths| Command::SpeedOf { tenths }));
     begin.extend(args.at.map(Command::Jump));
     begin.extend(args.speed.map(|_| Command::Play));
-    console::replay(reader, &begin)?;
+    console::replay(reader, &begin, &args.look.settings()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -81,7 +85,13 @@ pub(super) fn open(file: &Path) -> Result<Reader> {
 /// Every frame of the first robot, as `attach --headless` would have written it.
 fn print(reader: &Reader, json: bool) -> Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut app = App::replay(String::new(), Nanos(0), Nanos(0), Nanos(0));
+    let mut app = App::replay(
+        Setup::default(),
+        String::new(),
+        Nanos(0),
+        Nanos(0),
+        Nanos(0),
+    );
     let mut damaged = 0;
     for entry in reader.entries(..) {
         let entry = match entry {

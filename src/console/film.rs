@@ -50,12 +50,7 @@ impl Projector {
         std::thread::Builder::new()
             .name("film".to_owned())
             .spawn(move || {
-                let setup = Setup {
-                    addresses: Vec::new(),
-                    token: None,
-                    first_command: 0,
-                };
-                let (first, _) = App::new(setup, Nanos(0));
+                let (first, _) = App::new(Setup::default(), Nanos(0));
                 run(film(first), &asked, &shots);
             })?;
         Ok(Self { asks, shots: seen })

@@ -63,7 +63,11 @@ impl Links {
             Effect::Link { target, order } => (target, Told::Link(order)),
             Effect::Send { target, message } => (target, Told::Send(message)),
             Effect::Ask { target, missed } => (target, Told::Ask(missed)),
-            Effect::Note(_) | Effect::Show(_) | Effect::Errand(_) | Effect::Quit => return None,
+            Effect::Note(_)
+            | Effect::Show(_)
+            | Effect::Errand(_)
+            | Effect::Suspend
+            | Effect::Quit => return None,
         };
         let taken = self.told.get(target).map(|sender| sender.try_send(told));
         match taken {

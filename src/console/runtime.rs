@@ -16,21 +16,24 @@ use super::shelf::{Back, Shelf};
 use super::signals::Signals;
 use super::tape::Tape;
 use super::terminal::Screen;
-use super::{ConsoleError, Options, input, tap};
+use super::{ConsoleError, Options, Settings, input, tap};
 use crate::clock;
 use crate::playback::Command;
 use crate::session::Reader;
 use crate::units::Nanos;
 
-/// Between two pictures that only data asks for.
+/// Between two pictures that only data asks for: 10 a second, on a slow line 4.
 const PICTURE_NS: i64 = 100_000_000;
+const SLOW_PICTURE_NS: i64 = 250_000_000;
+/// Between two pictures while time is scrubbed through: 20 a second.
+const SCRUB_NS: i64 = 50_000_000;
 /// Messages taken in before the screen gets its turn.
 const DRAIN: usize = 512;
 
 /// Shows the workers until the person leaves; gives the recording that was opened instead, if one was.
 pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleError> {
     let signals = Signals::new().map_err(ConsoleError::Signals)?;
-    let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
+    let mut screen = Screen::enter(&options.settings).map_err(ConsoleError::Terminal)?;
     let (app, effects) = App::new(options.setup(), clock::now());
     // The first picture comes before any connection exists.
     screen
@@ -50,17 +53,19 @@ pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleEr
 pub(super) async fn play(
     reader: Option<Reader>,
     begin: &[Command],
+    settings: &Settings,
 ) -> Result<Option<Reader>, ConsoleError> {
     let signals = Signals::new().map_err(ConsoleError::Signals)?;
-    let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
+    let mut screen = Screen::enter(settings).map_err(ConsoleError::Terminal)?;
+    let setup = settings.setup();
     let app = match &reader {
         Some(reader) => {
             let card = reader.summary();
             let title = reader.path().file_name().unwrap_or_default();
             let title = title.to_string_lossy().into_owned();
-            App::replay(title, card.began, card.ended, clock::now())
+            App::replay(setup, title, card.began, card.ended, clock::now())
         }
-        None => App::browse(clock::now()),
+        None => App::browse(setup, clock::now()),
     };
     screen
         .draw(&app, clock::now())
@@ -98,14 +103,22 @@ struct Console {
     shelf: Shelf,
     redraw: Redraw,
     drawn: Nanos,
+    picture_ns: i64,
     quit: bool,
+    suspend: bool,
     /// The recording to be shown after this.
     next: Option<Reader>,
 }
 
 impl Console {
     fn new(app: App, links: Links, film: Projector, tape: Tape) -> Result<Self, ConsoleError> {
+        let picture_ns = if app.is_remote() {
+            SLOW_PICTURE_NS
+        } else {
+            PICTURE_NS
+        };
         Ok(Self {
+            picture_ns,
             app,
             links,
             film,
@@ -115,6 +128,7 @@ impl Console {
             redraw: Redraw::No,
             drawn: clock::now(),
             quit: false,
+            suspend: false,
             next: None,
         })
     }
@@ -147,6 +161,11 @@ impl Console {
                     }
                 },
                 () = sleep_until(wakes) => self.update(Update::Tick),
+            }
+            if std::mem::take(&mut self.suspend) {
+                screen.suspend().map_err(ConsoleError::Terminal)?;
+                // What waited meanwhile is taken in before the first picture.
+                self.redraw = Redraw::AtOnce;
             }
             self.drain();
             if !self.quit && self.is_due() {
@@ -222,6 +241,8 @@ impl Console {
                     let why = "the film has no time for this moment; try again".to_owned();
                     self.update(Update::Film(Shot::Failed(why)));
                 }
+            } else if effect == Effect::Suspend {
+                self.suspend = true;
             } else if let Some(update) = self.links.perform(effect, &self.app) {
                 self.update(update);
             }
@@ -248,21 +269,24 @@ impl Console {
         }
     }
 
-    fn is_due(&self) -> bool {
+    /// When the next picture is due, if one is wanted.
+    fn picture(&self) -> Option<Nanos> {
         match self.redraw {
-            Redraw::No => false,
-            Redraw::Soon => clock::now() >= self.drawn.shifted(PICTURE_NS),
-            Redraw::AtOnce => true,
+            Redraw::No => None,
+            Redraw::Soon => Some(self.drawn.shifted(self.picture_ns)),
+            Redraw::Scrubbing => Some(self.drawn.shifted(SCRUB_NS)),
+            Redraw::AtOnce => Some(self.drawn),
         }
+    }
+
+    fn is_due(&self) -> bool {
+        self.picture().is_some_and(|at| clock::now() >= at)
     }
 
     /// When something is to be done without anything happening.
     fn wakes(&self) -> Option<Nanos> {
-        let picture = (self.redraw != Redraw::No).then(|| self.drawn.shifted(PICTURE_NS));
-        [picture, self.app.next_tick(clock::now())]
-            .into_iter()
-            .flatten()
-            .min()
+        let next = self.app.next_tick(clock::now());
+        self.picture().into_iter().chain(next).min()
     }
 }
 

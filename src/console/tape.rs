@@ -109,6 +109,7 @@ impl Tape {
             | Effect::Ask { .. }
             | Effect::Show(_)
             | Effect::Errand(_)
+            | Effect::Suspend
             | Effect::Quit => {}
         }
     }

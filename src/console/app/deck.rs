@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{App, Effect, Moment, Orders, Redraw, Target, Turn};
+use super::{App, Effect, Moment, Orders, Redraw, Setup, Target, Turn};
 use crate::playback::{Command, Jump, Landmarks, Playback, Standing};
 use crate::store::Events;
 use crate::units::{FrameId, Nanos};
@@ -147,11 +147,10 @@ impl Deck {
 
 impl App {
     /// A console for a recording: it has no workers of its own.
-    pub fn replay(title: String, from: Nanos, to: Nanos, now: Nanos) -> Self {
-        let setup = super::Setup {
+    pub fn replay(setup: Setup, title: String, from: Nanos, to: Nanos, now: Nanos) -> Self {
+        let setup = Setup {
             addresses: Vec::new(),
-            token: None,
-            first_command: 0,
+            ..setup
         };
         let (mut app, _) = Self::new(setup, now);
         app.deck = Deck::replay(title, from, to);
@@ -164,8 +163,9 @@ impl App {
     }
 
     /// A console without workers and without a recording: it lists what there is.
-    pub fn browse(now: Nanos) -> Self {
+    pub fn browse(setup: Setup, now: Nanos) -> Self {
         Self::replay(
+            setup,
             "no recording: choose one".to_owned(),
             Nanos(0),
             Nanos(0),

@@ -7,6 +7,7 @@ mod table;
 use std::fmt::Write as _;
 
 use super::deck::Typing;
+use super::palette;
 use super::screens::Screen;
 use super::screens::{live, power, sessions, timeline};
 use crate::playback::Command;
@@ -63,6 +64,10 @@ pub enum Action {
     Modes,
     /// In the mode picker.
     Pick(Pick),
+    /// Open the command palette.
+    OpenPalette,
+    /// In the command palette.
+    Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
     /// On the timeline.
@@ -93,6 +98,8 @@ pub enum Action {
     NextTarget,
     /// Show or hide the help.
     Help,
+    /// Stop until the shell lets this job go on.
+    Suspend,
     /// Leave the console.
     Quit,
 }
@@ -118,11 +125,13 @@ pub enum Scope {
     Picker,
     /// While another time than now is shown, before the keys of the screen.
     Time,
+    /// In the command palette.
+    Palette,
 }
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -134,6 +143,7 @@ impl Scope {
         Self::On(Screen::Log),
         Self::Picker,
         Self::Time,
+        Self::Palette,
     ];
 
     /// Its table in the configuration file.
@@ -143,6 +153,7 @@ impl Scope {
             Self::On(screen) => screen.name(),
             Self::Picker => "picker",
             Self::Time => "time",
+            Self::Palette => "palette",
         }
     }
 }
@@ -213,6 +224,20 @@ impl Keymap {
         let all = TABLE.iter().zip(&self.keys);
         all.filter(move |(entry, _)| entry.scope == scope)
             .map(|(entry, keys)| Bound { entry, keys })
+    }
+
+    /// Gives an action other keys; false where the scope has no action of that name.
+    pub fn rebind(&mut self, scope: Scope, name: &str, keys: Vec<Key>) -> bool {
+        let at = TABLE
+            .iter()
+            .position(|entry| entry.scope == scope && entry.name == name);
+        match at {
+            Some(at) => {
+                self.keys[at] = keys;
+                true
+            }
+            None => false,
+        }
     }
 
     /// What a key asks for where these scopes are in effect, the first before the others.

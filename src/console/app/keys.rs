@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::screens::sessions::Errand;
 use super::{
-    Action, App, Effect, Frozen, Moment, Move, Noting, Pick, Picker, PlanRequest, Proposal, Screen,
-    TakeOver, Turn, proposal,
+    Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
+    Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
 use crate::playback::Command as Time;
@@ -45,6 +45,10 @@ impl App {
             turn.effects.push(Effect::Quit);
             return;
         }
+        if action == Action::Suspend {
+            turn.effects.push(Effect::Suspend);
+            return;
+        }
         if self.help {
             let back = [Action::Help, Action::Back, Action::Pick(Pick::Close)];
             if back.contains(&action) {
@@ -80,6 +84,8 @@ impl App {
             Action::Pick(pick) => self.pick(pick, turn),
             Action::Show(screen) => self.show(screen, turn),
             Action::Turn(by) => self.show(self.screens.shown.turned(by), turn),
+            Action::OpenPalette => self.palette = Some(Palette::default()),
+            Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Power(what) => self.on_power(what),
@@ -108,7 +114,7 @@ impl App {
             Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
-            Action::Quit => {}
+            Action::Suspend | Action::Quit => {}
         }
     }
 

@@ -164,6 +164,7 @@ mod tests {
             addresses: Vec::new(),
             token: None,
             first_command: 1,
+            ..Setup::default()
         };
         App::new(setup, Nanos(0)).0
     }

@@ -2,6 +2,7 @@
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
 use crate::console::app::Typing;
+use crate::console::app::palette;
 use crate::console::app::screens::{Screen, live, power, sessions, timeline};
 use crate::playback::{Command, Jump, Unit, Way};
 
@@ -194,6 +195,14 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::Anywhere,
+        "palette",
+        &[Key::Char(':')],
+        Action::OpenPalette,
+        "every command, found by a few letters",
+    )
+    .hinted("commands"),
+    entry(
+        Scope::Anywhere,
         "help",
         &[Key::Char('?')],
         Action::Help,
@@ -201,6 +210,13 @@ pub static TABLE: &[Entry] = &[
     )
     .hinted("help")
     .narrow(),
+    entry(
+        Scope::Anywhere,
+        "suspend",
+        &[Key::Ctrl('z')],
+        Action::Suspend,
+        "stop until the shell says fg; the workers go on",
+    ),
     entry(
         Scope::Anywhere,
         "quit",
@@ -681,4 +697,46 @@ pub static TABLE: &[Entry] = &[
         Action::Sessions(sessions::Do::No),
         "leave the comparison, or the screen",
     ),
+    entry(
+        Scope::Palette,
+        "above",
+        &[Key::Up],
+        Action::Palette(palette::Do::Up),
+        "the command above",
+    )
+    .hinted("choose")
+    .with("below")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "below",
+        &[Key::Down, Key::Tab],
+        Action::Palette(palette::Do::Down),
+        "the command below",
+    ),
+    entry(
+        Scope::Palette,
+        "erase",
+        &[Key::Backspace],
+        Action::Palette(palette::Do::Erase),
+        "take a letter back; letters type",
+    ),
+    entry(
+        Scope::Palette,
+        "run",
+        &[Key::Enter],
+        Action::Palette(palette::Do::Run),
+        "do it",
+    )
+    .hinted("do it")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "close",
+        &[Key::Esc],
+        Action::Palette(palette::Do::Close),
+        "leave",
+    )
+    .hinted("leave")
+    .narrow(),
 ];

@@ -221,14 +221,13 @@ mod tests {
     }
 
     fn browser() -> App {
-        App::browse(Nanos(0))
+        App::browse(Setup::default(), Nanos(0))
     }
 
     fn live() -> App {
         let setup = Setup {
             addresses: vec!["ws://10.0.0.2:7401".parse().unwrap()],
-            token: None,
-            first_command: 1,
+            ..Setup::default()
         };
         App::new(setup, Nanos(0)).0
     }

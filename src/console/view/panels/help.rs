@@ -19,7 +19,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let [own, anywhere] = scene.app.scopes();
     let keymap = scene.app.keymap();
     let mut rows: Vec<Bound> = keymap.of(own).collect();
-    if !scene.app.deck().is_live() && own != Scope::Picker {
+    if !scene.app.deck().is_live() && matches!(own, Scope::On(_)) {
         rows.splice(0..0, keymap.of(Scope::Time));
     }
     rows.extend(keymap.of(anywhere).filter(|row| works(own, row)));
@@ -33,9 +33,12 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         height,
     };
     Clear.render(over, buf);
+    buf.set_style(over, scene.theme.base());
     let title = match own {
         Scope::On(screen) => format!("Help: {}", screen.title()),
-        Scope::Picker | Scope::Anywhere | Scope::Time => "Help: choosing a mode".to_owned(),
+        Scope::Picker | Scope::Palette | Scope::Anywhere | Scope::Time => {
+            "Help: choosing a mode".to_owned()
+        }
     };
     let inner = panel(over, &title, "? or Esc closes   q quits", theme, buf);
     // Where there is no room for all, the keys at the foot of the screen come first.
@@ -69,5 +72,5 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 
 /// Whether a key that works anywhere works while these keys are in effect.
 fn works(own: Scope, row: &Bound) -> bool {
-    own != Scope::Picker || matches!(row.entry.name, "help" | "quit")
+    !matches!(own, Scope::Picker | Scope::Palette) || matches!(row.entry.name, "help" | "quit")
 }
