@@ -7,6 +7,7 @@
 mod choice;
 pub mod codec;
 mod estimate;
+mod goodput;
 mod inbox;
 pub mod kernel;
 mod meter;
@@ -18,6 +19,7 @@ pub mod trace;
 
 pub use choice::{LinkChoice, LinkChoiceError, open_trace, read_trace};
 pub use estimate::{Estimate, Estimator};
+pub use goodput::Goodput;
 pub use inbox::{Complete, Expect, Inbox, InboxError};
 pub use meter::Meter;
 pub use outbox::{OutValue, Outbox, ValueSource, write_loop};

@@ -5,6 +5,7 @@
 //! [`Machine`]; neither has scheduling rules of its own.
 
 mod choice;
+mod codec;
 mod compile;
 mod data;
 mod linked;
@@ -28,6 +29,7 @@ use crate::model::{Graph, Region, Shape, Span};
 use crate::units::{Bytes, DeviceId, Epoch, NodeId};
 
 pub use choice::{Choice, ModeKind};
+pub use codec::{Codec, Packed, ValueCodec};
 pub use compile::{MAX_WINDOW, PlanError, compile};
 pub use data::best_server_share;
 pub use linked::Linked;
@@ -259,15 +261,6 @@ pub enum Mode {
     },
 }
 
-/// How values are packed for the link.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// Raw little-endian elements.
-    #[default]
-    None,
-}
-
 /// A mode with everything that an operator can choose about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -326,6 +319,13 @@ impl Plan {
     #[must_use]
     pub const fn with_window(mut self, window: u16) -> Self {
         self.window = window;
+        self
+    }
+
+    /// The same plan with its values packed so.
+    #[must_use]
+    pub const fn with_codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
         self
     }
 
@@ -395,6 +395,9 @@ impl Plan {
         };
         if self.window > 1 {
             let _ = write!(label, ", window {}", self.window);
+        }
+        if self.codec != Codec::None {
+            let _ = write!(label, ", codec {}", self.codec);
         }
         label
     }

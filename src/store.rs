@@ -13,6 +13,7 @@ mod link;
 mod links;
 mod model;
 mod operators;
+mod packings;
 mod power;
 mod switch;
 mod sync;
@@ -32,6 +33,7 @@ pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
+pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
@@ -100,6 +102,7 @@ pub struct Store {
     links: Links,
     operators: OperatorTimes,
     syncs: SyncTimes,
+    packings: Packings,
     power: Power,
     events: Events,
 }
@@ -158,6 +161,7 @@ impl Store {
                 }
                 self.operators.add(&frame);
                 self.syncs.add(&frame);
+                self.packings.add(&frame);
                 self.power.frame(frame.admitted.shifted(frame.latency_ns));
                 self.frames.push(*frame);
                 Change::Frame
@@ -230,6 +234,7 @@ impl Store {
                 if self.model.as_ref().is_some_and(|m| m.hash != model.hash) {
                     self.operators = OperatorTimes::default();
                     self.syncs = SyncTimes::default();
+                    self.packings = Packings::default();
                 }
                 self.model = Some(model);
             }
@@ -245,6 +250,7 @@ impl Store {
             self.epoch = Some(epoch);
             self.operators.begin(epoch);
             self.syncs.begin(epoch);
+            self.packings.begin(epoch);
         }
     }
 
@@ -316,6 +322,11 @@ impl Store {
     /// What joining divided operators takes in this epoch.
     pub const fn syncs(&self) -> &SyncTimes {
         &self.syncs
+    }
+
+    /// What codecs do to the values of the plan in effect.
+    pub const fn packings(&self) -> &Packings {
+        &self.packings
     }
 
     /// What happened.

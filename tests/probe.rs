@@ -20,7 +20,7 @@ use splitscope::link::shaper::{Outage, Rates, Shaper, ShaperHandle, ShaperProfil
 use splitscope::link::trace::Direction;
 use splitscope::link::{LinkError, MessageReader, exchange_magic};
 use splitscope::model::{Graph, Node, Region, Span, zoo};
-use splitscope::plan::{Piece, Plan, Term, Value, compile};
+use splitscope::plan::{Codec, Piece, Plan, Term, Value, ValueCodec, compile};
 use splitscope::units::{BitsPerSecond, BootId, DeviceId, Epoch, FrameId, FrameKey, Nanos};
 use splitscope::wire::data::{
     CHUNK_HEAD_BYTES, ChunkHead, Control, Kind, MAX_BODY_BYTES, RobotHello, WeightsRef,
@@ -318,7 +318,8 @@ impl Robot {
         let schedule = compile(&graph, &Plan::REMOTE, epoch).unwrap();
         let program = schedule.program(DeviceId::SERVER).unwrap();
         let program = Compressed::encode(program);
-        say(&mut stream, Control::Prepare { epoch, program });
+        let codec = Codec::None;
+        say(&mut stream, Control::Prepare { epoch, program, codec });
         hear(&|m| matches!(m, Control::Prepared { result: Ok(()), .. }));
         let value = Value::whole(&graph, splitscope::units::NodeId::INPUT);
         let head = ChunkHead {
@@ -328,6 +329,7 @@ impl Robot {
                 epoch,
             },
             value,
+            codec: ValueCodec::None,
             total: value.bytes(&graph).0,
             offset: 0,
             began: Nanos(0),

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::usage;
 use crate::model::{Graph, zoo};
-use crate::plan::{Choice, Join, MAX_WINDOW, ModeKind, Plan};
+use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan};
 use crate::worker::input::Source;
 
 /// What is computed.
@@ -88,6 +88,15 @@ pub(super) struct PlanArgs {
     /// How tensor-parallel layers are joined
     #[arg(long, value_enum)]
     pub(super) join: Option<JoinArg>,
+
+    /// How values are packed for the link; auto tries the lossless ones on every edge, f16 loses bits [default: none]
+    #[arg(long, value_name = "CODEC", value_parser = codec_names())]
+    pub(super) codec: Option<String>,
+}
+
+/// The codecs' names.
+fn codec_names() -> clap::builder::PossibleValuesParser {
+    Codec::ALL.map(Codec::name).into()
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -148,6 +157,12 @@ impl PlanArgs {
         }
     }
 
+    fn codec(&self) -> Codec {
+        let mut all = Codec::ALL.into_iter();
+        let asked = all.find(|c| Some(c.name()) == self.codec.as_deref());
+        asked.unwrap_or_default()
+    }
+
     /// The plan, checked against the model.
     pub(super) fn plan(&self, graph: &Graph) -> Result<Plan> {
         use ModeKind::{Data, Pipeline, Split, Tensor, Tile};
@@ -194,6 +209,7 @@ impl PlanArgs {
         if self.join == Some(JoinArg::Reduce) {
             choice.join = Join::Reduce;
         }
+        choice.codec = self.codec();
         let plan = choice.plan(graph).map_err(usage)?;
         crate::plan::compile(graph, &plan, crate::units::Epoch(0)).map_err(usage)?;
         Ok(plan)
@@ -224,6 +240,7 @@ impl PlanArgs {
             "--join",
             self.join.and_then(|j| j.to_possible_value()).map(name),
         );
+        flag("--codec", self.codec.clone());
         words
     }
 }

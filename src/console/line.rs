@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::plan::ValueCodec;
 use crate::store::{FrameSync, ModelView, class_name};
 use crate::units::{Bytes, DeviceId};
-use crate::wire::FrameRecord;
+use crate::wire::{FrameRecord, StepKind};
 
 /// A frame as `--headless --json` writes it. The fields and their order are an interface; units are in the names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +36,9 @@ pub struct FrameLine {
     pub bytes_up: u64,
     /// Payload to the robot.
     pub bytes_down: u64,
+    /// What packing did, where the plan has a codec.
+    #[serde(flatten)]
+    pub packing: Option<PackingFields>,
     /// `ok`, `finished_locally` or `failed`.
     pub outcome: &'static str,
     /// The best class: its label, or `#412` where the weights are untrained.
@@ -71,6 +75,55 @@ pub struct FrameLine {
     /// The best class of every image of a batch, the first one's first; absent where there is one image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batch_top1: Vec<Option<String>>,
+}
+
+/// What codecs did to the frame's values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PackingFields {
+    /// The codecs of its transfers: `none`, `zero-bitmap`, `zero-bitmap+none`.
+    pub codec: String,
+    /// Payload bytes over bytes on the wire, all transfers together.
+    pub codec_ratio: f64,
+    /// Bytes of values on the wire to servers.
+    pub wire_bytes_up: u64,
+    /// Bytes of values on the wire to the robot.
+    pub wire_bytes_down: u64,
+    /// Packing took so long, on all devices; within `uplink_ms` and `downlink_ms` where nothing else went on.
+    pub encode_ms: f64,
+    /// Unpacking.
+    pub decode_ms: f64,
+    /// Of a lossy codec only: the largest error of an element over the largest element of its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec_error: Option<f64>,
+}
+
+impl PackingFields {
+    fn of(frame: &FrameRecord) -> Option<Self> {
+        let packing = frame.steps.packing(None)?;
+        let is_plain = packing.encode_ns == 0 && packing.codecs == [ValueCodec::None];
+        if is_plain {
+            return None;
+        }
+        let (mut up, mut down) = (0, 0);
+        for step in frame.steps.iter().filter(|s| s.kind == StepKind::Transfer) {
+            match (step.device, step.to) {
+                (DeviceId::ROBOT, _) => up += step.wire_bytes,
+                (_, DeviceId::ROBOT) => down += step.wire_bytes,
+                _ => {}
+            }
+        }
+        Some(Self {
+            codec: packing.names(),
+            codec_ratio: rounded(packing.ratio()),
+            wire_bytes_up: up,
+            wire_bytes_down: down,
+            encode_ms: ms(packing.encode_ns),
+            decode_ms: ms(packing.decode_ns),
+            codec_error: packing
+                .is_lossy()
+                .then(|| f64::from(packing.error_ppb) / 1e9),
+        })
+    }
 }
 
 /// What joining divided operators took (`tensor` and `tile`).
@@ -129,6 +182,7 @@ impl FrameLine {
             overlap_ms: ms(frame.parts.overlap_ns),
             bytes_up: frame.bytes_up,
             bytes_down: frame.bytes_down,
+            packing: PackingFields::of(frame),
             outcome: frame.outcome.name(),
             top1: top1.map(|c| class_name(c.class, trained)),
             top1_score: top1.map(|c| rounded(f64::from(c.score))),
@@ -192,6 +246,18 @@ impl FrameLine {
             Bytes(self.bytes_down)
         );
         let mut words = vec![time, bytes];
+        if let Some(packing) = &self.packing {
+            let error = packing.codec_error;
+            let lossy = error.map(|e| format!(", LOSSY: error up to {:.3} %", e * 100.0));
+            words.push(format!(
+                "as {} x{:.2}, packing {:.1} + {:.1} ms{}",
+                packing.codec,
+                packing.codec_ratio,
+                packing.encode_ms,
+                packing.decode_ms,
+                lossy.unwrap_or_default()
+            ));
+        }
         if let (Some(top1), Some(score)) = (&self.top1, self.top1_score) {
             words.push(format!("{top1} {score:.2}"));
         }

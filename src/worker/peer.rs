@@ -1,10 +1,10 @@
 //! What the robot knows of its link: the server's clock and the goodput both ways.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
-use crate::link::{Estimate, Estimator, Meter};
+use crate::link::{Estimate, Estimator, Goodput, Meter};
 use crate::plan::Value;
 use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
@@ -23,7 +23,7 @@ struct Upload {
     id: u64,
     key: FrameKey,
     value: Value,
-    /// Payload bytes sent over the connection before it.
+    /// Bytes of values sent over the connection before it.
     base: u64,
     bytes: u64,
 }
@@ -48,12 +48,16 @@ struct State {
 
 /// Shared by the robot's link threads and its coordinator; every method is short.
 #[derive(Debug)]
-pub struct PeerLink(Mutex<State>);
+pub struct PeerLink {
+    state: Mutex<State>,
+    /// What goes up, for who packs values.
+    goodput: Arc<Goodput>,
+}
 
 impl PeerLink {
     /// A link to `peer` that is not there yet; the first window begins at `now`.
     pub fn new(peer: DeviceId, now: Nanos) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             peer,
             clock: OffsetEstimator::new(CLOCK_WINDOW_NS),
             rtt_ns: None,
@@ -67,11 +71,20 @@ impl PeerLink {
             sent_bytes: 0,
             connected: false,
             window_end: now,
-        }))
+        };
+        Self {
+            state: Mutex::new(state),
+            goodput: Arc::default(),
+        }
+    }
+
+    /// What the link carries up, kept up to date.
+    pub fn goodput(&self) -> Arc<Goodput> {
+        Arc::clone(&self.goodput)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection stands; its byte counts begin at 0 and its peer's clock is not known.
@@ -215,6 +228,8 @@ impl PeerLink {
                 peer: s.peer,
             });
         }
+        let up = s.up_estimator.estimate(now);
+        self.goodput.set(up.map(|e| e.bps()));
         samples
     }
 }

@@ -373,7 +373,11 @@ impl<E: Engine> Coordinator<E> {
         self.servers.tick();
         for remote in self.servers.iter() {
             if let Some(outbox) = remote.outbox() {
-                outbox.control(&Control::Ping { sent: now });
+                let [_, down] = remote.link.estimates(now);
+                outbox.control(&Control::Ping {
+                    sent: now,
+                    goodput_bps: down.map(|e| e.bps()),
+                });
             }
             for sample in remote.link.samples(now) {
                 self.hub.record(Record::Link(sample));
