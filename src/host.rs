@@ -110,6 +110,14 @@ impl HostReader {
     }
 }
 
+/// This machine's memory, by itself.
+///
+/// # Errors
+/// A system that does not say, or says it in another form.
+pub fn memory(root: &Path) -> Result<Memory, HostError> {
+    memory::read(root)
+}
+
 #[cfg(test)]
 #[path = "host/tests.rs"]
 mod tests;

@@ -23,7 +23,7 @@ mod text;
 
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record};
+use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record, TelemetryShare};
 
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
@@ -100,6 +100,7 @@ pub struct Store {
     frames: Frames,
     server_frames: ServerFrames,
     links: Links,
+    telemetry: Option<TelemetryShare>,
     operators: OperatorTimes,
     syncs: SyncTimes,
     packings: Packings,
@@ -140,6 +141,11 @@ impl Store {
         greeting
     }
 
+    /// What telemetry takes of the robot's link, as told last.
+    pub const fn telemetry(&self) -> Option<&TelemetryShare> {
+        self.telemetry.as_ref()
+    }
+
     /// Power and host readings.
     pub const fn power(&self) -> &Power {
         &self.power
@@ -172,6 +178,11 @@ impl Store {
                 Change::State
             }
             Record::Link(sample) => changed(self.links.push(sample)),
+            Record::LinkState(state) => changed(self.links.set_state(*state)),
+            Record::TelemetryShare(share) => {
+                self.telemetry = Some(share);
+                Change::State
+            }
             Record::Event(event) => {
                 if self.events.push(&event, arrived) {
                     Change::Event

@@ -164,9 +164,14 @@ impl<P: Clone> Machine<P> {
 
     /// Whether a send to this peer is ready.
     pub fn has_ready_send(&self, peer: DeviceId) -> bool {
-        self.ready_sends
-            .iter()
-            .any(|(device, queue)| *device == peer && !queue.is_empty())
+        self.ready_sends(peer) > 0
+    }
+
+    /// Sends to this peer that are ready and not begun.
+    pub fn ready_sends(&self, peer: DeviceId) -> usize {
+        let mut queues = self.ready_sends.iter();
+        let queue = queues.find(|(device, _)| *device == peer);
+        queue.map_or(0, |(_, queue)| queue.len())
     }
 
     /// Whether the end of this work can be seen outside the compute lane: a send reads what it makes, or it is the

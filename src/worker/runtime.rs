@@ -217,6 +217,11 @@ impl<E: Engine> Runtime<E> {
         self.shared.lock().machine.in_flight().collect()
     }
 
+    /// Values that are ready for a peer's send lane.
+    pub fn values_waiting(&self, peer: DeviceId) -> usize {
+        self.shared.lock().machine.ready_sends(peer)
+    }
+
     /// Values that came too late so far.
     pub fn late(&self) -> u64 {
         self.shared.lock().machine.late()
@@ -243,6 +248,18 @@ impl<E: Engine> Drop for Runtime<E> {
             let _ = lane.join();
         }
     }
+}
+
+/// The CPU cores that this process may use; empty where the system does not say.
+pub fn usable_cores() -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None);
+    set.map_or_else(
+        |_| Vec::new(),
+        |set| {
+            let all = 0..rustix::thread::CpuSet::MAX_CPU;
+            all.filter(|&core| set.is_set(core)).collect()
+        },
+    )
 }
 
 /// Keeps the calling thread on one core, so that two workers on one machine do not fight.

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
+use crate::link::Goodput;
 use crate::units::{BootId, DeviceId};
 use crate::wire::{EventRecord, Level, ModelRecord, Record};
 
@@ -30,6 +31,8 @@ struct Inner {
     state_dropped: AtomicBool,
     urgent: tokio::sync::Notify,
     present: Mutex<Present>,
+    /// What the robot's slowest link carries, which telemetry shares.
+    link: Goodput,
 }
 
 /// The latest state record of each kind, and the events of late.
@@ -62,6 +65,8 @@ impl Present {
             | Record::Link(_)
             | Record::Event(_)
             | Record::Power(_)
+            | Record::LinkState(_)
+            | Record::TelemetryShare(_)
             | Record::Switch(_) => None,
         }
     }
@@ -107,6 +112,7 @@ impl Hub {
             state_dropped: AtomicBool::new(false),
             urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
+            link: Goodput::default(),
         }))
     }
 
@@ -155,6 +161,11 @@ impl Hub {
             level,
             text,
         }));
+    }
+
+    /// What the link carries that telemetry shares; kept up to date by who measures it.
+    pub fn link(&self) -> &Goodput {
+        &self.0.link
     }
 
     /// Records dropped so far because the queue was full.

@@ -180,8 +180,8 @@ mod tests {
                 .unwrap();
             packed.unwrap().error_ppb
         };
-        // 0.1 is 0.0999755859375 in half precision: off by 2.4414e-5, of 2.
-        assert_eq!(error(raw), 12_207);
+        // 0.1 is 0.0999755859375 in half precision: off by 2.4415e-5, of 2.
+        assert_eq!(error(raw), 12_208);
         let too_large = [1e6_f32.to_le_bytes(), 1.0_f32.to_le_bytes()].concat();
         assert_eq!(error(too_large), u32::MAX);
     }

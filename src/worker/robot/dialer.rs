@@ -176,7 +176,7 @@ impl<E: Engine> Dialer<E> {
                 }
             })
             .map_err(clone("starting the send lane"))?;
-        self.link.connected();
+        self.link.connected(shutdown.try_clone().ok());
         let ended = self
             .tell(LinkEvent::Up(Arc::clone(&outbox)))
             .map_err(Ended::from);

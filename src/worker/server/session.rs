@@ -342,7 +342,7 @@ impl<E: Engine> Session<E> {
     }
 
     fn begin_loading(&mut self, hello: &RobotHello) -> Result<(), LinkError> {
-        let graph = check_graph(hello).map_err(|reason| refuse(&reason))?;
+        let graph = check_graph(hello, E::EMULATED).map_err(|reason| refuse(&reason))?;
         let mut loader = Loader::new(
             Arc::clone(&self.shared),
             Arc::clone(&self.outbox),
