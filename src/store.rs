@@ -15,6 +15,7 @@ mod model;
 mod operators;
 mod packings;
 mod power;
+mod prediction;
 mod switch;
 mod sync;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
 pub use packings::Packings;
 pub use power::{Power, SourceNow};
+pub use prediction::{PredictionError, relative_error};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;

@@ -153,6 +153,7 @@ mod tests {
                 })
                 .collect::<Steps>(),
             emulated: false,
+            predicted_ns: None,
         }
     }
 
