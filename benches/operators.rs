@@ -18,7 +18,7 @@ use splitscope::engine::Engine;
 use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, zoo};
-use splitscope::plan::{Codec, Admit, Linked, Piece, Plan, Value, compile};
+use splitscope::plan::{Admit, Codec, Linked, Piece, Plan, Value, compile};
 use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use splitscope::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use tch::nn::ModuleT;

@@ -4,6 +4,7 @@
 //! excess, rings forget their oldest, a frame told twice counts once. Every statistic is of one epoch.
 //! No socket, no terminal, no clock.
 
+mod activity;
 mod events;
 mod frames;
 mod intervals;
@@ -27,6 +28,7 @@ use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
 use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record, TelemetryShare};
 
+pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
@@ -172,7 +174,7 @@ impl Store {
                 self.operators.add(&frame);
                 self.syncs.add(&frame);
                 self.packings.add(&frame);
-                self.power.frame(frame.admitted.shifted(frame.latency_ns));
+                self.power.frame(&frame);
                 self.frames.push(*frame);
                 Change::Frame
             }

@@ -12,9 +12,10 @@ mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
 pub use record::{
-    BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord, Level,
-    LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState, PlanRecord, RateEstimate, Record,
-    ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord, SwitchStage, TelemetryShare,
+    BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
+    Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,
+    PlanRecord, RateEstimate, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
+    SwitchStage, TelemetryShare,
 };
 
 /// Version of both protocols; peers with another one are refused by name.

@@ -26,7 +26,7 @@ use splitscope::model::weights::Weights;
 use splitscope::model::{DType, Graph, Node, Region, Span, zoo};
 use splitscope::plan::{Codec, Piece, Plan, Term, Value, ValueCodec};
 use splitscope::power::Discovered;
-use splitscope::units::{BitsPerSecond, DeviceId, NodeId, Nanos};
+use splitscope::units::{BitsPerSecond, DeviceId, Nanos, NodeId};
 use splitscope::wire::data::{CHUNK_HEAD_BYTES, ChunkHead, WeightsRef};
 use splitscope::wire::{FrameRecord, Outcome, StepKind};
 use splitscope::worker::input::{Input, Source};
@@ -70,7 +70,9 @@ fn bits(graph: &Graph, node: &Node) -> Vec<u8> {
             _ => (random >> 16) as u32,
         }
     };
-    (0..elements).flat_map(|i| element(i).to_le_bytes()).collect()
+    (0..elements)
+        .flat_map(|i| element(i).to_le_bytes())
+        .collect()
 }
 
 /// Makes known bits and refuses others.
@@ -217,39 +219,70 @@ async fn every_bit_arrives_under_every_codec_also_between_servers() {
     let split = Plan::split(12);
     let chain = Plan::chain(&[12, 30]);
     while let Err(why) = console.try_switch(&chain).await {
-        assert!(why.contains("connecting to") || why.contains("cannot reach"), "{why}");
+        assert!(
+            why.contains("connecting to") || why.contains("cannot reach"),
+            "{why}"
+        );
     }
-    for codec in [Codec::ZeroBitmap, Codec::ShuffleZstd, Codec::BitmapShuffleZstd] {
+    for codec in [
+        Codec::ZeroBitmap,
+        Codec::ShuffleZstd,
+        Codec::BitmapShuffleZstd,
+    ] {
         for plan in [&split, &chain] {
             // The engines compare every bit; a difference fails the frame, and the console does not take that.
             let frame = last_frame(&mut console, &plan.clone().with_codec(codec)).await;
             let packing = frame.steps.packing(None).unwrap();
-            assert_eq!(Some(packing.codecs.as_slice()), codec.fixed().as_ref().map(std::slice::from_ref));
+            assert_eq!(
+                Some(packing.codecs.as_slice()),
+                codec.fixed().as_ref().map(std::slice::from_ref)
+            );
             assert_eq!(packing.error_ppb, 0);
             let sent = frame.steps.iter().filter(|s| s.kind == StepKind::Transfer);
             let edges = sent.map(|s| (s.device, s.to, s.bytes)).collect::<Vec<_>>();
             assert_eq!(edges.len() as u8, 1 + plan.last_device().0, "{edges:?}");
-            let up = frame.steps.packing(Some((NodeId(12), DeviceId(0), DeviceId(1)))).unwrap();
+            let up = frame
+                .steps
+                .packing(Some((NodeId(12), DeviceId(0), DeviceId(1))))
+                .unwrap();
             let crossing = graph.node(NodeId(12)).output_bytes().0;
             assert_eq!((up.payload_bytes, frame.bytes_up), (crossing, crossing));
             assert!(up.encode_ns > 0 && up.decode_ns > 0, "{up:?}");
             // Six of ten elements are zero; what is left has random bits.
-            assert_eq!(up.ratio() > 2.0, codec != Codec::ShuffleZstd, "{codec}: {up:?}");
+            assert_eq!(
+                up.ratio() > 2.0,
+                codec != Codec::ShuffleZstd,
+                "{codec}: {up:?}"
+            );
         }
     }
     // At 20 Mbps packing pays; what came out of the trial is told, and no plan that keeps bits chooses f16.
     let auto = last_frame(&mut console, &split.clone().with_codec(Codec::Auto)).await;
-    let up = auto.steps.packing(Some((NodeId(12), DeviceId(0), DeviceId(1)))).unwrap();
+    let up = auto
+        .steps
+        .packing(Some((NodeId(12), DeviceId(0), DeviceId(1))))
+        .unwrap();
     assert!(up.ratio() > 1.2 && !up.is_lossy(), "{up:?}");
     // Without a codec nothing is packed and nothing told of packing.
     let plain = last_frame(&mut console, &split).await;
-    assert!(plain.steps.iter().all(|s| !matches!(s.kind, StepKind::Encode | StepKind::Decode)));
+    assert!(
+        plain
+            .steps
+            .iter()
+            .all(|s| !matches!(s.kind, StepKind::Encode | StepKind::Decode))
+    );
     let plain = plain.steps.packing(None).unwrap();
-    assert_eq!((plain.payload_bytes, plain.codecs.as_slice()), (plain.wire_bytes, &[ValueCodec::None][..]));
+    assert_eq!(
+        (plain.payload_bytes, plain.codecs.as_slice()),
+        (plain.wire_bytes, &[ValueCodec::None][..])
+    );
 
     MAY_LOSE.store(true, Ordering::Relaxed);
     let half = last_frame(&mut console, &split.with_codec(Codec::F16)).await;
-    let up = half.steps.packing(Some((NodeId(12), DeviceId(0), DeviceId(1)))).unwrap();
+    let up = half
+        .steps
+        .packing(Some((NodeId(12), DeviceId(0), DeviceId(1))))
+        .unwrap();
     assert_eq!(up.wire_bytes * 2, up.payload_bytes);
     // The largest float becomes infinite: an error as large as can be told.
     assert!(up.is_lossy() && up.error_ppb == u32::MAX, "{up:?}");
@@ -258,7 +291,16 @@ async fn every_bit_arrives_under_every_codec_also_between_servers() {
 /// What every codec makes of the same sixteen elements.
 #[test]
 fn the_packed_forms_do_not_drift() {
-    let elements = [0, 0x8000_0000, 0x3f80_0000, 0, 0, 0x7fc0_dead, 0, 0x4049_0fdb];
+    let elements = [
+        0,
+        0x8000_0000,
+        0x3f80_0000,
+        0,
+        0,
+        0x7fc0_dead,
+        0,
+        0x4049_0fdb,
+    ];
     let raw: Vec<u8> = elements
         .iter()
         .chain(&elements)

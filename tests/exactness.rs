@@ -13,7 +13,9 @@ use splitscope::engine::Engine;
 use splitscope::engine::torch::TorchEngine;
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, crossing, crossing_bytes, zoo};
-use splitscope::plan::{Codec, Admit, Linked, Plan, Schedule, Step, Value, compile, resume, validate};
+use splitscope::plan::{
+    Admit, Codec, Linked, Plan, Schedule, Step, Value, compile, resume, validate,
+};
 use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use tch::nn::ModuleT;
 use tch::{Device, Kind, Tensor, nn, vision};

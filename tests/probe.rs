@@ -319,7 +319,14 @@ impl Robot {
         let program = schedule.program(DeviceId::SERVER).unwrap();
         let program = Compressed::encode(program);
         let codec = Codec::None;
-        say(&mut stream, Control::Prepare { epoch, program, codec });
+        say(
+            &mut stream,
+            Control::Prepare {
+                epoch,
+                program,
+                codec,
+            },
+        );
         hear(&|m| matches!(m, Control::Prepared { result: Ok(()), .. }));
         let value = Value::whole(&graph, splitscope::units::NodeId::INPUT);
         let head = ChunkHead {

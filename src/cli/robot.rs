@@ -137,9 +137,9 @@ fn run_torch(_args: &RobotArgs) -> Result<ExitCode> {
 }
 
 fn run_emulated(args: &RobotArgs, profile: Profile) -> Result<ExitCode> {
-    let power = profile
-        .power
-        .map(|power| Emulated::new(power.levels(), Arc::new(SystemClock)));
+    let graph = args.model.graph()?;
+    let levels = profile.levels(graph.name());
+    let power = levels.map(|levels| Emulated::new(levels, Arc::new(SystemClock)));
     let mut engine = EmulatedEngine::new(profile);
     // An emulated device's power is made up, too: what this machine takes says nothing about it.
     let mut found = Discovered::default();

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::plan::ValueCodec;
-use crate::store::{FrameSync, ModelView, class_name};
+use crate::store::{FrameSync, ModelView, Power, Store, class_name};
 use crate::units::{Bytes, DeviceId};
 use crate::wire::{FrameRecord, StepKind};
 
@@ -69,9 +69,15 @@ pub struct FrameLine {
     /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
+    /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_net_j: Option<f64>,
     /// Whether power is made up from given levels; absent where none is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_emulated: Option<bool>,
+    /// The link to the first server of late.
+    #[serde(flatten)]
+    pub link: Option<LinkFields>,
     /// The best class of every image of a batch, the first one's first; absent where there is one image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batch_top1: Vec<Option<String>>,
@@ -125,6 +131,77 @@ impl PackingFields {
             codec_error: packing
                 .is_lossy()
                 .then(|| f64::from(packing.error_ppb) / 1e9),
+        })
+    }
+}
+
+/// The link to the first server as it was told last; what nobody tells is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LinkFields {
+    /// Heartbeat's round trip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
+    /// The kernel's smoothed round trip of segments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_rtt_ms: Option<f64>,
+    /// Segments sent again since the connection began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmits: Option<u32>,
+    /// Rate at which the server's kernel last acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_mbps: Option<f64>,
+    /// Bytes in the kernel that were never sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent_bytes: Option<u64>,
+    /// Values that are ready and wait for the send lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_values: Option<u32>,
+    /// What is believed of the way up, and its standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_up_mbps: Option<f64>,
+    /// See `estimate_up_mbps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_up_std_mbps: Option<f64>,
+    /// What is believed of the way down, and its standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_down_mbps: Option<f64>,
+    /// See `estimate_down_mbps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_down_std_mbps: Option<f64>,
+    /// The radio's signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wifi_signal_dbm: Option<f64>,
+    /// The radio's bit rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wifi_tx_mbps: Option<f64>,
+    /// What telemetry takes of the link, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_share: Option<f64>,
+}
+
+impl LinkFields {
+    fn of(store: &Store) -> Option<Self> {
+        let (device, series) = store.links().at(0)?;
+        let state = store.links().state(device);
+        let kernel = state.and_then(|s| s.kernel);
+        let mbps = |bps: u64| rounded(bps as f64 / 1e6);
+        let (up, down) = (state.and_then(|s| s.up), state.and_then(|s| s.down));
+        let host = store.power().host();
+        let wifi = host.and_then(|h| h.wifi.first());
+        Some(Self {
+            rtt_ms: series.rtt_ns().map(ms),
+            tcp_rtt_ms: kernel.map(|k| ms(i64::from(k.rtt_us) * 1000)),
+            retransmits: kernel.map(|k| k.retransmits),
+            delivery_mbps: kernel.and_then(|k| k.delivery_bps).map(mbps),
+            unsent_bytes: kernel.and_then(|k| k.unsent_bytes),
+            queue_values: state.map(|s| s.values_waiting),
+            estimate_up_mbps: up.map(|e| mbps(e.bps)),
+            estimate_up_std_mbps: up.map(|e| mbps(e.std_bps)),
+            estimate_down_mbps: down.map(|e| mbps(e.bps)),
+            estimate_down_std_mbps: down.map(|e| mbps(e.std_bps)),
+            wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
+            wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
+            telemetry_share: store.telemetry().map(|t| rounded(t.share())),
         })
     }
 }
@@ -199,7 +276,9 @@ impl FrameLine {
             sync: SyncFields::of(frame),
             power_w: None,
             energy_j: None,
+            energy_net_j: None,
             power_emulated: None,
+            link: None,
             batch_top1: if frame.other_tops.is_empty() {
                 Vec::new()
             } else {
@@ -212,10 +291,22 @@ impl FrameLine {
         }
     }
 
+    /// The same line with what is known of the link to the first server.
+    #[must_use]
+    pub fn with_link(self, store: &Store) -> Self {
+        Self {
+            link: LinkFields::of(store),
+            ..self
+        }
+    }
+
     /// The same line with the robot's power of late.
     #[must_use]
-    pub fn with_power(self, power: Option<(crate::power::energy::Estimate, bool)>) -> Self {
+    pub fn with_power(self, power: &Power) -> Self {
+        let net = power.net_joules();
+        let power = power.estimate();
         Self {
+            energy_net_j: net.map(|j| rounded(j.0)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),

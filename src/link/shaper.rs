@@ -284,7 +284,10 @@ impl Shaper {
                 .ok_or_else(|| resolve(io::Error::new(io::ErrorKind::NotFound, "no address")))?;
             Ok((any, upstream))
         };
-        let ends: Vec<_> = servers.iter().map(end).collect::<Result<_, ShaperError>>()?;
+        let ends: Vec<_> = servers
+            .iter()
+            .map(end)
+            .collect::<Result<_, ShaperError>>()?;
         Self::start_each(&ends, profile)
     }
 }

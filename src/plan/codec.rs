@@ -49,7 +49,9 @@ impl Codec {
     pub const fn what(self) -> &'static str {
         match self {
             Self::None => "values are sent as they are",
-            Self::Auto => "the fastest lossless codec per edge, by a trial in the plan's first frame",
+            Self::Auto => {
+                "the fastest lossless codec per edge, by a trial in the plan's first frame"
+            }
             Self::ZeroBitmap => "zeros as bits: for what comes out of a ReLU",
             Self::ShuffleZstd => "bytes of the same weight together, under zstd",
             Self::BitmapShuffleZstd => "zeros as bits, the rest shuffled and under zstd",
@@ -202,7 +204,10 @@ mod tests {
             }
         }
         let names = Codec::ALL.map(Codec::name).join(" ");
-        assert_eq!(names, "none auto zero-bitmap shuffle-zstd bitmap-shuffle-zstd f16");
+        assert_eq!(
+            names,
+            "none auto zero-bitmap shuffle-zstd bitmap-shuffle-zstd f16"
+        );
     }
 
     #[test]

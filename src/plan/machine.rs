@@ -151,7 +151,10 @@ impl<P: Clone> Machine<P> {
 
     fn packed_of(&mut self, key: FrameKey, of: TimingOf) -> Option<Packed> {
         let step = StepRef { key, of };
-        self.packed.take().filter(|(s, _)| *s == step).map(|(_, packed)| packed)
+        self.packed
+            .take()
+            .filter(|(s, _)| *s == step)
+            .map(|(_, packed)| packed)
     }
 
     /// The next work of a lane, or none until another event.

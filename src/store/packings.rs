@@ -32,9 +32,8 @@ impl Packings {
         if !counts || frame.outcome != Outcome::Ok {
             return;
         }
-        let has_codec = |s: &crate::wire::StepTime| {
-            s.kind == StepKind::Encode || s.codec != ValueCodec::None
-        };
+        let has_codec =
+            |s: &crate::wire::StepTime| s.kind == StepKind::Encode || s.codec != ValueCodec::None;
         if !frame.steps.iter().any(|s| has_codec(&s)) {
             return;
         }

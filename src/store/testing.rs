@@ -1,7 +1,7 @@
 //! Made-up frames for this room's tests.
 
-use crate::units::{DeviceId, Epoch, FrameId, Nanos, NodeId};
 use crate::plan::ValueCodec;
+use crate::units::{DeviceId, Epoch, FrameId, Nanos, NodeId};
 use crate::wire::{FrameRecord, Outcome, Parts, StepKind, StepTime};
 
 /// A step by its columns: device, kind, node, start, duration, receiver, bytes.

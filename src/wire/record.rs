@@ -191,7 +191,7 @@ pub struct LinkState {
     pub at: Nanos,
     /// The server at its other end.
     pub peer: DeviceId,
-    /// TCP_INFO; absent where the system has none, or without a connection.
+    /// `TCP_INFO`; absent where the system has none, or without a connection.
     #[serde(default)]
     pub kernel: Option<KernelLink>,
     /// Values that are ready and wait for the send lane.

@@ -281,7 +281,7 @@ fn foresight<P: Send + 'static>(
     events: SyncSender<RobotEvent<P>>,
 ) -> Result<Foresight, RobotError> {
     let profile = base.unwrap_or_else(|| Profile::generic("robot"));
-    let power = profile.power.map(|power| power.levels());
+    let power = profile.levels(graph.name());
     let robot = Calibrated::new(profile, foresight::start_times(graph, node_ns));
     let predictor = Predictor::new(Arc::clone(graph), robot, power)?;
     let (foresight, told) = Foresight::new();

@@ -138,7 +138,10 @@ mod tests {
             .pack(codec, of, (DType::F32, raw.clone()), goodput, &SystemClock)
             .unwrap();
         let codec = packed.map_or(ValueCodec::None, |p| p.codec);
-        assert_eq!(packed.map_or(bytes.len() as u64, |p| p.wire_bytes), bytes.len() as u64);
+        assert_eq!(
+            packed.map_or(bytes.len() as u64, |p| p.wire_bytes),
+            bytes.len() as u64
+        );
         assert!(decode(codec, DType::F32, raw.len() / 4, &bytes).unwrap() == raw);
         packed
     }

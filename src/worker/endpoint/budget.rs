@@ -89,7 +89,11 @@ impl Budget {
     }
 
     fn forget(&mut self, now: Nanos) {
-        while self.sent.front().is_some_and(|(at, ..)| now.since(*at) > WINDOW_NS) {
+        while self
+            .sent
+            .front()
+            .is_some_and(|(at, ..)| now.since(*at) > WINDOW_NS)
+        {
             self.sent.pop_front();
         }
     }
@@ -102,7 +106,13 @@ mod tests {
     const SECOND: i64 = 1_000_000_000;
 
     /// Ten messages a second of so many bytes, for so long; how many went while the budget was spent.
-    fn sent(budget: &mut Budget, bytes: usize, thin_bytes: usize, seconds: i64, local: bool) -> u64 {
+    fn sent(
+        budget: &mut Budget,
+        bytes: usize,
+        thin_bytes: usize,
+        seconds: i64,
+        local: bool,
+    ) -> u64 {
         let mut spent = 0;
         for tenth in 0..seconds * 10 {
             let now = Nanos(tenth * SECOND / 10);
@@ -121,7 +131,10 @@ mod tests {
         // 200 kB a second would be 1.7 %.
         assert!(sent(&mut budget, 20_000, 1_000, 60, false) > 200);
         let share = budget.share(end, Some(93_000_000));
-        assert!(share.share() <= 0.0105 && share.share() > 0.007, "{share:?}");
+        assert!(
+            share.share() <= 0.0105 && share.share() > 0.007,
+            "{share:?}"
+        );
         assert!(share.is_estimate && share.local_bps == 0);
     }
 

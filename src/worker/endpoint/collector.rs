@@ -372,6 +372,7 @@ mod tests {
             other_tops: Vec::new(),
             steps: (0..steps).map(step).collect(),
             emulated: true,
+            predicted_ns: None,
         }
     }
 

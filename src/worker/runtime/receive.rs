@@ -88,9 +88,9 @@ impl Receiver {
         now: Nanos,
     ) -> Result<Taken<E::Payload>, ReceiveError> {
         let from = self.from;
-        let complete = self
-            .inbox
-            .take(head, payload, now, |head| expect(&runtime.shared, head, from))?;
+        let complete = self.inbox.take(head, payload, now, |head| {
+            expect(&runtime.shared, head, from)
+        })?;
         let Some(complete) = complete else {
             return Ok(Taken::Part);
         };

@@ -31,7 +31,7 @@ pub(in crate::console::view) fn mbps(mbps: f64) -> String {
 }
 
 /// What packing did to a value: `as 210 kB zero-bitmap x1.91, packs 0.41, unpacks 0.30 ms`.
-pub(super) fn packing(packing: &Packing) -> String {
+pub(in crate::console::view) fn packing(packing: &Packing) -> String {
     let lossy = if packing.is_lossy() {
         let error = f64::from(packing.error_ppb) / 1e7;
         format!(", LOSSY: error up to {} %", figures(error))
