@@ -463,3 +463,26 @@ fn a_terminal_shows_the_link_and_ctrl_c_keeps_what_was_measured() {
     let rows = splitscope::link::read_trace(&out).unwrap().rows().len();
     assert!((6..30).contains(&rows), "{rows} rows");
 }
+
+#[test]
+fn a_connection_that_finds_no_place_is_told_so_in_its_own_language() {
+    let (server, _dir) = server();
+    let connect = || TcpStream::connect(server.address()).unwrap();
+    // Who says nothing yet holds a place for some seconds.
+    let held: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut console = connect();
+    console.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    console.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("64 connections already"), "{answer}");
+    let mut robot = connect();
+    exchange_magic(&mut robot, Duration::from_secs(5)).unwrap();
+    let mut reader = MessageReader::new(robot, Duration::from_secs(5));
+    let (kind, body) = reader.next(MAX_BODY_BYTES).unwrap();
+    assert_eq!(kind, Kind::Control);
+    let told = decode_control(body).unwrap();
+    assert!(matches!(told, Control::Refused { reason } if reason.contains("64 connections")));
+    drop(held);
+}

@@ -138,7 +138,8 @@ impl<E: Engine> Coordinator<E> {
 
     fn ask_for_picture(&mut self) {
         let window = usize::from(self.switch.effective().schedule.plan.window);
-        if !self.token_out && self.frames.len() < window && self.tokens.try_send(()).is_ok() {
+        let wants = !self.token_out && self.frames.len() < window;
+        if wants && !self.hub.is_idle(clock::now()) && self.tokens.try_send(()).is_ok() {
             self.token_out = true;
         }
     }

@@ -135,7 +135,7 @@ fn lane_line(
             let covered = (stop.min(column as f64 + 1.0) - left).max(0.0);
             match step.kind {
                 StepKind::Compute | StepKind::Transfer | StepKind::Encode | StepKind::Decode => {
-                    cell.work += covered
+                    cell.work += covered;
                 }
                 StepKind::Assemble => cell.join += covered,
                 StepKind::Reduce => cell.sum += covered,
