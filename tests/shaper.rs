@@ -120,7 +120,7 @@ fn servers_behind_one_relay_share_its_medium() {
     for (server, sent) in servers.into_iter().zip(&bytes) {
         let mut server = server;
         let mut got = vec![0; sent.len()];
-        std::io::Read::read_exact(&mut server, &mut got).unwrap();
+        server.read_exact(&mut got).unwrap();
         assert!(got == *sent, "each upstream gets what was meant for it");
     }
     let seconds = clock::now().since(began) as f64 / 1e9;
