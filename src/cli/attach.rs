@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::look::LookArgs;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -31,6 +32,10 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Screen or lines; shared with `demo`.
@@ -75,6 +80,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        settings: args.look.settings()?,
     };
     show(&options, args.show)
 }
