@@ -3,11 +3,13 @@
 pub mod attach;
 mod cache;
 mod card;
+mod config;
 mod demo;
 mod engine;
 mod export;
 mod info;
 mod loaded;
+pub mod look;
 mod model;
 mod plan;
 mod probe;
@@ -16,6 +18,7 @@ mod record;
 mod robot;
 mod server;
 mod sessions;
+mod shell;
 mod trace;
 mod worker;
 
@@ -59,6 +62,12 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// The console's settings in effect, and where each comes from
+    Config(config::ConfigArgs),
+    /// Completions of commands and flags for a shell
+    Completions(shell::CompletionsArgs),
+    /// The manual page
+    Man(shell::ManArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -94,6 +103,9 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => code,
@@ -146,14 +158,10 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in [
-            "demo", "attach", "sessions", "info", "repair", "export", "robot", "server", "probe",
-            "profile", "plan", "trace",
-        ] {
-            let mut command = Cli::command();
-            let sub = command.find_subcommand_mut(name).unwrap();
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
             all += "## ";
-            all += name;
+            all += sub.get_name();
             all += "\n";
             all += &sub.render_help().to_string();
         }

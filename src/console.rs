@@ -6,6 +6,7 @@
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
 //! tap, tape   what happens as entries of a session; their way to the recorder
+//! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
 //! ```
@@ -20,6 +21,7 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+pub mod settings;
 mod signals;
 mod tap;
 mod tape;
@@ -33,6 +35,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use settings::Settings;
 
 use crate::units::Hash32;
 
@@ -47,6 +50,8 @@ pub struct Options {
     pub name: String,
     /// Where to record, if at all.
     pub recording: Option<crate::session::Settings>,
+    /// How it looks and which keys it has.
+    pub settings: Settings,
 }
 
 /// The console cannot work.
@@ -96,6 +101,12 @@ impl Options {
         app::Setup {
             addresses: self.targets.clone(),
             token: self.token.clone(),
+            keymap: self.settings.keymap.clone(),
+            remote: self
+                .settings
+                .ssh
+                .value
+                .resolved(settings::Terminal::from_environment().ssh),
             first_command: first_command(),
         }
     }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::look::LookArgs;
 use super::record::RecordArgs;
 use crate::console::{self, Address, Ended, Headless, Options};
 
@@ -36,6 +37,10 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Screen or lines; shared with `demo`.
@@ -81,6 +86,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
+        settings: args.look.settings()?,
     };
     show(&options, args.show)
 }

@@ -14,6 +14,7 @@ use clap::Args;
 
 use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
+use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
 use super::record::RecordArgs;
 use super::{cache, usage};
@@ -65,12 +66,16 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     record: RecordArgs,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Runs until the person leaves, or as long as was asked.
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
     let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
@@ -133,6 +138,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         token: None,
         name: console::default_name(),
         recording,
+        settings,
     };
     let shown = show(&options, args.show);
     drop(robot);

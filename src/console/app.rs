@@ -3,11 +3,13 @@
 //! No terminal library, no socket, no clock in here: keys come as [`Key`], messages as [`Said`], time as [`Moment`].
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
+mod fuzzy;
 mod keymap;
 mod keys;
 mod links;
 mod notes;
 mod orders;
+mod palette;
 mod picker;
 mod proposal;
 pub mod screens;
@@ -26,6 +28,7 @@ pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, 
 pub(crate) use keys::Control;
 pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
 pub use screens::{Screen, Screens};
@@ -100,6 +103,8 @@ pub enum Effect {
     Note(Note),
     /// Leave, now.
     Quit,
+    /// Give the terminal back and stop until the shell lets this job go on.
+    Suspend,
 }
 
 /// How urgent a new picture is.
@@ -110,6 +115,8 @@ pub enum Redraw {
     No,
     /// With the next regular picture.
     Soon,
+    /// Time is scrubbed through: the picture moves.
+    Scrubbing,
     /// A person waits for it.
     AtOnce,
 }
@@ -163,6 +170,10 @@ pub struct Setup {
     pub addresses: Vec<Address>,
     /// The control token.
     pub token: Option<String>,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// Whether the terminal is at the end of a slow line.
+    pub remote: bool,
     /// The first command's number; another one at each start.
     pub first_command: u64,
 }
@@ -175,12 +186,14 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
+    remote: bool,
     notice: Option<String>,
     own_events: Events,
     recording: Option<Status>,
@@ -206,12 +219,14 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            palette: None,
             screens: Screens::default(),
-            keymap: Keymap::default(),
+            keymap: setup.keymap,
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,
+            remote: setup.remote,
             notice: None,
             own_events: Events::default(),
             recording: None,
@@ -250,6 +265,9 @@ impl App {
             (Scope::Picker, Key::Char(c @ '0'..='9')) => {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
+            (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
+            (Scope::Palette, Key::Ctrl(_)) => self.keymap.action(&[Scope::Anywhere], key),
+            (Scope::Palette, _) => self.keymap.action(&[Scope::Palette], key),
             (Scope::Picker, _) => {
                 let action = self.keymap.action(&scopes, key)?;
                 let works = matches!(action, Action::Pick(_) | Action::Quit | Action::Help);
@@ -331,6 +349,11 @@ impl App {
     /// Whether the help is shown.
     pub const fn help(&self) -> bool {
         self.help
+    }
+
+    /// Whether the terminal is at the end of a slow line, so that pictures are fewer.
+    pub const fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// Which keys do what.

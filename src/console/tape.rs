@@ -105,7 +105,7 @@ impl Tape {
                 let meta = Box::new(self.meta.clone());
                 recorder.put(tap::entry(*at, What::Meta(meta)));
             }
-            Effect::Link { .. } | Effect::Quit => {}
+            Effect::Link { .. } | Effect::Suspend | Effect::Quit => {}
         }
     }
 
