@@ -16,6 +16,7 @@ use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
 use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
+use super::record::RecordArgs;
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
@@ -65,6 +66,9 @@ pub(super) struct DemoArgs {
     show: ShowArgs,
 
     #[command(flatten)]
+    record: RecordArgs,
+
+    #[command(flatten)]
     look: LookArgs,
 }
 
@@ -75,6 +79,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
     let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
         for device in [&args.device, &args.server_device] {
@@ -134,6 +139,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
+        recording,
         settings,
     };
     let shown = show(&options, args.show);
