@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::usage;
@@ -106,12 +107,16 @@ pub(super) struct PlanArgs {
 
     /// How values are packed for the link; auto tries the lossless ones on every edge, f16 loses bits [default: none]
     #[arg(long, value_name = "CODEC", value_parser = codec_names())]
-    pub(super) codec: Option<String>,
+    pub(super) codec: Option<Codec>,
 }
 
-/// The codecs' names.
-fn codec_names() -> clap::builder::PossibleValuesParser {
-    Codec::ALL.map(Codec::name).into()
+/// The codecs by their names.
+fn codec_names() -> impl TypedValueParser<Value = Codec> {
+    let names: PossibleValuesParser = Codec::ALL.map(Codec::name).into();
+    names.map(|name| {
+        let mut all = Codec::ALL.into_iter();
+        all.find(|c| c.name() == name).unwrap_or_default()
+    })
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -167,12 +172,6 @@ impl PlanArgs {
         }
     }
 
-    fn codec(&self) -> Codec {
-        let mut all = Codec::ALL.into_iter();
-        let asked = all.find(|c| Some(c.name()) == self.codec.as_deref());
-        asked.unwrap_or_default()
-    }
-
     /// The plan, checked against the model.
     pub(super) fn plan(&self, graph: &Graph) -> Result<Plan> {
         use ModeKind::{Data, Pipeline, Split, Tensor, Tile};
@@ -219,7 +218,7 @@ impl PlanArgs {
         if self.join == Some(JoinArg::Reduce) {
             choice.join = Join::Reduce;
         }
-        choice.codec = self.codec();
+        choice.codec = self.codec.unwrap_or_default();
         let plan = choice.plan(graph).map_err(usage)?;
         crate::plan::compile(graph, &plan, crate::units::Epoch(0)).map_err(usage)?;
         Ok(plan)
@@ -250,7 +249,7 @@ impl PlanArgs {
             "--join",
             self.join.and_then(|j| j.to_possible_value()).map(name),
         );
-        flag("--codec", self.codec.clone());
+        flag("--codec", self.codec.map(|c| c.name().to_owned()));
         words
     }
 }
