@@ -41,7 +41,7 @@ def main() -> int:
         trace = os.path.join(folder, "tree.csv")
         with open(trace, "w") as f:
             f.write(TRACE)
-        os.environ["SPLITSCOPE_CONFIG"] = folder
+        os.environ["XDG_CONFIG_HOME"] = folder
         os.environ["TERM"] = "xterm-256color"
         # The person in the file is nobody's login.
         os.environ["USER"] = "ada"

@@ -1,10 +1,6 @@
 //! Sessions from start to end, with the program itself: recorded without being asked, killed, repaired, told about,
 //! exported, read by foreign programs. The workers are emulated; recording and files are real.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail like tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 #[path = "sessions/formats.rs"]
 mod formats;
@@ -99,7 +95,7 @@ fn killed_at_any_moment_the_session_opens_and_misses_a_second_at_most() {
     let recorded = reader.summary().frames;
     let due = told
         .iter()
-        .filter(|(at, _)| killed_at - *at >= std::time::Duration::from_secs(1));
+        .filter(|(at, _)| *at + std::time::Duration::from_secs(1) <= killed_at);
     let due = due.map(|(_, frame)| *frame).max().unwrap_or(0);
     let frames = reader.entries_of_kinds(.., |kind| kind == "frame");
     let newest = frames.filter_map(|e| match e.unwrap().what {

@@ -130,12 +130,11 @@ struct Remembered {
 }
 
 impl Remembered {
-    /// `$SPLITSCOPE_CONFIG/session.toml`, or `splitscope/session.toml` in the user's config folder.
+    /// `splitscope/session.toml` in the user's config folder.
     fn file() -> Option<PathBuf> {
-        let named = std::env::var_os("SPLITSCOPE_CONFIG").filter(|d| !d.is_empty());
-        let dir = named
-            .map(PathBuf::from)
-            .or_else(|| directories::BaseDirs::new().map(|b| b.config_dir().join("splitscope")))?;
+        let dir = directories::BaseDirs::new()?
+            .config_dir()
+            .join("splitscope");
         Some(dir.join("session.toml"))
     }
 

@@ -114,7 +114,7 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
             .map(|t| &t.store)
             && let Some(frame) = store.frames().last()
         {
-            let line = FrameLine::new(frame, store.model()).with_power(store.power().estimate());
+            let line = FrameLine::new(frame, store.model()).with_power(store.power());
             let text = if json { line.json() } else { line.human() };
             if let Err(error) = writeln!(out, "{text}") {
                 // Whoever reads has seen enough.

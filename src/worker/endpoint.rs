@@ -10,6 +10,7 @@
 
 mod answers;
 mod backfill;
+mod budget;
 mod collector;
 mod command;
 mod control;
@@ -292,6 +293,7 @@ impl Endpoint {
             records,
             joined,
             limits,
+            shared.role,
             stopped.clone(),
         );
         let (adopted, adoptions) = mpsc::channel(MAX_STRANGERS);

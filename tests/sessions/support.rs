@@ -24,7 +24,7 @@ impl Folder {
             .args(args)
             .current_dir(self.path())
             .env("SPLITSCOPE_DATA", self.path().join("data"))
-            .env("SPLITSCOPE_CONFIG", self.path().join("config"))
+            .env("XDG_CONFIG_HOME", self.path().join("config"))
             .env("SPLITSCOPE_CACHE", self.path().join("cache"))
             .env("SPLITSCOPE_LOG", "warn")
             .stdin(Stdio::null());

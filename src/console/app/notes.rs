@@ -138,7 +138,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::app::{Setup, Update};
+    use crate::console::app::{Keymap, Setup, Update};
     use crate::units::{Bytes, Nanos};
 
     fn at(seconds: i64) -> Moment {
@@ -163,6 +163,8 @@ mod tests {
         let setup = Setup {
             addresses: Vec::new(),
             token: None,
+            keymap: Keymap::default(),
+            remote: false,
             first_command: 1,
             ..Setup::default()
         };

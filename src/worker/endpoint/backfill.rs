@@ -62,7 +62,7 @@ impl Backfiller {
 
     /// Charges what was sent.
     pub(super) fn sent(&mut self, bytes: usize) {
-        let rate = rate(self.hub.goodput_bps());
+        let rate = rate(self.hub.link().bps().map(|bps| bps as f64));
         self.pace.sent(bytes, rate, clock::now());
     }
 
