@@ -181,7 +181,9 @@ impl Watcher {
         let robot = *self.robot.get_or_insert(target);
         let store = &self.app.targets()[target].store;
         if let Some(frame) = store.frames().last().filter(|_| robot == target) {
-            let line = FrameLine::new(frame, store.model()).with_power(store.power().estimate());
+            let line = FrameLine::new(frame, store.model())
+                .with_power(store.power())
+                .with_link(store);
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });
         }
