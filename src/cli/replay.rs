@@ -114,7 +114,9 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
             .map(|t| &t.store)
             && let Some(frame) = store.frames().last()
         {
-            let line = FrameLine::new(frame, store.model()).with_power(store.power());
+            let line = FrameLine::new(frame, store.model())
+                .with_power(store.power())
+                .with_link(store);
             let text = if json { line.json() } else { line.human() };
             if let Err(error) = writeln!(out, "{text}") {
                 // Whoever reads has seen enough.
