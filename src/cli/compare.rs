@@ -1,5 +1,6 @@
 //! `splitscope compare`: two sessions, or two epochs, side by side.
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -62,15 +63,17 @@ fn table(comparison: &Comparison) -> String {
         } else {
             ""
         };
-        text += &format!(
-            "{}  {label}: {} frames, {} left out{emulated}\n",
+        let _ = writeln!(
+            text,
+            "{}  {label}: {} frames, {} left out{emulated}",
             ["A", "B"][i],
             comparison.frames[i],
             comparison.left_out[i],
         );
     }
-    text += &format!(
-        "\n{:<28} {:>10} {:>10} {:>10}  {:<23} \n",
+    let _ = writeln!(
+        text,
+        "\n{:<28} {:>10} {:>10} {:>10}  {:<23}",
         "median", "A", "B", "B - A", "95 % of the difference"
     );
     for row in &comparison.per_frame {

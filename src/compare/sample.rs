@@ -89,9 +89,12 @@ pub struct Sample {
     pub figures: BTreeMap<&'static str, Vec<f64>>,
     /// Times of each kept frame, by layer.
     pub layers: BTreeMap<Layer, Vec<f64>>,
-    kept: Vec<(Vec<(&'static str, f64)>, Vec<(Layer, f64)>)>,
+    kept: Vec<Kept>,
     stride: u64,
 }
+
+/// A frame's figures and layers.
+type Kept = (Vec<(&'static str, f64)>, Vec<(Layer, f64)>);
 
 /// The figures of a frame, in the order that they are shown.
 pub(super) const FIGURES: [&str; 9] = [

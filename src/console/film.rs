@@ -102,10 +102,8 @@ fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) 
         };
         match ask {
             Some(Ask::Show(at)) => {
-                if shots
-                    .blocking_send(Update::Film(picture(&mut film, at)))
-                    .is_err()
-                {
+                let shot = picture(&mut film, at);
+                if shots.blocking_send(Update::Film(shot)).is_err() {
                     return;
                 }
             }

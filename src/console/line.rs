@@ -9,6 +9,10 @@ use crate::wire::{FrameRecord, StepKind};
 
 /// A frame as `--headless --json` writes it. The fields and their order are an interface; units are in the names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of its own in the JSON line"
+)]
 pub struct FrameLine {
     /// The robot's number.
     pub frame: u64,

@@ -166,7 +166,6 @@ mod tests {
             keymap: Keymap::default(),
             remote: false,
             first_command: 1,
-            ..Setup::default()
         };
         App::new(setup, Nanos(0)).0
     }

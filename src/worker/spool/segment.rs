@@ -177,10 +177,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a");
         Writer::create(&path).unwrap().append(7, b"hi").unwrap();
-        let golden = "53504c53504f4f4c01000000020000000700000000000000";
         let bytes = std::fs::read(&path).unwrap();
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        assert!(hex.starts_with(golden) && hex.ends_with("6869"), "{hex}");
+        let golden = b"SPLSPOOL\x01\0\0\0\x02\0\0\0\x07\0\0\0\0\0\0\0";
+        assert_eq!(&bytes[..24], golden);
         assert_eq!(&bytes[24..28], check(7, b"hi"));
+        assert_eq!(&bytes[28..], b"hi");
     }
 }

@@ -61,9 +61,10 @@ pub(in crate::console::view) fn state(deck: &Deck) -> String {
 fn words(scene: &Scene, deck: &Deck) -> String {
     let playback = deck.playback();
     let (from, to) = playback.span();
-    let mut words = match playback.is_playing() {
-        true => format!("playing {}x", playback.speed()),
-        false => format!("paused ({}x)", playback.speed()),
+    let mut words = if playback.is_playing() {
+        format!("playing {}x", playback.speed())
+    } else {
+        format!("paused ({}x)", playback.speed())
     };
     let since = |at: Nanos| clock(at.since(from));
     let _ = write!(words, "  {} of {}", since(playback.at()), since(to));
