@@ -15,6 +15,7 @@ mod model;
 mod operators;
 mod power;
 mod prediction;
+mod predictions;
 mod switch;
 mod sync;
 #[cfg(test)]
@@ -29,13 +30,14 @@ use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record};
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
-pub use lanes::{FrameLane, LaneKind, lanes};
+pub use lanes::{FrameLane, LaneKind, lanes, lanes_of};
 pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
+pub use predictions::{CutCost, Predictions};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
@@ -105,6 +107,7 @@ pub struct Store {
     operators: OperatorTimes,
     syncs: SyncTimes,
     power: Power,
+    predictions: Predictions,
     events: Events,
 }
 
@@ -139,6 +142,11 @@ impl Store {
             self.take_model(model, Nanos(0));
         }
         greeting
+    }
+
+    /// What the robot expects of plans, and what a policy decided.
+    pub const fn predictions(&self) -> &Predictions {
+        &self.predictions
     }
 
     /// Power and host readings.
@@ -219,6 +227,14 @@ impl Store {
             }
             Record::Power(power) => {
                 self.power.add(&power);
+                Change::State
+            }
+            Record::Prediction(prediction) => {
+                let model = self.model.as_ref().map(|m| &*m.graph);
+                changed(self.predictions.push(*prediction, model))
+            }
+            Record::Decision(decision) => {
+                self.predictions.decided(*decision);
                 Change::State
             }
             Record::Host(host) => {

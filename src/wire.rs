@@ -7,10 +7,15 @@
 pub mod console;
 pub mod data;
 mod encoding;
+mod prediction;
 pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use prediction::{
+    CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,
+    PredictionRecord,
+};
 pub use record::{
     BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, LeaseRecord, Level,
     LinkSample, ModelRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record,

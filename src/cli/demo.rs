@@ -67,6 +67,7 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    args.plan.spec()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
@@ -112,6 +113,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         let cut = graph.operator_count() / 3;
         robot_args.extend([String::from("--cut"), cut.to_string()]);
     }
+    robot_args.extend(args.plan.policy_words());
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
     }

@@ -104,6 +104,7 @@ fn host_and_port(text: &str) -> Result<String, String> {
 /// Runs until a signal.
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     args.plan.plan(&args.model.graph()?)?;
+    args.plan.spec()?;
     match args.engine.emulated()? {
         Some(profile) => run_emulated(args, profile),
         None => run_torch(args),
@@ -186,6 +187,7 @@ fn run_with<E: Engine>(
             weights_name: loaded.name,
             trained: loaded.trained,
             plan,
+            policy: args.plan.spec()?,
             source,
             source_name: args.input.clone(),
             core: args.core,

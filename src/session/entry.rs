@@ -276,6 +276,8 @@ const fn record_kind(record: &Record) -> &'static str {
         Record::PowerSources(_) => "power_sources",
         Record::Power(_) => "power",
         Record::Host(_) => "host",
+        Record::Prediction(_) => "prediction",
+        Record::Decision(_) => "decision",
     }
 }
 

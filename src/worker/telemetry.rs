@@ -43,6 +43,7 @@ struct Present {
     input: Option<Record>,
     power: Option<Record>,
     host: Option<Record>,
+    prediction: Option<Record>,
     events: VecDeque<EventRecord>,
 }
 
@@ -57,11 +58,13 @@ impl Present {
             Record::Input(_) => Some(&mut self.input),
             Record::PowerSources(_) => Some(&mut self.power),
             Record::Host(_) => Some(&mut self.host),
+            Record::Prediction(_) => Some(&mut self.prediction),
             Record::Frame(_)
             | Record::ServerFrame(_)
             | Record::Link(_)
             | Record::Event(_)
             | Record::Power(_)
+            | Record::Decision(_)
             | Record::Switch(_) => None,
         }
     }
@@ -73,6 +76,7 @@ impl Present {
             &self.input,
             &self.power,
             &self.host,
+            &self.prediction,
         ];
         std::iter::once(&self.model)
             .chain(self.peers.values())
@@ -92,6 +96,7 @@ const fn is_state(record: &Record) -> bool {
             | Record::Input(_)
             | Record::PowerSources(_)
             | Record::Host(_)
+            | Record::Prediction(_)
     )
 }
 
@@ -128,7 +133,11 @@ impl Hub {
         // People wait for these; everything else waits for the next tick.
         let urgent = matches!(
             record,
-            Record::Switch(_) | Record::Plan(_) | Record::Lease(_) | Record::Event(_)
+            Record::Switch(_)
+                | Record::Plan(_)
+                | Record::Lease(_)
+                | Record::Event(_)
+                | Record::Decision(_)
         );
         if urgent {
             self.0.urgent.notify_one();
@@ -258,6 +267,7 @@ mod tests {
             epoch: Epoch(4),
             plan: crate::plan::Plan::LOCAL,
             local_because: None,
+            policy: None,
         });
         hub.record(lease(1));
         hub.record(plan.clone());

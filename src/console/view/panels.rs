@@ -10,6 +10,7 @@ pub(super) mod latency;
 pub(super) mod layers;
 pub(super) mod link;
 pub(super) mod picker;
+pub(super) mod plans;
 pub(super) mod result;
 pub(super) mod status;
 pub(super) mod syncs;
