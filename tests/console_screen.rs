@@ -6,6 +6,8 @@
 mod modes;
 #[path = "console_screen/power.rs"]
 mod power;
+#[path = "console_screen/predictions.rs"]
+mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
 #[path = "console_screen/simulate.rs"]

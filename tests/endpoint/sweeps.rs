@@ -67,7 +67,10 @@ async fn a_console_that_vanishes_in_the_middle_leaves_the_plan_from_before() {
         event_text(r).filter(|t| t.starts_with("ann@a left in the middle of a sweep"))
     };
     eve.until(left).await;
-    assert_eq!(command(&worker.commands).await.order, Order::Plan(Plan::split(7)));
+    assert_eq!(
+        command(&worker.commands).await.order,
+        Order::Plan(Plan::split(7))
+    );
 }
 
 #[tokio::test]
