@@ -43,6 +43,9 @@ async fn auto_follows_the_link_by_itself_until_a_change_by_hand_takes_over() {
     ]);
     let mut console = Console::attach(&robot.address).await;
     console
+        .until("the server is ready", |h: &Heard| h.is_ready(1))
+        .await;
+    console
         .until("three decisions", |h: &Heard| h.decisions.len() >= 3)
         .await;
     assert_eq!(reigns(&console.heard), Some(Spec::AUTO));
@@ -103,4 +106,9 @@ async fn auto_follows_the_link_by_itself_until_a_change_by_hand_takes_over() {
     console
         .until("nobody but operators", |h: &Heard| reigns(h).is_none())
         .await;
+    // A switch that it had begun comes to its end; then a plan by hand is like any other.
+    console
+        .until("some frames", |h: &Heard| h.frames.len() >= 10)
+        .await;
+    console.switch(&Plan::LOCAL).await;
 }
