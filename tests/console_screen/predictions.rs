@@ -156,6 +156,9 @@ fn a_hands_the_plan_to_auto_and_takes_it_back() {
     console.records(ROBOT, vec![plan(policy)]);
     assert!(console.screen((120, 40)).contains("by auto"));
     console.key(Key::Char('a'));
-    let commands = console.sent().into_iter().map(|m| m.command);
-    assert_eq!(commands.last(), Some(Command::SetPolicy { policy: None }));
+    let mut commands = console.sent().into_iter().map(|m| m.command);
+    assert_eq!(
+        commands.next_back(),
+        Some(Command::SetPolicy { policy: None })
+    );
 }
