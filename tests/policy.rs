@@ -72,10 +72,8 @@ async fn auto_follows_the_link_by_itself_until_a_change_by_hand_takes_over() {
         .filter(|f| f.outcome == Outcome::Ok && f.predicted_ns.is_some());
     assert!(known.count() > 0, "frames carry what was expected");
 
-    // By hand; another switch may be under way at first.
-    while let Err(why) = console.try_switch(&Plan::LOCAL).await {
-        assert!(why.contains("being prepared"), "{why}");
-    }
+    // By hand: a switch of the policy that may be under way gives way.
+    console.try_switch(&Plan::LOCAL).await.unwrap();
     assert_eq!(reigns(&console.heard), None);
     let decisions = console.heard.decisions.len();
     console

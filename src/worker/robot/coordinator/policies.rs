@@ -57,6 +57,17 @@ impl<E: Engine> Coordinator<E> {
         }
     }
 
+    /// A policy's switch under way gives way to an operator's. True if a policy has the say.
+    pub(super) fn give_way_to(&mut self, who: &str) -> bool {
+        let is_policys = |command| command >= FIRST_COMMAND;
+        if self.switch.preparing_for().is_some_and(is_policys)
+            && let Some(ended) = self.switch.give_way(&format!("a plan of {who} came first"))
+        {
+            self.switch_ended(ended);
+        }
+        self.reign.spec.is_some()
+    }
+
     pub(super) fn say_who_reigns(&self) {
         self.foresight.tell(Tell::Policy(self.reign.spec));
         self.tell_plan();
