@@ -5,6 +5,8 @@
 //! connection  how the connection to it stands: a pure state machine
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! tap, tape   what happens as entries of a session; their way to the recorder
+//! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
 //! ```
@@ -19,7 +21,10 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+pub mod settings;
 mod signals;
+mod tap;
+mod tape;
 mod terminal;
 mod transport;
 pub mod view;
@@ -30,6 +35,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use settings::Settings;
 
 use crate::units::Hash32;
 
@@ -42,6 +48,10 @@ pub struct Options {
     pub token: Option<String>,
     /// Who this is, shown to other consoles; see [`default_name`].
     pub name: String,
+    /// Where to record, if at all.
+    pub recording: Option<crate::session::Settings>,
+    /// How it looks and which keys it has.
+    pub settings: Settings,
 }
 
 /// The console cannot work.
@@ -91,6 +101,12 @@ impl Options {
         app::Setup {
             addresses: self.targets.clone(),
             token: self.token.clone(),
+            keymap: self.settings.keymap.clone(),
+            remote: self
+                .settings
+                .ssh
+                .value
+                .resolved(settings::Terminal::from_environment().ssh),
             first_command: first_command(),
         }
     }

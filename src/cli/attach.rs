@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use super::look::LookArgs;
+use super::record::RecordArgs;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -24,6 +26,10 @@ pub struct AttachArgs {
     #[command(flatten)]
     pub show: ShowArgs,
 
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
+
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -31,6 +37,10 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Screen or lines; shared with `demo`.
@@ -75,6 +85,8 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
+        settings: args.look.settings()?,
     };
     show(&options, args.show)
 }

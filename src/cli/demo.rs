@@ -14,7 +14,9 @@ use clap::Args;
 
 use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
+use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
+use super::record::RecordArgs;
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
@@ -61,6 +63,12 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     show: ShowArgs,
+
+    #[command(flatten)]
+    record: RecordArgs,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Runs until the person leaves, or as long as was asked.
@@ -68,7 +76,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
     args.plan.spec()?;
+    let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
         for device in [&args.device, &args.server_device] {
@@ -129,6 +139,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
+        recording,
+        settings,
     };
     let shown = show(&options, args.show);
     drop(robot);

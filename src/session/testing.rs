@@ -116,7 +116,6 @@ pub(super) fn told(target: u16, seq: u64, record: Record) -> What {
         boot: BootId(0xfeed_0000_0000_0001 + u64::from(target)),
         seq,
         sent: Nanos(seq as i64 * 100_000_000),
-        late: false,
         record,
     })
 }

@@ -62,7 +62,10 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         }
         return;
     };
-    let mut inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    // Less than its borders: the rows are as wide as the panel within.
+    let ahead = ahead(store, usize::from(area.width.saturating_sub(2)));
+    let foot = foot(store, ahead > 0);
+    let mut inner = panel(area, &title(store, model), &foot, theme, buf);
     let joined = syncs::apply(store);
     if joined && inner.height > 1 {
         let heading = syncs::heading(inner.width.into(), theme);
@@ -84,7 +87,6 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         .saturating_sub(height / 2)
         .min(rows.len().saturating_sub(height));
     let longest = longest(store, graph);
-    let ahead = ahead(store, usize::from(inner.width));
     let columns = columns(usize::from(inner.width) - ahead);
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
@@ -125,11 +127,11 @@ fn title(store: &Store, model: &ModelView) -> String {
     }
 }
 
-fn foot(store: &Store) -> String {
+fn foot(store: &Store, has_predictions: bool) -> String {
     if let Some(foot) = syncs::foot(store) {
         return foot;
     }
-    if let Some(record) = store.predictions().newest() {
+    if let Some(record) = store.predictions().newest().filter(|_| has_predictions) {
         let assumed = if record.assumed.is_some() {
             " assumed"
         } else {
@@ -244,7 +246,7 @@ const AHEAD: usize = 23;
 
 /// Columns kept for predictions: none without them, or where the table itself has too little room.
 fn ahead(store: &Store, width: usize) -> usize {
-    let room = width >= 60 + AHEAD && store.predictions().newest().is_some();
+    let room = width >= 50 + AHEAD && store.predictions().newest().is_some();
     if room { AHEAD } else { 0 }
 }
 

@@ -16,7 +16,7 @@ use crate::console::view::layout::framed;
 use crate::console::view::panels::{layers, plans};
 
 /// Columns of the plans, and of the table that leaves them room.
-const PLANS: u16 = 46;
+const PLANS: u16 = 52;
 const TABLE: u16 = 74;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
