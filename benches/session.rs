@@ -115,6 +115,9 @@ fn frame(n: i64, at: Nanos) -> Record {
             start_ns: i64::from(i) * 200_000 + noise(seed) % 90_000,
             duration_ns: 150_000 + noise(seed + 7) % 60_000,
             bytes: if transfer { 150_528 } else { 0 },
+            wire_bytes: if transfer { 150_528 } else { 0 },
+            codec: splitscope::plan::ValueCodec::None,
+            error_ppb: 0,
         }
     };
     Record::Frame(Box::new(FrameRecord {

@@ -275,6 +275,8 @@ const fn record_kind(record: &Record) -> &'static str {
         Record::Host(_) => "host",
         Record::Prediction(_) => "prediction",
         Record::Decision(_) => "decision",
+        Record::LinkState(_) => "link_state",
+        Record::TelemetryShare(_) => "telemetry_share",
     }
 }
 

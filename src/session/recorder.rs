@@ -152,6 +152,8 @@ const fn is_bulk(what: &What) -> bool {
             Record::Frame(_)
                 | Record::ServerFrame(_)
                 | Record::Link(_)
+                | Record::LinkState(_)
+                | Record::TelemetryShare(_)
                 | Record::Power(_)
                 | Record::Host(_)
                 | Record::Input(_)

@@ -49,6 +49,9 @@ pub(super) fn frame(n: u64) -> Record {
         start_ns: i * 1_000_003,
         duration_ns: 999_983 + n as i64,
         bytes,
+        wire_bytes: bytes,
+        codec: crate::plan::ValueCodec::None,
+        error_ppb: 0,
     };
     Record::Frame(Box::new(FrameRecord {
         frame: FrameId(n),

@@ -172,6 +172,12 @@ pub enum Command {
         /// Who shall have the say; none: the operator.
         policy: Option<Spec>,
     },
+    /// Admit no frame for so long, so that idle power can be measured; ends by itself, also when the console is gone.
+    /// Needs the lease.
+    Idle {
+        /// Milliseconds from now, two minutes at most; 0 ends it.
+        for_ms: u32,
+    },
 }
 
 /// Shows that one knows the token without saying it: BLAKE3 of the worker's nonce, keyed with the token.
