@@ -1,7 +1,7 @@
 //! splitscope: one DNN across a robot and a server, watched and switched from a terminal.
 //!
 //! ```text
-//! clock units              time, quantities, ids
+//! clock units statistics   time, quantities, ids; quantiles and bootstrap intervals
 //! sysfs                    the small files of /proc and /sys, read within bounds
 //! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
@@ -26,6 +26,7 @@ pub mod model;
 pub mod plan;
 pub mod power;
 pub mod profile;
+pub mod statistics;
 pub mod store;
 pub mod sysfs;
 pub mod units;
