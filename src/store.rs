@@ -17,7 +17,7 @@ mod power;
 mod switch;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use crate::units::{BootId, Epoch, Nanos};
