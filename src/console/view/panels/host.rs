@@ -13,8 +13,8 @@ use std::fmt::Write as _;
 
 use ratatui::text::{Line, Span};
 
-use super::text;
-use super::theme::Theme;
+use crate::console::view::theme::Theme;
+use crate::console::view::widgets::text;
 use crate::host::{CoreLoad, HostRecord, Memory, UnitLoad, Wifi};
 use crate::units::Hertz;
 
@@ -29,7 +29,7 @@ const CPU: &str = "CPU ";
 const LEVELS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /// Everything a machine tells, in at most `width` columns; its cores in at most `core_rows` lines.
-pub(super) fn lines(
+pub(in crate::console::view) fn lines(
     host: &HostRecord,
     theme: Theme,
     width: usize,
@@ -50,7 +50,7 @@ pub(super) fn lines(
 }
 
 /// What slows the machine down, as one word and its parts; none if it does not tell.
-pub(super) fn throttled(host: &HostRecord) -> Option<String> {
+pub(in crate::console::view) fn throttled(host: &HostRecord) -> Option<String> {
     let all = host.throttling.as_ref().filter(|all| !all.is_empty())?;
     let one = |t: &crate::host::Throttle| format!("{} {} of {}", t.what, t.state, t.of);
     let parts: Vec<String> = all.iter().map(one).collect();

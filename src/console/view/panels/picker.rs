@@ -15,27 +15,34 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use super::{Screen, header, panel, text};
 use crate::console::app::{Picker, Preview};
+use crate::console::view::panels::header;
+use crate::console::view::widgets::text;
+use crate::console::view::{Scene, panel};
 use crate::plan::ModeKind;
 use crate::store::Store;
 
 /// Columns of a name.
 const NAME: usize = 9;
 
-pub(super) fn render(screen: &Screen, picker: &Picker, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
+pub(in crate::console::view) fn render(
+    scene: &Scene,
+    picker: &Picker,
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    let theme = scene.theme;
     let width = area.width.min(80);
     let inner_width = usize::from(width).saturating_sub(2);
-    let fields = fields(screen, picker);
-    let result = result(screen, picker, inner_width);
-    let full = modes(screen, picker);
+    let fields = fields(scene, picker);
+    let result = result(scene, picker, inner_width);
+    let full = modes(scene, picker);
     let needed = full.len() + fields.len() + result.len() + 4;
     let room = usize::from(area.height);
     let modes = if needed <= room {
         full
     } else {
-        chosen(screen, picker, inner_width)
+        chosen(scene, picker, inner_width)
     };
     // What gives way first: the blank lines, then parameters away from the selected one.
     let needed = modes.len() + fields.len() + result.len() + 2;
@@ -48,7 +55,7 @@ pub(super) fn render(screen: &Screen, picker: &Picker, area: Rect, buf: &mut Buf
         height,
     };
     Clear.render(over, buf);
-    let now = screen.store.map(header::plan).unwrap_or_default();
+    let now = scene.store.map(header::plan).unwrap_or_default();
     let title = if now.is_empty() {
         "Mode".to_owned()
     } else {
@@ -75,8 +82,8 @@ pub(super) fn render(screen: &Screen, picker: &Picker, area: Rect, buf: &mut Buf
     }
 }
 
-fn row(screen: &Screen, picked: bool, here: bool, name: &str, value: &str) -> Line<'static> {
-    let theme = screen.theme;
+fn row(scene: &Scene, picked: bool, here: bool, name: &str, value: &str) -> Line<'static> {
+    let theme = scene.theme;
     let mark = match (here, picked) {
         (true, _) => "▸",
         (false, true) => "•",
@@ -96,49 +103,49 @@ fn row(screen: &Screen, picked: bool, here: bool, name: &str, value: &str) -> Li
     ])
 }
 
-fn modes(screen: &Screen, picker: &Picker) -> Vec<Line<'static>> {
+fn modes(scene: &Scene, picker: &Picker) -> Vec<Line<'static>> {
     let choosing = picker.selected().is_none();
     let line = |mode: ModeKind| {
         let picked = mode == picker.mode();
-        row(screen, picked, picked && choosing, mode.name(), mode.what())
+        row(scene, picked, picked && choosing, mode.name(), mode.what())
     };
     ModeKind::ALL.into_iter().map(line).collect()
 }
 
 /// The chosen mode alone, for screens without room for all.
-fn chosen(screen: &Screen, picker: &Picker, width: usize) -> Vec<Line<'static>> {
+fn chosen(scene: &Scene, picker: &Picker, width: usize) -> Vec<Line<'static>> {
     let mode = picker.mode();
     let at = ModeKind::ALL.iter().position(|m| *m == mode).unwrap_or(0) + 1;
     let count = format!("{at} of {} ↑↓", ModeKind::ALL.len());
     let here = picker.selected().is_none();
-    let mut lines = vec![row(screen, true, here, mode.name(), &count)];
+    let mut lines = vec![row(scene, true, here, mode.name(), &count)];
     let what = text::wrapped(mode.what(), width.saturating_sub(2));
     let what = what.into_iter().map(|line| {
         let line = format!("  {line}");
-        Line::styled(line, screen.theme.faint())
+        Line::styled(line, scene.theme.faint())
     });
     lines.extend(what);
     lines
 }
 
-fn fields(screen: &Screen, picker: &Picker) -> Vec<Line<'static>> {
+fn fields(scene: &Scene, picker: &Picker) -> Vec<Line<'static>> {
     let fields = picker.fields();
     if fields.is_empty() {
-        let none = Line::styled("  no parameters", screen.theme.faint());
+        let none = Line::styled("  no parameters", scene.theme.faint());
         return vec![none];
     }
     let line = |(i, field)| {
         let here = picker.selected() == Some(i);
         let (name, value) = (picker.name(field), picker.value(field));
-        row(screen, here, here, &name, &value)
+        row(scene, here, here, &name, &value)
     };
     fields.into_iter().enumerate().map(line).collect()
 }
 
 /// The plan, or the sentence that says why there is none.
-fn result(screen: &Screen, picker: &Picker, width: usize) -> Vec<Line<'static>> {
-    let theme = screen.theme;
-    let effective = screen.store.and_then(Store::plan).map(|p| &p.plan);
+fn result(scene: &Scene, picker: &Picker, width: usize) -> Vec<Line<'static>> {
+    let theme = scene.theme;
+    let effective = scene.store.and_then(Store::plan).map(|p| &p.plan);
     let (text, style) = match picker.preview() {
         Ok(preview) if effective == Some(&preview.plan) => {
             (format!("{} (in effect)", made(preview)), theme.text())

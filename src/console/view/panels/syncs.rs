@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 
 use ratatui::text::{Line, Span};
 
-use super::text;
-use super::theme::{Part, Theme};
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::text;
 use crate::model::Node;
 use crate::store::{Store, SyncTime};
 use crate::units::{Bytes, DeviceId};
@@ -21,12 +21,12 @@ const FIXED: usize = 9 + 1 + 7 + 7 + 9 + 7 + 7 + 7 + 7;
 const NARROW: usize = 9 + 1 + 7 + 7;
 
 /// Whether the table is about syncs: frames of this epoch have some.
-pub(super) fn apply(store: &Store) -> bool {
+pub(in crate::console::view) fn apply(store: &Store) -> bool {
     store.syncs().frame().is_some()
 }
 
 /// The share of the latency, for the panel's title.
-pub(super) fn title(store: &Store) -> Option<String> {
+pub(in crate::console::view) fn title(store: &Store) -> Option<String> {
     let (time, latency) = store.syncs().frame()?;
     let total = time.total_ns();
     let percent = total.saturating_mul(100) / latency.max(1);
@@ -35,7 +35,7 @@ pub(super) fn title(store: &Store) -> Option<String> {
 }
 
 /// What it was spent on, for the panel's foot.
-pub(super) fn foot(store: &Store) -> Option<String> {
+pub(in crate::console::view) fn foot(store: &Store) -> Option<String> {
     let (time, _) = store.syncs().frame()?;
     Some(format!(
         "wait {} + wire {} + concat {} ms  {} a frame",
@@ -47,7 +47,7 @@ pub(super) fn foot(store: &Store) -> Option<String> {
 }
 
 /// The names of the columns, over a table `width` columns wide.
-pub(super) fn heading(width: usize, theme: Theme) -> Line<'static> {
+pub(in crate::console::view) fn heading(width: usize, theme: Theme) -> Line<'static> {
     let (name, narrow) = name_width(width);
     let operator = format!("  layers {:<name$} ", text::head("ends with (in ms)", name));
     let words: &[(&str, usize)] = if narrow {
@@ -76,7 +76,12 @@ const fn name_width(width: usize) -> (usize, bool) {
 }
 
 /// A layer's row: the operators since the join before, up to the one that is joined.
-pub(super) fn layer(store: &Store, nodes: &[Node], width: usize, theme: Theme) -> Line<'static> {
+pub(in crate::console::view) fn layer(
+    store: &Store,
+    nodes: &[Node],
+    width: usize,
+    theme: Theme,
+) -> Line<'static> {
     let (room, narrow) = name_width(width);
     let mut times: BTreeMap<DeviceId, i64> = BTreeMap::new();
     for median in nodes.iter().flat_map(|n| store.operators().medians(n.id)) {

@@ -14,15 +14,17 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::{Line, Span};
+use ratatui::text::Line;
 
-use super::{
-    Screen, digits, events, header, hints, latency, layers, link, power, result, stack, status,
-    targets, text,
+use super::power;
+use crate::console::view::Scene;
+use crate::console::view::panels::{
+    events, header, hints, latency, layers, link, result, status, targets,
 };
+use crate::console::view::widgets::{digits, stack, text};
 use crate::store::Store;
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     // A table of fewer than five rows says little.
     let spare = area.height.saturating_sub(12);
     let table = if spare >= 6 { spare } else { 0 };
@@ -48,50 +50,32 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         Constraint::Length(1),
     ])
     .areas(area);
-    state_line(screen, state, buf);
-    hints::render(screen, keys, buf);
-    if screen.store.is_none() {
+    header::narrow(scene, state, buf);
+    hints::render(scene, keys, buf);
+    if scene.store.is_none() {
         let between = Rect {
             y: area.y + 1,
             height: area.height - 2,
             ..area
         };
-        targets::paragraphs(screen, between, buf);
+        targets::paragraphs(scene, between, buf);
         return;
     }
-    let from = latency_digits(screen, number, buf);
-    power_beside(screen, from, number, buf);
-    parts_bar(screen, parts, buf);
-    link_line(screen, link, buf);
-    result::line(screen, what, buf);
+    let from = latency_digits(scene, number, buf);
+    power_beside(scene, from, number, buf);
+    parts_bar(scene, parts, buf);
+    link_line(scene, link, buf);
+    result::line(scene, what, buf);
     if table.height > 0 {
-        layers::render(screen, table, buf);
+        layers::render(scene, table, buf);
     }
-    status::render(screen, status_row, buf);
-    events::lines(screen, event, buf);
-}
-
-pub(super) fn state_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let (word, style) = header::overall(screen);
-    let mut line = Line::from(vec![Span::raw(" "), Span::styled(word, style)]);
-    if let Some(store) = screen.store {
-        line.push_span(Span::styled(
-            format!("  {}", header::plan(store)),
-            screen.theme.cut(),
-        ));
-        if header::local_because(screen.app).is_some() {
-            line.push_span(Span::styled("  LOCAL", screen.theme.warning()));
-        }
-        if store.emulated() {
-            line.push_span(Span::styled("  EMULATED", screen.theme.warning()));
-        }
-    }
-    buf.set_line(area.x, area.y, &line, area.width);
+    status::render(scene, status_row, buf);
+    events::lines(scene, event, buf);
 }
 
 /// Returns the column behind the digits.
-fn latency_digits(screen: &Screen, area: Rect, buf: &mut Buffer) -> u16 {
-    let newest = screen.store.and_then(|s| s.frames().last());
+fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) -> u16 {
+    let newest = scene.store.and_then(|s| s.frames().last());
     let number = newest.map_or_else(|| "---".to_owned(), |f| text::ms(f.latency_ns));
     let rows = digits::rows(&number);
     for (row, y) in rows.iter().zip(area.y..) {
@@ -100,24 +84,24 @@ fn latency_digits(screen: &Screen, area: Rect, buf: &mut Buffer) -> u16 {
             y,
             row,
             area.width.saturating_sub(1).into(),
-            screen.theme.strong(),
+            scene.theme.strong(),
         );
     }
     let x = area.x + 2 + text::width(&rows[0]) as u16;
-    let unit = match screen.store.and_then(p50) {
+    let unit = match scene.store.and_then(p50) {
         Some(p50) => format!("ms   p50 {}", text::ms(p50)),
         None => "ms".to_owned(),
     };
     if x < area.right() {
         let room = usize::from(area.right() - x);
-        buf.set_stringn(x, area.bottom() - 1, unit, room, screen.theme.faint());
+        buf.set_stringn(x, area.bottom() - 1, unit, room, scene.theme.faint());
     }
     x
 }
 
 /// Power beside the digits, where latency leaves room.
-fn power_beside(screen: &Screen, from: u16, area: Rect, buf: &mut Buffer) {
-    let Some(words) = power::words(screen) else {
+fn power_beside(scene: &Scene, from: u16, area: Rect, buf: &mut Buffer) {
+    let Some(words) = power::words(scene) else {
         return;
     };
     let line = Line::from(words);
@@ -132,20 +116,20 @@ fn p50(store: &Store) -> Option<i64> {
     Some(figures.p50_ns)
 }
 
-fn parts_bar(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let Some(store) = screen.store else {
+fn parts_bar(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let Some(store) = scene.store else {
         return;
     };
     let recent: Vec<_> = store.frames().newest().take(20).collect();
     if let Some(newest) = recent.first() {
         let width = usize::from(area.width).saturating_sub(2);
-        let bar = stack::bar(&newest.parts, latency::scale(&recent), width, screen.theme);
+        let bar = stack::bar(&newest.parts, latency::scale(&recent), width, scene.theme);
         buf.set_line(area.x + 1, area.y, &Line::from(bar), area.width - 1);
     }
 }
 
-fn link_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let Some((series, of)) = link::shown(screen) else {
+fn link_line(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let Some((series, of)) = link::shown(scene) else {
         return;
     };
     let now = series.recent(1_000_000_000);
@@ -158,5 +142,5 @@ fn link_line(screen: &Screen, area: Rect, buf: &mut Buffer) {
         link::word(now.down),
         rtt.unwrap_or_default()
     );
-    buf.set_stringn(area.x, area.y, text, area.width.into(), screen.theme.text());
+    buf.set_stringn(area.x, area.y, text, area.width.into(), scene.theme.text());
 }

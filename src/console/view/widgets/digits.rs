@@ -1,7 +1,7 @@
 //! Digits five rows high, to be read at arm's length.
 
 /// Rows of a big number.
-pub(super) const ROWS: usize = 5;
+pub(in crate::console::view) const ROWS: usize = 5;
 
 const fn glyph(c: char) -> [&'static str; ROWS] {
     match c {
@@ -22,7 +22,7 @@ const fn glyph(c: char) -> [&'static str; ROWS] {
 }
 
 /// A number's rows.
-pub(super) fn rows(number: &str) -> [String; ROWS] {
+pub(in crate::console::view) fn rows(number: &str) -> [String; ROWS] {
     std::array::from_fn(|row| {
         let pieces: Vec<&str> = number.chars().map(|c| glyph(c)[row]).collect();
         pieces.join(" ")

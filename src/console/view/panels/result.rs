@@ -4,15 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::theme::Theme;
-use super::{Screen, panel, text};
+use crate::console::view::theme::Theme;
+use crate::console::view::widgets::text;
+use crate::console::view::{Scene, panel};
 use crate::store::{Store, class_name};
 use crate::wire::{ClassScore, FrameRecord, Outcome};
 
 /// One line: `frame 1041 coffee.png: espresso 0.99, cup 0.01`.
-pub(super) fn line(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    let Some((store, frame)) = newest(screen) else {
+pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let Some((store, frame)) = newest(scene) else {
         return;
     };
     let mut spans = vec![Span::styled(
@@ -35,9 +36,9 @@ pub(super) fn line(screen: &Screen, area: Rect, buf: &mut Buffer) {
 }
 
 /// A panel with five rows.
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    let newest = newest(screen);
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let newest = newest(scene);
     let foot = match newest {
         Some((store, _)) if !trained(store) => "untrained weights",
         _ => "",
@@ -84,8 +85,8 @@ fn row(store: &Store, class: ClassScore, width: usize, first: bool, theme: Theme
     ])
 }
 
-fn newest<'a>(screen: &Screen<'a>) -> Option<(&'a Store, &'a FrameRecord)> {
-    let store = screen.store?;
+fn newest<'a>(scene: &Scene<'a>) -> Option<(&'a Store, &'a FrameRecord)> {
+    let store = scene.store?;
     Some((store, store.frames().last()?))
 }
 

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::theme::{Part, Theme};
-use super::{Screen, braille, panel, text};
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::{braille, text};
+use crate::console::view::{Scene, panel};
 use crate::store::{LinkSeries, Reading};
 use crate::units::DeviceId;
 use crate::wire::console::Role;
@@ -15,16 +16,16 @@ const AXIS: u16 = 5;
 /// What numbers in the title look back on.
 const NOW_NS: i64 = 1_000_000_000;
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    let measured = shown(screen);
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let measured = shown(scene);
     let title = measured.as_ref().map_or_else(
         || "Link  Mbps".to_owned(),
         |(series, of)| title(series, *of, area.width),
     );
-    let inner = panel(area, &title, &footer(screen, area.width), theme, buf);
+    let inner = panel(area, &title, &footer(scene, area.width), theme, buf);
     let Some((series, _)) = measured else {
-        let why = match screen.store.and_then(crate::store::Store::role) {
+        let why = match scene.store.and_then(crate::store::Store::role) {
             Some(Role::Server) => "the robot measures it: attach to it too",
             Some(Role::Robot) => "no sample yet",
             None => "",
@@ -41,7 +42,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         inner.height - 1
     };
     let dots = usize::from(inner.width - AXIS) * 2;
-    let columns = series.columns(dots, screen.app.link_scale_ns());
+    let columns = series.columns(dots, scene.app.screens().live.link_scale_ns());
     let ups: Vec<_> = columns.iter().map(|c| c.up).collect();
     let downs: Vec<_> = columns.iter().map(|c| c.down).collect();
     let up = Rect {
@@ -58,9 +59,11 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
 }
 
 /// The series shown, and which server's it is where there are several.
-pub(super) fn shown<'a>(screen: &Screen<'a>) -> Option<(&'a LinkSeries, Option<DeviceId>)> {
-    let links = screen.store?.links();
-    let (device, series) = links.at(screen.app.link_shown())?;
+pub(in crate::console::view) fn shown<'a>(
+    scene: &Scene<'a>,
+) -> Option<(&'a LinkSeries, Option<DeviceId>)> {
+    let links = scene.store?.links();
+    let (device, series) = links.at(scene.app.screens().live.link_shown())?;
     series.last()?;
     let of = (links.len() > 1).then_some(device);
     Some((series, of))
@@ -80,7 +83,7 @@ fn title(series: &LinkSeries, of: Option<DeviceId>, width: u16) -> String {
 }
 
 /// A reading as the title says it.
-pub(super) fn word(reading: Reading) -> String {
+pub(in crate::console::view) fn word(reading: Reading) -> String {
     match reading {
         Reading::Mbps(mbps) => text::mbps(mbps),
         Reading::Idle => "idle".to_owned(),
@@ -89,10 +92,10 @@ pub(super) fn word(reading: Reading) -> String {
     }
 }
 
-fn footer(screen: &Screen, width: u16) -> String {
-    let servers = screen.store.map_or(0, |s| s.links().len());
+fn footer(scene: &Scene, width: u16) -> String {
+    let servers = scene.store.map_or(0, |s| s.links().len());
     let several = servers > 1;
-    let scale = screen.app.link_scale_ns();
+    let scale = scene.app.screens().live.link_scale_ns();
     let tenths = scale / 100_000_000;
     let dot = format!("{}.{} s a dot", tenths / 10, tenths % 10);
     match (width >= 50, several) {

@@ -4,17 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Screen, panel};
 use crate::clock::time_of_day_utc;
+use crate::console::view::{Scene, panel};
 use crate::store::EventRow;
 use crate::wire::Level;
 
 /// A panel of events.
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let inner = panel(area, "Events  UTC", "", screen.theme, buf);
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let inner = panel(area, "Events  UTC", "", scene.theme, buf);
     let mut y = inner.y;
-    for (event, from) in screen.app.events(inner.height.into()) {
-        for line in wrapped(screen, event, from, inner.width.into()) {
+    for (event, from) in scene.app.events(inner.height.into()) {
+        for line in wrapped(scene, event, from, inner.width.into()) {
             if y < inner.bottom() {
                 buf.set_line(inner.x, y, &line, inner.width);
                 y += 1;
@@ -24,21 +24,21 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
 }
 
 /// The newest events in a few lines, one each.
-pub(super) fn lines(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    for ((event, from), y) in screen
+pub(in crate::console::view) fn lines(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    for ((event, from), y) in scene
         .app
         .events(area.height.into())
         .into_iter()
         .zip(area.y..)
     {
         let mut line = Line::from(Span::raw(" "));
-        line.extend(spans(screen, event, from));
+        line.extend(spans(scene, event, from));
         buf.set_line(area.x, y, &line, area.width);
     }
 }
 
-fn spans(screen: &Screen, event: &EventRow, from: Option<&'static str>) -> Vec<Span<'static>> {
-    let theme = screen.theme;
+fn spans(scene: &Scene, event: &EventRow, from: Option<&'static str>) -> Vec<Span<'static>> {
+    let theme = scene.theme;
     let mut spans = vec![Span::styled(prefix(event, from), theme.faint())];
     let word = level_word(event.level);
     if !word.is_empty() {
@@ -67,12 +67,12 @@ const fn level_word(level: Level) -> &'static str {
 
 /// An event over as many lines as it needs, broken between words.
 fn wrapped(
-    screen: &Screen,
+    scene: &Scene,
     event: &EventRow,
     from: Option<&'static str>,
     width: usize,
 ) -> Vec<Line<'static>> {
-    let theme = screen.theme;
+    let theme = scene.theme;
     let mut lines: Vec<Line> = Vec::new();
     let mut line = Line::from(Span::styled(prefix(event, from), theme.faint()));
     let words = std::iter::once((level_word(event.level), theme.level(event.level)))

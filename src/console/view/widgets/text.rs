@@ -3,12 +3,12 @@
 use ratatui::text::Span;
 
 /// Milliseconds in at most five characters for what is shorter than a hundred seconds: `0.021`, `6.21`, `61.2`, `612`.
-pub(super) fn ms(ns: i64) -> String {
+pub(in crate::console::view) fn ms(ns: i64) -> String {
     figures(ns as f64 / 1e6)
 }
 
 /// Three figures, not more than three decimals: `0.021`, `6.21`, `61.2`, `612`.
-pub(super) fn figures(value: f64) -> String {
+pub(in crate::console::view) fn figures(value: f64) -> String {
     match value.abs() {
         a if a < 0.0995 => format!("{value:.3}"),
         a if a < 9.995 => format!("{value:.2}"),
@@ -18,7 +18,7 @@ pub(super) fn figures(value: f64) -> String {
 }
 
 /// Megabits per second: `0.42`, `71.8`, `943`.
-pub(super) fn mbps(mbps: f64) -> String {
+pub(in crate::console::view) fn mbps(mbps: f64) -> String {
     match mbps {
         m if m < 9.995 => format!("{m:.2}"),
         m if m < 99.95 => format!("{m:.1}"),
@@ -28,7 +28,7 @@ pub(super) fn mbps(mbps: f64) -> String {
 }
 
 /// Whole seconds until, rounded up: a count that ends with 1.
-pub(super) const fn seconds_left(ns: i64) -> i64 {
+pub(in crate::console::view) const fn seconds_left(ns: i64) -> i64 {
     if ns <= 0 {
         0
     } else {
@@ -37,17 +37,17 @@ pub(super) const fn seconds_left(ns: i64) -> i64 {
 }
 
 /// Whole seconds since, rounded down.
-pub(super) const fn seconds_since(ns: i64) -> i64 {
+pub(in crate::console::view) const fn seconds_since(ns: i64) -> i64 {
     if ns <= 0 { 0 } else { ns / 1_000_000_000 }
 }
 
 /// Columns that a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::console::view) fn width(text: &str) -> usize {
     Span::raw(text).width()
 }
 
 /// A text in at most `most` columns; the end gives way.
-pub(super) fn head(text: &str, most: usize) -> String {
+pub(in crate::console::view) fn head(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
     }
@@ -65,7 +65,7 @@ pub(super) fn head(text: &str, most: usize) -> String {
 }
 
 /// A text in at most `most` columns; the beginning gives way. Layers are told apart by their ends.
-pub(super) fn tail(text: &str, most: usize) -> String {
+pub(in crate::console::view) fn tail(text: &str, most: usize) -> String {
     let count = text.chars().count();
     if count <= most {
         return text.to_owned();
@@ -76,7 +76,7 @@ pub(super) fn tail(text: &str, most: usize) -> String {
 }
 
 /// A text in lines of at most `most` columns, broken between words; later lines are set in.
-pub(super) fn wrapped(text: &str, most: usize) -> Vec<String> {
+pub(in crate::console::view) fn wrapped(text: &str, most: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split_whitespace() {

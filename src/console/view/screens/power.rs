@@ -36,7 +36,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::{Screen, digits, glance, halves, header, hints, host, panel, status, targets, text};
+use crate::console::view::layout::{Size, framed, halves};
+use crate::console::view::panels::{header, hints, host};
+use crate::console::view::widgets::{digits, text};
+use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
 use crate::power::{Counts, PowerSourcesRecord};
 use crate::store::{Power, Store};
@@ -46,58 +49,46 @@ const NAME: usize = 18;
 /// Rows kept for what the rail looked at means.
 const MEANING: usize = 4;
 
-pub(super) fn render(screen: &Screen, rail: usize, area: Rect, buf: &mut Buffer) {
-    if area.width < 80 || area.height < 24 {
-        return small(screen, area, buf);
-    }
-    let wide = area.width >= 120 && area.height >= 30;
-    let workers = screen.app.targets().len() as u16;
-    let workers = if wide { workers.clamp(1, 4) } else { 0 };
-    let [head, list, middle, status_row, keys] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Length(workers),
-        Constraint::Min(6),
-        Constraint::Length(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
-    header::render(screen, head, buf);
-    targets::render(screen, list, buf);
-    status::render(screen, status_row, buf);
-    hints::render(screen, keys, buf);
+pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let wide = match Size::of(area) {
+        Size::Glance => return small(scene, area, buf),
+        size => size == Size::Wide,
+    };
+    let rail = scene.app.screens().power.rail;
+    let middle = framed(scene, area, buf);
     if wide {
         let [left, right] = halves(middle);
-        power_panel(screen, rail, left, buf);
+        power_panel(scene, rail, left, buf);
         let width = usize::from(right.width) - 4;
-        host_panel(screen, &host_lines(screen, width, 16), right, buf);
+        host_panel(scene, &host_lines(scene, width, 16), right, buf);
     } else {
-        let lines = host_lines(screen, usize::from(middle.width) - 4, 3);
+        let lines = host_lines(scene, usize::from(middle.width) - 4, 3);
         // Rails come first; what of the host does not fit is counted.
         let most = middle.height.saturating_sub(10);
         let height = (lines.len() as u16 + 2).clamp(3, most);
         let [above, below] =
             Layout::vertical([Constraint::Min(6), Constraint::Length(height)]).areas(middle);
-        power_panel(screen, rail, above, buf);
-        host_panel(screen, &lines, below, buf);
+        power_panel(scene, rail, above, buf);
+        host_panel(scene, &lines, below, buf);
     }
 }
 
 /// Mean power and energy per inference of the worker shown, for other screens; none if there is no estimate.
-pub(super) fn words(screen: &Screen) -> Option<Vec<Span<'static>>> {
-    let (estimate, emulated) = screen.store?.power().estimate()?;
+pub(in crate::console::view) fn words(scene: &Scene) -> Option<Vec<Span<'static>>> {
+    let (estimate, emulated) = scene.store?.power().estimate()?;
     let watts = format!("{} W", text::figures(estimate.watts.0));
     let joules = estimate.joules_per_inference;
     let joules = joules.map_or_else(String::new, |j| format!(" {} J", text::figures(j.0)));
-    let mut spans = vec![Span::styled(watts + &joules, screen.theme.strong())];
+    let mut spans = vec![Span::styled(watts + &joules, scene.theme.strong())];
     if emulated {
         spans.push(Span::raw(" "));
-        spans.push(Span::styled("EMULATED", screen.theme.warning()));
+        spans.push(Span::styled("EMULATED", scene.theme.warning()));
     }
     Some(spans)
 }
 
-fn owner(screen: &Screen) -> String {
-    let target = screen.app.focus().and_then(|i| screen.app.targets().get(i));
+fn owner(scene: &Scene) -> String {
+    let target = scene.app.focus().and_then(|i| scene.app.targets().get(i));
     target.map_or_else(String::new, |t| format!("  {}", t.name()))
 }
 
@@ -149,24 +140,24 @@ fn absent(sources: &PowerSourcesRecord) -> impl Iterator<Item = String> {
     all.map(|a| format!("{}: {}", a.name, a.reason))
 }
 
-fn host_lines(screen: &Screen, width: usize, core_rows: usize) -> Vec<Line<'static>> {
-    match screen.store.and_then(|s| s.power().host()) {
-        Some(told) => host::lines(told, screen.theme, width, core_rows),
+fn host_lines(scene: &Scene, width: usize, core_rows: usize) -> Vec<Line<'static>> {
+    match scene.store.and_then(|s| s.power().host()) {
+        Some(told) => host::lines(told, scene.theme, width, core_rows),
         None => vec![Line::styled(
             "this worker has not told of its machine",
-            screen.theme.faint(),
+            scene.theme.faint(),
         )],
     }
 }
 
-fn host_panel(screen: &Screen, lines: &[Line], area: Rect, buf: &mut Buffer) {
-    let title = format!("Host{}", owner(screen));
-    let inner = panel(area, &title, "", screen.theme, buf);
-    put(screen, lines, inner, buf);
+fn host_panel(scene: &Scene, lines: &[Line], area: Rect, buf: &mut Buffer) {
+    let title = format!("Host{}", owner(scene));
+    let inner = panel(area, &title, "", scene.theme, buf);
+    put(scene, lines, inner, buf);
 }
 
 /// Lines with a margin; what finds no room is counted in the last row.
-fn put(screen: &Screen, lines: &[Line], area: Rect, buf: &mut Buffer) {
+fn put(scene: &Scene, lines: &[Line], area: Rect, buf: &mut Buffer) {
     let rows = usize::from(area.height);
     let cut = lines.len() > rows;
     let shown = if cut { rows - 1 } else { lines.len() };
@@ -176,19 +167,19 @@ fn put(screen: &Screen, lines: &[Line], area: Rect, buf: &mut Buffer) {
     }
     if cut {
         let more = format!("… {} more lines", lines.len() - shown);
-        let faint = screen.theme.faint();
+        let faint = scene.theme.faint();
         buf.set_stringn(area.x + 1, area.bottom() - 1, more, width.into(), faint);
     }
 }
 
-fn power_panel(screen: &Screen, rail: usize, area: Rect, buf: &mut Buffer) {
+fn power_panel(scene: &Scene, rail: usize, area: Rect, buf: &mut Buffer) {
     let width = usize::from(area.width).saturating_sub(4);
     let rows = usize::from(area.height).saturating_sub(2);
-    let top = estimate_lines(screen, width);
+    let top = estimate_lines(scene, width);
     let none = Power::default();
-    let power = screen.store.map_or(&none, Store::power);
-    let table = rails(screen, power, rail, width);
-    let tail = tail(screen, power, rail, width);
+    let power = scene.store.map_or(&none, Store::power);
+    let table = rails(scene, power, rail, width);
+    let tail = tail(scene, power, rail, width);
     let rest = rows.saturating_sub(top.len());
     // The rails give way first, but keep half: the one looked at stays in sight, and most of what it means.
     let below = tail.len().min(
@@ -206,8 +197,8 @@ fn power_panel(screen: &Screen, rail: usize, area: Rect, buf: &mut Buffer) {
     } else {
         String::new()
     };
-    let title = format!("Power{}", owner(screen));
-    let inner = panel(area, &title, &foot, screen.theme, buf);
+    let title = format!("Power{}", owner(scene));
+    let inner = panel(area, &title, &foot, scene.theme, buf);
     let mut y = inner.y;
     let mut next = |rows: usize| {
         let height = (rows as u16).min(inner.bottom().saturating_sub(y));
@@ -215,22 +206,22 @@ fn power_panel(screen: &Screen, rail: usize, area: Rect, buf: &mut Buffer) {
         y = area.bottom() + if rows > 0 { gap } else { 0 };
         area
     };
-    put(screen, &top, next(top.len()), buf);
+    put(scene, &top, next(top.len()), buf);
     let shown = &table.lines[first..table.lines.len().min(first + most)];
-    put(screen, shown, next(shown.len()), buf);
-    put(screen, &tail, next(below), buf);
+    put(scene, shown, next(shown.len()), buf);
+    put(scene, &tail, next(below), buf);
 }
 
-fn estimate_lines(screen: &Screen, width: usize) -> Vec<Line<'static>> {
-    let theme = screen.theme;
-    let Some((estimate, emulated)) = screen.store.and_then(|s| s.power().estimate()) else {
-        let power = screen.store.map(Store::power);
+fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
+    let theme = scene.theme;
+    let Some((estimate, emulated)) = scene.store.and_then(|s| s.power().estimate()) else {
+        let power = scene.store.map(Store::power);
         // The reasons of what is absent or in trouble stand below, each in its place.
         let sources = power.map(Power::sources);
         let why = match sources {
             Some(s) if s.sources.is_empty() && !s.absent.is_empty() => "no power sensor".to_owned(),
             Some(s) if s.sources.iter().any(|s| s.trouble.is_some()) => "no estimate".to_owned(),
-            _ => why_none(screen.store),
+            _ => why_none(scene.store),
         };
         let lines = text::wrapped(&why, width).into_iter();
         return lines.map(|l| Line::styled(l, theme.warning())).collect();
@@ -262,8 +253,8 @@ struct Table {
     at: usize,
 }
 
-fn rails(screen: &Screen, power: &Power, looked_at: usize, width: usize) -> Table {
-    let theme = screen.theme;
+fn rails(scene: &Scene, power: &Power, looked_at: usize, width: usize) -> Table {
+    let theme = scene.theme;
     let mut table = Table {
         lines: Vec::new(),
         at: 0,
@@ -325,8 +316,8 @@ fn rail_count(power: &Power) -> usize {
 }
 
 /// What the rail looked at contains and does not, then what is not there at all.
-fn tail(screen: &Screen, power: &Power, looked_at: usize, width: usize) -> Vec<Line<'static>> {
-    let theme = screen.theme;
+fn tail(scene: &Scene, power: &Power, looked_at: usize, width: usize) -> Vec<Line<'static>> {
+    let theme = scene.theme;
     let mut lines = Vec::new();
     let mut all = power.sources().sources.iter().flat_map(|s| &s.rails);
     let looked_at = looked_at.min(rail_count(power).saturating_sub(1));
@@ -342,7 +333,7 @@ fn tail(screen: &Screen, power: &Power, looked_at: usize, width: usize) -> Vec<L
     lines
 }
 
-fn small(screen: &Screen, area: Rect, buf: &mut Buffer) {
+fn small(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let rows = digits::ROWS as u16;
     let [state, number, below, keys] = Layout::vertical([
         Constraint::Length(1),
@@ -351,20 +342,20 @@ fn small(screen: &Screen, area: Rect, buf: &mut Buffer) {
         Constraint::Length(1),
     ])
     .areas(area);
-    glance::state_line(screen, state, buf);
-    hints::render(screen, keys, buf);
-    let theme = screen.theme;
+    header::narrow(scene, state, buf);
+    hints::render(scene, keys, buf);
+    let theme = scene.theme;
     let width = usize::from(area.width).saturating_sub(2);
     let mut lines = Vec::new();
-    let estimate = screen.store.and_then(|s| s.power().estimate());
+    let estimate = scene.store.and_then(|s| s.power().estimate());
     let Some((estimate, emulated)) = estimate else {
         let whole = Rect {
             height: number.height + below.height,
             ..number
         };
-        let why = text::wrapped(&why_none(screen.store), width).into_iter();
+        let why = text::wrapped(&why_none(scene.store), width).into_iter();
         lines.extend(why.map(Line::raw));
-        return put(screen, &lines, whole, buf);
+        return put(scene, &lines, whole, buf);
     };
     let watts = text::figures(estimate.watts.0);
     let joules = estimate.joules_per_inference;
@@ -386,9 +377,9 @@ fn small(screen: &Screen, area: Rect, buf: &mut Buffer) {
     if emulated {
         lines.push(Line::styled("EMULATED watts", theme.warning()));
     }
-    let host = screen.store.and_then(|s| s.power().host());
+    let host = scene.store.and_then(|s| s.power().host());
     if let Some(words) = host.and_then(host::throttled) {
         lines.push(Line::styled(words, theme.bad()));
     }
-    put(screen, &lines, below, buf);
+    put(scene, &lines, below, buf);
 }

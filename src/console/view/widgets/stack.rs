@@ -2,11 +2,11 @@
 
 use ratatui::text::Span;
 
-use super::theme::{Part, Theme};
+use crate::console::view::theme::{Part, Theme};
 use crate::wire::Parts;
 
 /// The nanoseconds of a part.
-pub(super) const fn part_ns(parts: &Parts, part: Part) -> i64 {
+pub(in crate::console::view) const fn part_ns(parts: &Parts, part: Part) -> i64 {
     match part {
         Part::Robot => parts.robot_compute_ns,
         Part::Uplink => parts.uplink_ns,
@@ -32,7 +32,12 @@ fn columns(parts: &Parts, scale_ns: i64, width: usize) -> [usize; 5] {
 }
 
 /// The bar, `width` columns for `scale_ns`; a longer latency ends with `»`.
-pub(super) fn bar(parts: &Parts, scale_ns: i64, width: usize, theme: Theme) -> Vec<Span<'static>> {
+pub(in crate::console::view) fn bar(
+    parts: &Parts,
+    scale_ns: i64,
+    width: usize,
+    theme: Theme,
+) -> Vec<Span<'static>> {
     let mut spans: Vec<Span> = Vec::new();
     let too_long = parts.sum_ns() > scale_ns && width > 0;
     let room = if too_long { width - 1 } else { width };

@@ -10,8 +10,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::theme::{Part, Theme};
-use super::{Screen, panel, stack, text};
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::{stack, text};
+use crate::console::view::{Scene, panel};
 use crate::store::Store;
 use crate::wire::console::Role;
 use crate::wire::{FrameRecord, Outcome, Parts};
@@ -19,9 +20,9 @@ use crate::wire::{FrameRecord, Outcome, Parts};
 /// Columns for the frame's number, its milliseconds and its mark.
 const AROUND: usize = 7 + 1 + 6 + 2;
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    match screen.store {
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    match scene.store {
         Some(store) if store.role() == Some(Role::Server) => server(store, theme, area, buf),
         Some(store) => robot(store, theme, area, buf),
         None => {
@@ -65,7 +66,7 @@ fn robot(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
 }
 
 /// The longest latency shown; a warm-up sets the scale only when there is nothing else.
-pub(super) fn scale(frames: &[&FrameRecord]) -> i64 {
+pub(in crate::console::view) fn scale(frames: &[&FrameRecord]) -> i64 {
     let longest = |warm: bool| {
         frames
             .iter()

@@ -4,15 +4,17 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::{Screen, header, text};
 use crate::console::app::Target;
 use crate::console::connection::Phase;
+use crate::console::view::Scene;
+use crate::console::view::panels::header;
+use crate::console::view::widgets::text;
 use crate::store::Store;
 use crate::wire::console::Role;
 use crate::wire::{PeerRecord, PeerState};
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let targets = screen.app.targets();
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let targets = scene.app.targets();
     let room = usize::from(area.height);
     let shown = if targets.len() > room {
         room.saturating_sub(1)
@@ -20,13 +22,13 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         targets.len()
     };
     for (index, y) in (0..shown).zip(area.y..) {
-        buf.set_line(area.x, y, &line(screen, index, area.width), area.width);
+        buf.set_line(area.x, y, &line(scene, index, area.width), area.width);
     }
     if shown < targets.len() && area.height > 0 {
         let rest = &targets[shown..];
         let live = rest.iter().filter(|t| t.connection.is_up()).count();
         let text = format!(
-            " and {} more workers, {live} of them connected (Tab)",
+            " and {} more workers, {live} of them connected (n)",
             rest.len()
         );
         buf.set_stringn(
@@ -34,23 +36,23 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
             area.bottom() - 1,
             text,
             area.width.into(),
-            screen.theme.faint(),
+            scene.theme.faint(),
         );
     }
 }
 
-fn line(screen: &Screen, index: usize, width: u16) -> Line<'static> {
-    let theme = screen.theme;
-    let target = &screen.app.targets()[index];
+fn line(scene: &Scene, index: usize, width: u16) -> Line<'static> {
+    let theme = scene.theme;
+    let target = &scene.app.targets()[index];
     let phase = target.connection.phase();
-    let (word, style) = header::state(screen, phase);
-    let chosen = screen.app.focus() == Some(index) && screen.app.targets().len() > 1;
+    let (word, style) = header::state(scene, phase);
+    let chosen = scene.app.focus() == Some(index) && scene.app.targets().len() > 1;
     let role = target.store.role().map_or("worker", Role::name);
     let mut spans = vec![
         Span::styled(if chosen { "▸" } else { " " }, theme.strong()),
         Span::raw(format!("{role:<6} ")),
         Span::styled(word, style),
-        Span::styled(header::since(phase, screen.now), style),
+        Span::styled(header::since(phase, scene.now), style),
         Span::raw(" "),
     ];
     spans.push(Span::styled(who(target, width), theme.text()));
@@ -59,11 +61,11 @@ fn line(screen: &Screen, index: usize, width: u16) -> Line<'static> {
             spans.push(Span::raw(format!(": {reason}")));
         }
         Phase::Refused { at, why } => {
-            let left = text::seconds_left(at.since(screen.now));
+            let left = text::seconds_left(at.since(scene.now));
             spans.push(Span::raw(format!(": {why} (looks again in {left} s)")));
         }
         Phase::Connecting { .. } | Phase::Live { .. } | Phase::Stale { .. } => {
-            if let Some(store) = screen.app.shown(index) {
+            if let Some(store) = scene.app.shown(index) {
                 spans.push(Span::styled(facts(store), theme.text()));
             }
         }
@@ -114,17 +116,17 @@ fn facts(store: &Store) -> String {
 
 /// Every worker with all that is to be said of it, over as many lines as that takes: for screens that have nothing else
 /// to show.
-pub(super) fn paragraphs(screen: &Screen, area: Rect, buf: &mut Buffer) {
+pub(in crate::console::view) fn paragraphs(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let mut y = area.y;
-    for index in 0..screen.app.targets().len() {
-        let text: String = line(screen, index, area.width)
+    for index in 0..scene.app.targets().len() {
+        let text: String = line(scene, index, area.width)
             .spans
             .iter()
             .map(|span| span.content.as_ref())
             .collect();
         for line in text::wrapped(text.trim(), area.width.into()) {
             if y < area.bottom() {
-                buf.set_stringn(area.x, y, line, area.width.into(), screen.theme.text());
+                buf.set_stringn(area.x, y, line, area.width.into(), scene.theme.text());
                 y += 1;
             }
         }

@@ -1,6 +1,6 @@
 //! The timeline's state: which frame, which step, which part of its time. Pure.
 
-use super::keymap::Look;
+use super::super::App;
 use crate::store::{FrameLane, Frames, lanes};
 use crate::units::{DeviceId, NodeId};
 use crate::wire::{FrameRecord, StepKind, StepTime};
@@ -9,6 +9,27 @@ use crate::wire::{FrameRecord, StepKind, StepTime};
 const MOST_ZOOM: u32 = 12;
 /// The least time shown.
 const LEAST_SPAN_NS: i64 = 1_000;
+
+/// What keys ask of the timeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Do {
+    /// The frame before.
+    Older,
+    /// The frame after.
+    Newer,
+    /// The oldest frame kept.
+    Oldest,
+    /// The newest, whichever it is.
+    Newest,
+    /// Another step of the lane.
+    Step(isize),
+    /// Another lane.
+    Lane(isize),
+    /// Twice or half the detail.
+    Zoom(i32),
+    /// Half a screen earlier or later.
+    Pan(i32),
+}
 
 /// A step by what it is, so that the same one is found in another frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,33 +106,33 @@ impl Timeline {
     }
 
     /// Obeys a key.
-    pub(super) fn press(&mut self, look: Look, frames: &Frames) {
+    fn press(&mut self, what: Do, frames: &Frames) {
         let before = self.clone();
         let Some(view) = before.view(frames) else {
             return;
         };
-        match look {
-            Look::Older | Look::Newer | Look::Oldest | Look::Newest => {
+        match what {
+            Do::Older | Do::Newer | Do::Oldest | Do::Newest => {
                 let now = view.frame.frame;
                 let mut kept = frames.with_steps();
-                let next = match look {
-                    Look::Older => kept.find(|f| f.frame < now).or(Some(view.frame)),
-                    Look::Newer => kept.take_while(|f| f.frame > now).last(),
-                    Look::Oldest => kept.last(),
+                let next = match what {
+                    Do::Older => kept.find(|f| f.frame < now).or(Some(view.frame)),
+                    Do::Newer => kept.take_while(|f| f.frame > now).last(),
+                    Do::Oldest => kept.last(),
                     _ => None,
                 };
                 let newest = frames.with_steps().next().map(|f| f.frame);
-                let next = next.filter(|f| look != Look::Newer || Some(f.frame) != newest);
+                let next = next.filter(|f| what != Do::Newer || Some(f.frame) != newest);
                 self.pinned = next.cloned().map(Box::new);
             }
-            Look::Step(by) => {
+            Do::Step(by) => {
                 if let Some((lane, place)) = view.cursor {
                     let last = view.lanes[lane].steps.len() - 1;
                     let place = place.saturating_add_signed(by).min(last);
                     self.go(&view.lanes, lane, place, frames);
                 }
             }
-            Look::Lane(by) => {
+            Do::Lane(by) => {
                 if let Some((lane, place)) = view.cursor {
                     let at = middle(&view.lanes[lane].steps[place]);
                     let mut next = lane;
@@ -128,11 +149,11 @@ impl Timeline {
                     }
                 }
             }
-            Look::Zoom(by) => {
+            Do::Zoom(by) => {
                 self.zoom = self.zoom.saturating_add_signed(by).min(MOST_ZOOM);
                 self.centre(frames);
             }
-            Look::Pan(by) => {
+            Do::Pan(by) => {
                 let step = view.span_ns / 2 * i64::from(by);
                 self.start_ns = view.start_ns.saturating_add(step);
                 let moved = self.view(frames).map_or(0, |v| v.start_ns + v.span_ns / 2);
@@ -143,7 +164,6 @@ impl Timeline {
                 }
                 self.start_ns = moved - view.span_ns / 2;
             }
-            Look::Close => {}
         }
     }
 
@@ -167,6 +187,22 @@ impl Timeline {
             Some(middle(&step) - view.span_ns / 2)
         });
         self.start_ns = start.unwrap_or(0);
+    }
+}
+
+impl App {
+    pub(in crate::console::app) fn on_timeline(&mut self, what: Do) {
+        // Not `shown`: the timeline is changed while the store is read.
+        let Some(index) = self.focus() else {
+            return;
+        };
+        let store = match &self.frozen {
+            Some(frozen) => frozen.stores.get(index),
+            None => self.targets.get(index).map(|t| &t.store),
+        };
+        if let Some(store) = store {
+            self.screens.timeline.press(what, store.frames());
+        }
     }
 }
 

@@ -5,22 +5,23 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::layers::ships;
-use super::{Screen, header};
 use crate::console::app::{Asked, Progress, Proposal};
+use crate::console::view::Scene;
+use crate::console::view::panels::header;
+use crate::console::view::panels::layers::ships;
 use crate::store::Store;
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    if let Some((text, style)) = words(screen) {
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    if let Some((text, style)) = words(scene) {
         let line = Line::from(vec![Span::raw(" "), Span::styled(text, style)]);
         buf.set_line(area.x, area.y, &line, area.width);
     }
 }
 
 /// The most urgent of what there is to say.
-fn words(screen: &Screen) -> Option<(String, Style)> {
-    let theme = screen.theme;
-    let app = screen.app;
+fn words(scene: &Scene) -> Option<(String, Style)> {
+    let theme = scene.theme;
+    let app = scene.app;
     if let Some(question) = app.take_over() {
         let holder = &question.holder;
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
@@ -35,21 +36,21 @@ fn words(screen: &Screen) -> Option<(String, Style)> {
         .filter(|asked| Some(asked.target) == app.focus());
     if let Some(asked) = asked {
         let under_way = !matches!(asked.progress, Progress::Refused(_) | Progress::Unknown(_));
-        let over = is_over(screen.store, asked);
+        let over = is_over(scene.store, asked);
         // An order that is done gives way to a new proposal, and to frames that do not run under it.
         let news = app.proposal().is_some() && !is_asked(app.proposal(), asked)
             || over && header::local_because(app).is_some();
         if (under_way && !over) || !news {
-            return Some(progress(screen, asked));
+            return Some(progress(scene, asked));
         }
     }
     if let Some(proposal) = app.proposal() {
-        return Some((proposed(screen.store, proposal), theme.proposed()));
+        return Some((proposed(scene.store, proposal), theme.proposed()));
     }
     if let Some(why) = header::local_because(app) {
         return Some((format!("frames run locally: {why}"), theme.warning()));
     }
-    let switch = screen.store.and_then(Store::switch)?;
+    let switch = scene.store.and_then(Store::switch)?;
     let text = format!("{}: {}", switch.plan.label(), switch.stages());
     Some((text, theme.text()))
 }
@@ -63,10 +64,10 @@ fn is_asked(proposal: Option<&Proposal>, asked: &Asked) -> bool {
     proposal.is_some_and(|p| p.0 == asked.plan)
 }
 
-fn progress(screen: &Screen, asked: &Asked) -> (String, Style) {
-    let theme = screen.theme;
+fn progress(scene: &Scene, asked: &Asked) -> (String, Style) {
+    let theme = scene.theme;
     let plan = asked.plan.label();
-    let switch = screen
+    let switch = scene
         .store
         .and_then(Store::switch)
         .filter(|s| Some(s.command) == asked.command);
@@ -78,7 +79,7 @@ fn progress(screen: &Screen, asked: &Asked) -> (String, Style) {
         };
         return (format!("{plan}: {}", switch.stages()), style);
     }
-    let effective = screen.store.and_then(Store::plan);
+    let effective = scene.store.and_then(Store::plan);
     if asked.again
         && let Some(record) = effective.filter(|record| record.plan == asked.plan)
     {

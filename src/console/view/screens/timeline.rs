@@ -15,9 +15,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::theme::{Part, Theme};
-use super::{Screen, gantt, glance, header, hints, panel, status, text};
-use crate::console::app::{Timeline, TimelineView};
+use crate::console::app::screens::timeline::TimelineView;
+use crate::console::view::layout::framed;
+use crate::console::view::panels::gantt;
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::text;
+use crate::console::view::{Scene, panel};
 use crate::model::Graph;
 use crate::store::{LaneKind, Store};
 use crate::units::{Bytes, NodeId, ns_to_ms};
@@ -27,37 +30,25 @@ use crate::wire::{Outcome, StepKind, StepTime};
 /// Rows that the step looked at takes.
 const DETAIL: u16 = 2;
 
-pub(super) fn render(screen: &Screen, timeline: &Timeline, area: Rect, buf: &mut Buffer) {
-    let [head, middle, status_row, keys] = Layout::vertical([
-        Constraint::Length(1),
-        Constraint::Min(6),
-        Constraint::Length(1),
-        Constraint::Length(1),
-    ])
-    .areas(area);
-    if area.width < 80 {
-        glance::state_line(screen, head, buf);
-    } else {
-        header::render(screen, head, buf);
-    }
-    status::render(screen, status_row, buf);
-    hints::render(screen, keys, buf);
-    let Some((store, view)) = screen
+pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let timeline = &scene.app.screens().timeline;
+    let middle = framed(scene, area, buf);
+    let Some((store, view)) = scene
         .store
         .and_then(|s| Some((s, timeline.view(s.frames())?)))
     else {
-        let inner = panel(middle, "Timeline", "", screen.theme, buf);
-        let why = match screen.store.and_then(Store::role) {
-            Some(Role::Server) => "the robot tells the steps of frames: Tab shows it",
+        let inner = panel(middle, "Timeline", "", scene.theme, buf);
+        let why = match scene.store.and_then(Store::role) {
+            Some(Role::Server) => "the robot tells the steps of frames: n shows it",
             _ => "no frame with steps yet",
         };
-        let faint = screen.theme.faint();
+        let faint = scene.theme.faint();
         buf.set_stringn(inner.x, inner.y, why, inner.width.into(), faint);
         return;
     };
     let title = title(store, &view);
     let foot = foot(&view, middle.width);
-    let inner = panel(middle, &title, &foot, screen.theme, buf);
+    let inner = panel(middle, &title, &foot, scene.theme, buf);
     let charts = gantt::height(&view, inner.height.saturating_sub(DETAIL));
     let [chart, detail, list] = Layout::vertical([
         Constraint::Length(charts),
@@ -65,14 +56,14 @@ pub(super) fn render(screen: &Screen, timeline: &Timeline, area: Rect, buf: &mut
         Constraint::Min(0),
     ])
     .areas(inner);
-    gantt::render(&view, screen.theme, chart, buf);
+    gantt::render(&view, scene.theme, chart, buf);
     let graph = store.model().map(|m| &*m.graph);
     if let Some(step) = view.step() {
         let error = view.frame.clock_error_ns;
         let narrow = inner.width < 60;
         let lines = [says(&step, graph), when(&step, error, narrow)];
         for (line, y) in lines.into_iter().zip(detail.y..detail.bottom()) {
-            let style = screen.theme.strong();
+            let style = scene.theme.strong();
             buf.set_stringn(
                 detail.x + 1,
                 y,
@@ -83,7 +74,7 @@ pub(super) fn render(screen: &Screen, timeline: &Timeline, area: Rect, buf: &mut
         }
     }
     if list.height > 3 {
-        steps(&view, graph, screen.theme, list, buf);
+        steps(&view, graph, scene.theme, list, buf);
     }
 }
 

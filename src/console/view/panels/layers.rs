@@ -12,9 +12,11 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::theme::{Part, Theme};
-use super::{Screen, panel, syncs, targets, text};
 use crate::console::app::Proposal;
+use crate::console::view::panels::{syncs, targets};
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::text;
+use crate::console::view::{Scene, panel};
 use crate::model::{Graph, Node, crossing_bytes};
 use crate::plan::{Cut, Mode, Plan};
 use crate::store::{Median, ModelView, Store};
@@ -36,11 +38,11 @@ struct Columns {
     bar: usize,
 }
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    let Some((store, model)) = screen.store.and_then(|s| s.model().map(|m| (s, m))) else {
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let Some((store, model)) = scene.store.and_then(|s| s.model().map(|m| (s, m))) else {
         let inner = panel(area, "Layers", "", theme, buf);
-        if screen.store.is_some() {
+        if scene.store.is_some() {
             let why = "this worker has no model yet";
             buf.set_stringn(inner.x, inner.y, why, inner.width.into(), theme.faint());
         } else {
@@ -56,7 +58,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
                 height: inner.height.saturating_sub(1),
                 ..inner
             };
-            targets::paragraphs(screen, below, buf);
+            targets::paragraphs(scene, below, buf);
         }
         return;
     };
@@ -69,9 +71,14 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         inner.height -= 1;
     }
     let graph = &model.graph;
-    let (rows, focus) = rows(screen, store, graph);
+    let (rows, focus) = rows(scene, store, graph);
     let height = usize::from(inner.height);
-    let looked_at = screen.app.row().min(rows.len().saturating_sub(1));
+    let looked_at = scene
+        .app
+        .screens()
+        .live
+        .row()
+        .min(rows.len().saturating_sub(1));
     let first = focus
         .unwrap_or(looked_at)
         .saturating_sub(height / 2)
@@ -124,10 +131,10 @@ fn foot(store: &Store) -> String {
 }
 
 /// The table's rows, and the one to keep in view, where there is a cut.
-fn rows<'a>(screen: &Screen<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, Option<usize>) {
+fn rows<'a>(scene: &Scene<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, Option<usize>) {
     let n = graph.operator_count();
     let cuts = store.plan().map_or_else(Vec::new, |p| cuts(&p.plan, graph));
-    let proposal = screen.app.proposal();
+    let proposal = scene.app.proposal();
     let joined = syncs::apply(store);
     let mut rows = Vec::new();
     let mut focus = None;
@@ -187,7 +194,7 @@ fn proposed_text(graph: &Graph, proposal: &Proposal, k: u32) -> String {
 }
 
 /// What a cut sends up.
-pub(super) fn ships(graph: &Graph, k: u32) -> String {
+pub(in crate::console::view) fn ships(graph: &Graph, k: u32) -> String {
     match k {
         0 => format!("ships the image, {}", crossing_bytes(graph, 0)),
         k if k >= graph.operator_count() => "all on the robot".to_owned(),

@@ -4,16 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::text;
-use super::theme::{Part, Theme};
-use crate::console::app::TimelineView;
+use crate::console::app::screens::timeline::TimelineView;
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::text;
 use crate::store::{FrameLane, LaneKind};
 use crate::wire::{StepKind, StepTime};
 
 /// What joining pieces looks like.
-pub(super) const JOIN: &str = "#";
+pub(in crate::console::view) const JOIN: &str = "#";
 /// What summing addends looks like.
-pub(super) const SUM: &str = "Σ";
+pub(in crate::console::view) const SUM: &str = "Σ";
 /// Something that takes less than half of a column.
 const SHORT: &str = "▏";
 /// Transfers from server to server.
@@ -25,7 +25,7 @@ const NAME: u16 = 11;
 const BUSY: u16 = 7;
 
 /// The part of a latency that a lane is about.
-pub(super) const fn part(kind: LaneKind) -> Option<Part> {
+pub(in crate::console::view) const fn part(kind: LaneKind) -> Option<Part> {
     match kind {
         LaneKind::Robot => Some(Part::Robot),
         LaneKind::Uplink => Some(Part::Uplink),
@@ -36,11 +36,16 @@ pub(super) const fn part(kind: LaneKind) -> Option<Part> {
 }
 
 /// Rows that the chart takes of `most`: its lanes, the mark and the axis; lanes give way.
-pub(super) fn height(view: &TimelineView, most: u16) -> u16 {
+pub(in crate::console::view) fn height(view: &TimelineView, most: u16) -> u16 {
     (view.lanes.len() as u16 + 2).min(most)
 }
 
-pub(super) fn render(view: &TimelineView, theme: Theme, area: Rect, buf: &mut Buffer) {
+pub(in crate::console::view) fn render(
+    view: &TimelineView,
+    theme: Theme,
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let rows = usize::from(area.height);
     if rows < 2 || area.width <= NAME + BUSY + 8 {
         return;

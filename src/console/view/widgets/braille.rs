@@ -6,7 +6,7 @@ const RIGHT: [u8; 4] = [0x80, 0x20, 0x10, 0x08];
 
 /// The rows of a chart from the top down; `top` is the value of the highest dot. A value above none but zero has at
 /// least one dot, so that what was measured differs from a gap.
-pub(super) fn rows(values: &[Option<f64>], rows: usize, top: f64) -> Vec<String> {
+pub(in crate::console::view) fn rows(values: &[Option<f64>], rows: usize, top: f64) -> Vec<String> {
     let dots: Vec<usize> = values.iter().map(|v| height(*v, rows * 4, top)).collect();
     (0..rows)
         .rev()
@@ -39,7 +39,7 @@ fn cell(pair: &[usize], below: usize) -> char {
 }
 
 /// The least of 1, 2, 5, 10, 20, ... (or their tenths) that is not below a value: an axis that does not tremble.
-pub(super) fn axis_top(value: f64) -> f64 {
+pub(in crate::console::view) fn axis_top(value: f64) -> f64 {
     if !value.is_finite() || value <= 0.1 {
         return 0.1;
     }

@@ -7,17 +7,19 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{Screen, power, text};
 use crate::console::app::App;
 use crate::console::app::Control;
 use crate::console::connection::Phase;
+use crate::console::view::Scene;
+use crate::console::view::screens::power;
+use crate::console::view::widgets::text;
 use crate::plan::Mode;
 use crate::store::Store;
 use crate::units::Nanos;
 
 /// A word for how a connection stands, with its style.
-pub(super) fn state(screen: &Screen, phase: &Phase) -> (&'static str, Style) {
-    let theme = screen.theme;
+pub(in crate::console::view) fn state(scene: &Scene, phase: &Phase) -> (&'static str, Style) {
+    let theme = scene.theme;
     match phase {
         Phase::Connecting { .. } => ("CONNECTING", theme.strong()),
         Phase::Live { .. } => ("LIVE", theme.good()),
@@ -28,27 +30,27 @@ pub(super) fn state(screen: &Screen, phase: &Phase) -> (&'static str, Style) {
 }
 
 /// The word for the whole screen, and what is to be said with it.
-pub(super) fn overall(screen: &Screen) -> (String, Style) {
-    let app = screen.app;
-    if let Some(behind) = app.behind(screen.now) {
+pub(in crate::console::view) fn overall(scene: &Scene) -> (String, Style) {
+    let app = scene.app;
+    if let Some(behind) = app.behind(scene.now) {
         let seconds = text::seconds_since(behind.ns);
         let frames = behind.frames;
         let text = format!("PAUSED {seconds} s, {frames} frames behind");
-        return (text, screen.theme.warning());
+        return (text, scene.theme.warning());
     }
     let target = app.targets().get(app.focus().unwrap_or(0));
     target.map_or_else(
-        || ("NO TARGET".to_owned(), screen.theme.bad()),
+        || ("NO TARGET".to_owned(), scene.theme.bad()),
         |target| {
             let phase = target.connection.phase();
-            let (word, style) = state(screen, phase);
-            (word.to_owned() + &since(phase, screen.now), style)
+            let (word, style) = state(scene, phase);
+            (word.to_owned() + &since(phase, scene.now), style)
         },
     )
 }
 
 /// How long the silence lasts, or until the next try.
-pub(super) fn since(phase: &Phase, now: Nanos) -> String {
+pub(in crate::console::view) fn since(phase: &Phase, now: Nanos) -> String {
     match phase {
         Phase::Stale { heard } => format!(" {} s", text::seconds_since(now.since(*heard))),
         Phase::Retry { at, .. } => format!(" in {} s", text::seconds_left(at.since(now))),
@@ -56,10 +58,10 @@ pub(super) fn since(phase: &Phase, now: Nanos) -> String {
     }
 }
 
-pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
-    let theme = screen.theme;
-    let (word, style) = overall(screen);
-    let watts = power::words(screen);
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let (word, style) = overall(scene);
+    let watts = power::words(scene);
     // Where there is little room, power is worth more than the program's name and a number that the table has too.
     let crowded = area.width < 100 && watts.is_some();
     let name = if crowded { "" } else { " splitscope " };
@@ -68,7 +70,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         Span::raw(" "),
         Span::styled(word, style),
     ];
-    if let Some(store) = screen.store {
+    if let Some(store) = scene.store {
         if let Some(model) = store.model() {
             spans.push(Span::styled(
                 format!("  {}", model.graph.name()),
@@ -78,7 +80,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         if store.plan().is_some() {
             spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
         }
-        if local_because(screen.app).is_some() {
+        if local_because(scene.app).is_some() {
             let word = if area.width >= 100 {
                 "  LOCAL (fallback)"
             } else {
@@ -89,7 +91,7 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
         if let Some(epoch) = store.epoch().filter(|_| !crowded) {
             spans.push(Span::raw(format!("  epoch {epoch}")));
         }
-        let (words, style) = control(screen, store);
+        let (words, style) = control(scene, store);
         spans.push(Span::styled(format!("  {words}"), style));
         if store.emulated() {
             spans.push(Span::raw("  "));
@@ -109,8 +111,27 @@ pub(super) fn render(screen: &Screen, area: Rect, buf: &mut Buffer) {
     buf.set_line(area.x, area.y, &Line::from(spans), left);
 }
 
+/// What of the first line matters most, for narrow screens.
+pub(in crate::console::view) fn narrow(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let (word, style) = overall(scene);
+    let mut line = Line::from(vec![Span::raw(" "), Span::styled(word, style)]);
+    if let Some(store) = scene.store {
+        line.push_span(Span::styled(
+            format!("  {}", plan(store)),
+            scene.theme.cut(),
+        ));
+        if local_because(scene.app).is_some() {
+            line.push_span(Span::styled("  LOCAL", scene.theme.warning()));
+        }
+        if store.emulated() {
+            line.push_span(Span::styled("  EMULATED", scene.theme.warning()));
+        }
+    }
+    buf.set_line(area.x, area.y, &line, area.width);
+}
+
 /// The plan in effect: `split 28/54`, `pipeline 28/54 in 4 tiles, window 3`.
-pub(super) fn plan(store: &Store) -> String {
+pub(in crate::console::view) fn plan(store: &Store) -> String {
     let Some(record) = store.plan() else {
         return String::new();
     };
@@ -133,8 +154,8 @@ pub(super) fn plan(store: &Store) -> String {
     }
 }
 
-fn control(screen: &Screen, store: &Store) -> (String, Style) {
-    let theme = screen.theme;
+fn control(scene: &Scene, store: &Store) -> (String, Style) {
+    let theme = scene.theme;
     match Control::of(store) {
         Control::You => ("you control".to_owned(), theme.good()),
         Control::Other(name) => (
@@ -147,7 +168,7 @@ fn control(screen: &Screen, store: &Store) -> (String, Style) {
 }
 
 /// Whether anything runs under another plan than the one in effect, and why.
-pub(super) fn local_because(app: &App) -> Option<&str> {
+pub(in crate::console::view) fn local_because(app: &App) -> Option<&str> {
     let store = app.shown(app.focus()?)?;
     store.plan()?.local_because.as_deref()
 }
