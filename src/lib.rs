@@ -5,8 +5,11 @@
 //! sysfs                    the small files of /proc and /sys, read within bounds
 //! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
+//! profile                  what a device and a link are like
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
+//! simulate                 a schedule on a virtual clock: timeline, latency, energy
 //! wire                     messages console <-> worker and robot <-> server; no I/O
+//! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
@@ -26,6 +29,8 @@ pub mod model;
 pub mod plan;
 pub mod power;
 pub mod profile;
+pub mod session;
+pub mod simulate;
 pub mod statistics;
 pub mod store;
 pub mod sweep;
