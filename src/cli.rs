@@ -6,6 +6,7 @@ mod demo;
 mod engine;
 mod loaded;
 mod model;
+mod plan;
 mod probe;
 mod profile;
 mod robot;
@@ -48,6 +49,8 @@ enum Command {
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
     Profile(profile::ProfileArgs),
+    /// Predict what every plan costs; nothing runs
+    Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
 }
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
     };
     match result {
@@ -135,7 +139,8 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "sweep", "run", "probe", "profile", "trace",
+            "demo", "attach", "robot", "server", "sweep", "run", "probe", "profile", "plan",
+            "trace",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();
