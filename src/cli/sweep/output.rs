@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::console::app::sweeping::Sweeping;
 use crate::console::{Observer, SweepEnded};
-use crate::sweep::{EndRow, FrameRow, Header, How, Pause, PlanSummary, Summary, Sweep, Writer};
+use crate::sweep::{EndRow, FrameRow, Header, How, PlanSummary, Summary, Sweep, Writer};
 use crate::units::ns_to_ms;
 
 /// Where a sweep's results go.
