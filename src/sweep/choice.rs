@@ -504,6 +504,6 @@ mod tests {
         labels.sort();
         labels.dedup();
         assert_eq!(labels.len(), lines.len());
-        assert_eq!(lines[0].layer.as_deref(), Some("features.0"));
+        assert_eq!(lines[0].layer.as_deref(), Some("features.1"));
     }
 }

@@ -26,7 +26,7 @@ fn vgg() -> Graph {
 
 /// A link of one rate, or of rates that change from row to row.
 fn link(rows: &[(u32, f64)]) -> Link {
-    let mut text = "# splitscope link trace 1\ntime_s,shared_mbps,delay_ms\n".to_owned();
+    let mut text = "# splitscope link trace v1\ntime_s,shared_mbps,delay_ms\n".to_owned();
     for (second, mbps) in rows {
         text += &format!("{second},{mbps},0\n");
     }
