@@ -1,5 +1,6 @@
 //! A sweep against a robot in virtual time.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
@@ -28,7 +29,7 @@ fn vgg() -> Graph {
 fn link(rows: &[(u32, f64)]) -> Link {
     let mut text = "# splitscope link trace v1\ntime_s,shared_mbps,delay_ms\n".to_owned();
     for (second, mbps) in rows {
-        text += &format!("{second},{mbps},0\n");
+        let _ = writeln!(text, "{second},{mbps},0");
     }
     let trace = Trace::parse(text.as_bytes()).unwrap();
     Link::new(Arc::new(trace), Direction::Up, AfterEnd::Hold)
