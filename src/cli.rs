@@ -2,9 +2,11 @@
 
 pub mod attach;
 mod cache;
+mod config;
 mod demo;
 mod engine;
 mod loaded;
+pub mod look;
 mod model;
 mod plan;
 mod probe;
@@ -12,6 +14,7 @@ mod profile;
 mod robot;
 mod run;
 mod server;
+mod shell;
 mod started;
 mod sweep;
 mod trace;
@@ -53,6 +56,12 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// The console's settings in effect, and where each comes from
+    Config(config::ConfigArgs),
+    /// Completions of commands and flags for a shell
+    Completions(shell::CompletionsArgs),
+    /// The manual page
+    Man(shell::ManArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -86,6 +95,9 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => code,
@@ -138,14 +150,10 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in [
-            "demo", "attach", "robot", "server", "sweep", "run", "probe", "profile", "plan",
-            "trace",
-        ] {
-            let mut command = Cli::command();
-            let sub = command.find_subcommand_mut(name).unwrap();
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
             all += "## ";
-            all += name;
+            all += sub.get_name();
             all += "\n";
             all += &sub.render_help().to_string();
         }
