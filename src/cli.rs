@@ -2,15 +2,26 @@
 
 pub mod attach;
 mod cache;
+mod card;
+mod config;
 mod demo;
 mod engine;
+mod export;
+mod info;
 mod loaded;
+pub mod look;
 mod model;
 mod plan;
 mod probe;
 mod profile;
+mod record;
 mod robot;
+mod run;
 mod server;
+mod sessions;
+mod shell;
+mod started;
+mod sweep;
 mod trace;
 mod worker;
 
@@ -34,10 +45,22 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Watch workers and command them
     Attach(attach::AttachArgs),
+    /// Recorded sessions: list, name, edit, cut, delete
+    Sessions(sessions::SessionsArgs),
+    /// What is in a session
+    Info(info::InfoArgs),
+    /// Check a session and write its index anew, after a crash
+    Repair(info::RepairArgs),
+    /// A session as tables (CSV, JSON lines, Parquet) or as a timeline for Perfetto
+    Export(export::ExportArgs),
     /// Run a model on every camera frame, alone or with a server
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Measure many plans on a running robot
+    Sweep(sweep::SweepArgs),
+    /// Run an experiment file: workers, link, sweep or probes, stored under one name
+    Run(run::RunArgs),
     /// Fill the link to a server and record what it carries
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
@@ -46,6 +69,12 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// The console's settings in effect, and where each comes from
+    Config(config::ConfigArgs),
+    /// Completions of commands and flags for a shell
+    Completions(shell::CompletionsArgs),
+    /// The manual page
+    Man(shell::ManArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -71,12 +100,21 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Attach(args) => attach::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Repair(args) => info::repair(&args),
+        Command::Export(args) => export::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => code,
@@ -129,13 +167,10 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "plan", "trace",
-        ] {
-            let mut command = Cli::command();
-            let sub = command.find_subcommand_mut(name).unwrap();
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
             all += "## ";
-            all += name;
+            all += sub.get_name();
             all += "\n";
             all += &sub.render_help().to_string();
         }

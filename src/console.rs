@@ -5,8 +5,10 @@
 //! connection  how the connection to it stands: a pure state machine
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! tap, tape   what happens as entries of a session; their way to the recorder
+//! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
-//! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
+//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -19,7 +21,11 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+pub mod settings;
 mod signals;
+mod sweep;
+mod tap;
+mod tape;
 mod terminal;
 mod transport;
 pub mod view;
@@ -30,6 +36,8 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use settings::Settings;
+pub use sweep::{Observer, SweepEnded};
 
 use crate::units::Hash32;
 
@@ -42,6 +50,10 @@ pub struct Options {
     pub token: Option<String>,
     /// Who this is, shown to other consoles; see [`default_name`].
     pub name: String,
+    /// Where to record, if at all.
+    pub recording: Option<crate::session::Settings>,
+    /// How it looks and which keys it has.
+    pub settings: Settings,
 }
 
 /// The console cannot work.
@@ -76,6 +88,18 @@ pub fn run_headless(options: &Options, how: Headless) -> Result<Ended, ConsoleEr
     block_on(headless::watch(options, how))
 }
 
+/// Sweeps plans on a robot without a screen. Starts its own runtime: call it outside of any.
+///
+/// # Errors
+/// No threads, no signals.
+pub fn run_sweep(
+    options: &Options,
+    request: &app::sweeping::Request,
+    observer: &mut dyn Observer,
+) -> Result<SweepEnded, ConsoleError> {
+    block_on(sweep::sweep(options, request, observer))
+}
+
 /// `user@host`, as this system knows them.
 pub fn default_name() -> String {
     let user = ["USER", "LOGNAME"]
@@ -91,6 +115,12 @@ impl Options {
         app::Setup {
             addresses: self.targets.clone(),
             token: self.token.clone(),
+            keymap: self.settings.keymap.clone(),
+            remote: self
+                .settings
+                .ssh
+                .value
+                .resolved(settings::Terminal::from_environment().ssh),
             first_command: first_command(),
         }
     }

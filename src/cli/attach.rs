@@ -1,13 +1,15 @@
 //! `splitscope attach`: the console.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
+use super::look::LookArgs;
+use super::record::RecordArgs;
+use super::worker;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -24,6 +26,10 @@ pub struct AttachArgs {
     #[command(flatten)]
     pub show: ShowArgs,
 
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
+
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -31,6 +37,10 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Screen or lines; shared with `demo`.
@@ -58,23 +68,12 @@ pub struct ShowArgs {
 /// # Errors
 /// A token file that cannot be read; no terminal.
 pub fn run(args: &AttachArgs) -> Result<ExitCode> {
-    let token = match &args.token_file {
-        None => None,
-        Some(path) => {
-            let token = fs::read_to_string(path)
-                .with_context(|| format!("cannot read the token file {}", path.display()))?;
-            ensure!(
-                !token.trim().is_empty(),
-                "the token file {} is empty",
-                path.display()
-            );
-            Some(token)
-        }
-    };
     let options = Options {
         targets: args.targets.clone(),
-        token,
+        token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
+        settings: args.look.settings()?,
     };
     show(&options, args.show)
 }

@@ -3,23 +3,24 @@
 //! The workers are processes of their own, as they are in the field. They end when the demo does, however it dies:
 //! they read its end of a pipe.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 
 use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
+use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
+use super::record::RecordArgs;
+use super::started::{Worker, words};
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
 use crate::link::shaper::Shaper;
 use crate::profile::Profile;
+use crate::worker::fits::fits;
 
 /// Robot, server, shaped link and console on this machine.
 #[derive(Debug, Clone, Args)]
@@ -61,13 +62,22 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     show: ShowArgs,
+
+    #[command(flatten)]
+    record: RecordArgs,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Runs until the person leaves, or as long as was asked.
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
+    let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
         for device in [&args.device, &args.server_device] {
@@ -76,10 +86,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    // As many servers as the plan takes part in, each behind a relay of its own.
+    // As many servers as the plan takes part in, all reached over one medium.
     let count = usize::from(plan.last_device().0.max(1)).max(args.servers);
     let mut servers = Vec::new();
-    let mut shapers = Vec::new();
     let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0"]);
     for i in 1..=count {
         let mut server_args = words(&["server", "--listen", "127.0.0.1:0"]);
@@ -92,16 +101,16 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         } else {
             format!("server-{i}")
         };
-        let server = Worker::start(&name, &server_args)?;
-        let mut through = server.address;
-        if let Some(profile) = link.profile() {
-            let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            let shaper = Shaper::start(any, server.address, profile)?;
-            through = shaper.local_addr();
-            shapers.push(shaper);
-        }
-        robot_args.extend([String::from("--server"), through.to_string()]);
+        let server = Worker::start(&format!("demo-{name}"), &server_args)?;
         servers.push(server);
+    }
+    let addresses: Vec<String> = servers.iter().map(|s| s.address.to_string()).collect();
+    let shaper = link.profile().map(|p| Shaper::before_each(&addresses, p));
+    let shaper = shaper.transpose()?;
+    let through = shaper.as_ref().map(|s| s.local_addrs().iter());
+    let through = through.map_or(addresses, |all| all.map(ToString::to_string).collect());
+    for address in through {
+        robot_args.extend([String::from("--server"), address]);
     }
     robot_args.extend(model_words(args));
     robot_args.extend(engine_words(args.engine, &args.device));
@@ -111,11 +120,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         // A split is what the demo is about; a third of the way the tensors have become small.
         let cut = graph.operator_count() / 3;
         robot_args.extend([String::from("--cut"), cut.to_string()]);
+        robot_args.extend(args.plan.words());
     }
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
     }
-    let robot = Worker::start("robot", &robot_args)?;
+    let robot = Worker::start("demo-robot", &robot_args)?;
 
     let target = |address: SocketAddr| -> Result<Address> {
         Ok(format!("ws://{address}").parse::<Address>()?)
@@ -127,10 +137,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
+        recording,
+        settings,
     };
     let shown = show(&options, args.show);
     drop(robot);
-    drop(shapers);
+    drop(shaper);
     drop(servers);
     shown
 }
@@ -138,10 +150,6 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
 fn servers(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|n| (1..=8).contains(n));
     number.ok_or_else(|| format!("{text:?} is no number of servers; expected 1 to 8"))
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&w| w.to_owned()).collect()
 }
 
 fn model_words(args: &DemoArgs) -> Vec<String> {
@@ -175,76 +183,4 @@ fn model_words(args: &DemoArgs) -> Vec<String> {
         all.extend(["--fps".to_owned(), fps.to_string()]);
     }
     all
-}
-
-/// A worker process; told to end, then waited for, when dropped.
-struct Worker {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Worker {
-    /// Starts this program as a worker and waits until it says where it listens.
-    fn start(name: &str, args: &[String]) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let log = log_file(name)?;
-        let errors = std::fs::File::create(&log)
-            .with_context(|| format!("cannot write the {name}'s log {}", log.display()))?;
-        let mut child = Command::new(program)
-            .args(args)
-            .arg("--until-stdin-ends")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .with_context(|| format!("cannot start the {name}"))?;
-        let mut first = String::new();
-        if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut first)?;
-        }
-        let address = first
-            .trim()
-            .rsplit_once("ws://")
-            .and_then(|(_, address)| address.parse().ok());
-        match address {
-            Some(address) => Ok(Self { child, address }),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(anyhow!(
-                    "the {name} did not start: {}",
-                    last_words(&log).unwrap_or_else(|| format!("it said {first:?}"))
-                ))
-            }
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // The end of its standard input tells it to end.
-        drop(self.child.stdin.take());
-        for _ in 0..100 {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn log_file(name: &str) -> Result<PathBuf> {
-    let dir = cache::dir().join("logs");
-    std::fs::create_dir_all(&dir)
-        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
-    Ok(dir.join(format!("demo-{name}.log")))
-}
-
-/// The last line of a log; its author is known.
-fn last_words(log: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(log).ok()?;
-    let last = text.lines().last()?;
-    Some(last.strip_prefix("splitscope: ").unwrap_or(last).to_owned())
 }

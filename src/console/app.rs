@@ -3,15 +3,20 @@
 //! No terminal library, no socket, no clock in here: keys come as [`Key`], messages as [`Said`], time as [`Moment`].
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
+mod fuzzy;
 mod keymap;
 mod keys;
 mod links;
+mod notes;
 mod orders;
+mod palette;
 mod picker;
 mod proposal;
 pub mod screens;
+pub mod sweeping;
 mod target;
 
+use crate::session::Status;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -22,7 +27,9 @@ use super::connection::{Order, Phase, Refusal};
 
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
+pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
 pub use screens::{Screen, Screens};
@@ -68,6 +75,8 @@ pub enum Update {
         /// What it brought.
         said: Said,
     },
+    /// How the recording stands.
+    Recording(Box<Status>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -91,8 +100,12 @@ pub enum Effect {
         /// The command.
         message: CommandMessage,
     },
+    /// Something for the recording.
+    Note(Note),
     /// Leave, now.
     Quit,
+    /// Give the terminal back and stop until the shell lets this job go on.
+    Suspend,
 }
 
 /// How urgent a new picture is.
@@ -103,6 +116,8 @@ pub enum Redraw {
     No,
     /// With the next regular picture.
     Soon,
+    /// Time is scrubbed through: the picture moves.
+    Scrubbing,
     /// A person waits for it.
     AtOnce,
 }
@@ -156,6 +171,10 @@ pub struct Setup {
     pub addresses: Vec<Address>,
     /// The control token.
     pub token: Option<String>,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// Whether the terminal is at the end of a slow line.
+    pub remote: bool,
     /// The first command's number; another one at each start.
     pub first_command: u64,
 }
@@ -168,14 +187,20 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
+    remote: bool,
     notice: Option<String>,
     own_events: Events,
+    /// The sweep under way, or the last one.
+    sweeping: Option<Box<sweeping::Sweeping>>,
+    recording: Option<Status>,
+    prompt: Option<Prompt>,
 }
 
 impl App {
@@ -197,14 +222,19 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            palette: None,
             screens: Screens::default(),
-            keymap: Keymap::default(),
+            keymap: setup.keymap,
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,
+            remote: setup.remote,
             notice: None,
             own_events: Events::default(),
+            sweeping: None,
+            recording: None,
+            prompt: None,
         };
         (app, effects)
     }
@@ -213,6 +243,7 @@ impl App {
     pub fn update(&mut self, update: Update, at: Moment) -> Turn {
         let mut turn = Turn::default();
         match update {
+            Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
@@ -224,6 +255,7 @@ impl App {
                 turn.redraw(Redraw::AtOnce);
             }
             Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
+            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
             Update::Tick => self.pass(at, &mut turn),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
@@ -237,6 +269,9 @@ impl App {
             (Scope::Picker, Key::Char(c @ '0'..='9')) => {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
+            (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
+            (Scope::Palette, Key::Ctrl(_)) => self.keymap.action(&[Scope::Anywhere], key),
+            (Scope::Palette, _) => self.keymap.action(&[Scope::Palette], key),
             (Scope::Picker, _) => {
                 let action = self.keymap.action(&scopes, key)?;
                 let works = matches!(action, Action::Pick(_) | Action::Quit | Action::Help);
@@ -258,7 +293,8 @@ impl App {
                 Phase::Connecting { .. } | Phase::Live { .. } => None,
             });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
-        deadlines.chain(counts).chain(pause).min()
+        let sweep = self.sweep_tick_due();
+        deadlines.chain(counts).chain(pause).chain(sweep).min()
     }
 
     /// The workers, in the order they were named.
@@ -320,6 +356,11 @@ impl App {
         self.help
     }
 
+    /// Whether the terminal is at the end of a slow line, so that pictures are fewer.
+    pub const fn is_remote(&self) -> bool {
+        self.remote
+    }
+
     /// Which keys do what.
     pub const fn keymap(&self) -> &Keymap {
         &self.keymap
@@ -357,6 +398,7 @@ impl App {
     }
 
     fn pass(&mut self, at: Moment, turn: &mut Turn) {
+        self.sweep_tick(at, turn);
         for index in 0..self.targets.len() {
             let before = self.targets[index].connection.phase().clone();
             let order = self.targets[index].connection.tick(at.now);

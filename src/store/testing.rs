@@ -1,5 +1,6 @@
 //! Made-up frames for this room's tests.
 
+use crate::plan::ValueCodec;
 use crate::units::{DeviceId, Epoch, FrameId, Nanos, NodeId};
 use crate::wire::{FrameRecord, Outcome, Parts, StepKind, StepTime};
 
@@ -21,11 +22,14 @@ pub(super) const fn step(
         duration_ns,
         bytes,
         to: DeviceId(to),
+        wire_bytes: bytes,
+        codec: ValueCodec::None,
+        error_ppb: 0,
     }
 }
 
 /// Frame 1 of epoch 1 with these steps.
-pub(super) fn frame_of(mode: &str, latency_ns: i64, steps: &[StepTime]) -> FrameRecord {
+pub(crate) fn frame_of(mode: &str, latency_ns: i64, steps: &[StepTime]) -> FrameRecord {
     FrameRecord {
         frame: FrameId(1),
         attempt: 0,

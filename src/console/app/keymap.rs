@@ -6,8 +6,9 @@ mod table;
 
 use std::fmt::Write as _;
 
+use super::palette;
 use super::screens::Screen;
-use super::screens::{live, power, timeline};
+use super::screens::{live, power, sweep, timeline};
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -61,10 +62,16 @@ pub enum Action {
     Modes,
     /// In the mode picker.
     Pick(Pick),
+    /// Open the command palette.
+    OpenPalette,
+    /// In the command palette.
+    Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
     /// On the timeline.
     Timeline(timeline::Do),
+    /// On the Sweep screen.
+    Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
     /// Apply the proposal, or confirm what is asked.
@@ -77,10 +84,16 @@ pub enum Action {
     Control,
     /// Stop or resume the display.
     Pause,
+    /// Mark this moment in the recording.
+    Mark,
+    /// Give the session a name.
+    NameSession,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.
     Help,
+    /// Stop until the shell lets this job go on.
+    Suspend,
     /// Leave the console.
     Quit,
 }
@@ -94,11 +107,13 @@ pub enum Scope {
     On(Screen),
     /// In the mode picker.
     Picker,
+    /// In the command palette.
+    Palette,
 }
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -109,6 +124,7 @@ impl Scope {
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
         Self::Picker,
+        Self::Palette,
     ];
 
     /// Its table in the configuration file.
@@ -117,6 +133,7 @@ impl Scope {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
             Self::Picker => "picker",
+            Self::Palette => "palette",
         }
     }
 }
@@ -187,6 +204,20 @@ impl Keymap {
         let all = TABLE.iter().zip(&self.keys);
         all.filter(move |(entry, _)| entry.scope == scope)
             .map(|(entry, keys)| Bound { entry, keys })
+    }
+
+    /// Gives an action other keys; false where the scope has no action of that name.
+    pub fn rebind(&mut self, scope: Scope, name: &str, keys: Vec<Key>) -> bool {
+        let at = TABLE
+            .iter()
+            .position(|entry| entry.scope == scope && entry.name == name);
+        match at {
+            Some(at) => {
+                self.keys[at] = keys;
+                true
+            }
+            None => false,
+        }
     }
 
     /// What a key asks for where these scopes are in effect, the first before the others.

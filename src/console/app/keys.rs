@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Moment, Move, Pick, Picker, PlanRequest, Proposal, Screen,
-    TakeOver, Turn, proposal,
+    Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
+    Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
 use crate::store::{Store, Worker};
@@ -43,6 +43,10 @@ impl App {
             turn.effects.push(Effect::Quit);
             return;
         }
+        if action == Action::Suspend {
+            turn.effects.push(Effect::Suspend);
+            return;
+        }
         if self.help {
             let back = [Action::Help, Action::Back, Action::Pick(Pick::Close)];
             if back.contains(&action) {
@@ -64,10 +68,13 @@ impl App {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
             Action::Pick(pick) => self.pick(pick, turn),
+            Action::OpenPalette => self.palette = Some(Palette::default()),
+            Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Show(screen) => self.show(screen),
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
+            Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
             Action::Apply => self.apply(turn),
             Action::Revert => self.revert(turn),
@@ -86,9 +93,11 @@ impl App {
                     }),
                 };
             }
+            Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
-            Action::Quit => {}
+            Action::Suspend | Action::Quit => {}
         }
     }
 
@@ -270,7 +279,7 @@ impl App {
         }
     }
 
-    fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
+    pub(super) fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
         match &self.token {
             _ if !worker.needs_token => Ok(None),
             Some(token) => Ok(Some(proof(token, &worker.nonce))),

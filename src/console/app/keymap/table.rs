@@ -1,7 +1,8 @@
 //! The table itself: every action, where its keys are in effect, its name, its keys, what it does.
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
-use crate::console::app::screens::{Screen, live, power, timeline};
+use crate::console::app::palette;
+use crate::console::app::screens::{Screen, live, power, sweep, timeline};
 
 const fn entry(
     scope: Scope,
@@ -171,11 +172,33 @@ pub static TABLE: &[Entry] = &[
     .hinted("pause"),
     entry(
         Scope::Anywhere,
+        "mark",
+        &[Key::Char('k')],
+        Action::Mark,
+        "mark this moment in the recording, with a text",
+    ),
+    entry(
+        Scope::Anywhere,
+        "name-session",
+        &[Key::Char('R')],
+        Action::NameSession,
+        "give the recorded session a name",
+    ),
+    entry(
+        Scope::Anywhere,
         "next-worker",
         &[Key::Char('n')],
         Action::NextTarget,
         "show the next worker",
     ),
+    entry(
+        Scope::Anywhere,
+        "palette",
+        &[Key::Char(':')],
+        Action::OpenPalette,
+        "every command, found by a few letters",
+    )
+    .hinted("commands"),
     entry(
         Scope::Anywhere,
         "help",
@@ -185,6 +208,13 @@ pub static TABLE: &[Entry] = &[
     )
     .hinted("help")
     .narrow(),
+    entry(
+        Scope::Anywhere,
+        "suspend",
+        &[Key::Ctrl('z')],
+        Action::Suspend,
+        "stop until the shell says fg; the workers go on",
+    ),
     entry(
         Scope::Anywhere,
         "quit",
@@ -351,6 +381,96 @@ pub static TABLE: &[Entry] = &[
         "half a screen later",
     ),
     entry(
+        Scope::On(Screen::Sweep),
+        "start",
+        &[Key::Char('s')],
+        Action::Sweep(sweep::Do::Start),
+        "begin the sweep that is set up",
+    )
+    .hinted("start")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "skip",
+        &[Key::Char('f')],
+        Action::Sweep(sweep::Do::Skip),
+        "leave the present plan for good and go on",
+    )
+    .hinted("skip"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "stop",
+        &[Key::Char('x')],
+        Action::Sweep(sweep::Do::Stop),
+        "end the sweep now; what was measured stays",
+    )
+    .hinted("stop")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "row-above",
+        &[Key::Up],
+        Action::Sweep(sweep::Do::Row(-1)),
+        "the plan above",
+    )
+    .hinted("plan")
+    .with("row-below"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "row-below",
+        &[Key::Down],
+        Action::Sweep(sweep::Do::Row(1)),
+        "the plan below",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "plans-before",
+        &[Key::Left],
+        Action::Sweep(sweep::Do::Plans(-1)),
+        "the choice of plans before",
+    )
+    .hinted("plans")
+    .with("plans-next"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "plans-next",
+        &[Key::Right],
+        Action::Sweep(sweep::Do::Plans(1)),
+        "the next choice of plans",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "rounds-more",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Sweep(sweep::Do::Rounds(1)),
+        "more rounds, then until intervals are narrow",
+    )
+    .hinted("rounds")
+    .with("rounds-fewer"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "rounds-fewer",
+        &[Key::Char('-')],
+        Action::Sweep(sweep::Do::Rounds(-1)),
+        "fewer rounds",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "visits",
+        &[Key::Char('e')],
+        Action::Sweep(sweep::Do::Visits),
+        "short visits, or visits of 2 s for energy",
+    )
+    .hinted("energy"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "layer",
+        &[Key::Enter],
+        Action::Sweep(sweep::Do::Layer),
+        "to the layers, with the cut of this plan proposed",
+    )
+    .hinted("layer"),
+    entry(
         Scope::On(Screen::Power),
         "rail-above",
         &[Key::Up],
@@ -460,5 +580,47 @@ pub static TABLE: &[Entry] = &[
         "leave things as they are",
     )
     .hinted("drop")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "above",
+        &[Key::Up],
+        Action::Palette(palette::Do::Up),
+        "the command above",
+    )
+    .hinted("choose")
+    .with("below")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "below",
+        &[Key::Down, Key::Tab],
+        Action::Palette(palette::Do::Down),
+        "the command below",
+    ),
+    entry(
+        Scope::Palette,
+        "erase",
+        &[Key::Backspace],
+        Action::Palette(palette::Do::Erase),
+        "take a letter back; letters type",
+    ),
+    entry(
+        Scope::Palette,
+        "run",
+        &[Key::Enter],
+        Action::Palette(palette::Do::Run),
+        "do it",
+    )
+    .hinted("do it")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "close",
+        &[Key::Esc],
+        Action::Palette(palette::Do::Close),
+        "leave",
+    )
+    .hinted("leave")
     .narrow(),
 ];

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::console::app::{Asked, Progress, Proposal};
+use crate::console::app::{Asked, Noting, Progress, Proposal};
 use crate::console::view::Scene;
 use crate::console::view::panels::header;
 use crate::console::view::panels::layers::ships;
@@ -15,6 +15,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     if let Some((text, style)) = words(scene) {
         let line = Line::from(vec![Span::raw(" "), Span::styled(text, style)]);
         buf.set_line(area.x, area.y, &line, area.width);
+        return;
+    }
+    if scene.app.is_remote() {
+        let line = Line::styled(" over SSH: 4 pictures a second", scene.theme.faint());
+        buf.set_line(area.x, area.y, &line, area.width);
     }
 }
 
@@ -22,6 +27,14 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 fn words(scene: &Scene) -> Option<(String, Style)> {
     let theme = scene.theme;
     let app = scene.app;
+    if let Some(prompt) = app.prompt() {
+        let what = match prompt.what {
+            Noting::Marker => "mark this moment",
+            Noting::Name => "name of the session",
+        };
+        let text = format!("{what}: {}_   (Enter keeps it, Esc drops it)", prompt.text);
+        return Some((text, theme.proposed()));
+    }
     if let Some(question) = app.take_over() {
         let holder = &question.holder;
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
