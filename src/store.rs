@@ -21,7 +21,7 @@ mod predictions;
 mod switch;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use crate::plan::Plan;

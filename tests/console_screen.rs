@@ -12,6 +12,8 @@ mod predictions;
 mod script;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
+#[path = "console_screen/sweep.rs"]
+mod sweep;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;

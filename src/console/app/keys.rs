@@ -75,6 +75,7 @@ impl App {
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
+            Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
             Action::Apply => self.apply(turn),
             Action::Revert => self.revert(turn),
@@ -305,7 +306,7 @@ impl App {
         }
     }
 
-    fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
+    pub(super) fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
         match &self.token {
             _ if !worker.needs_token => Ok(None),
             Some(token) => Ok(Some(proof(token, &worker.nonce))),
