@@ -9,7 +9,7 @@
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
-//! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
+//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -27,6 +27,7 @@ mod runtime;
 pub mod settings;
 mod shelf;
 mod signals;
+mod sweep;
 pub mod tap;
 mod tape;
 mod terminal;
@@ -40,6 +41,7 @@ use tokio::runtime::Runtime;
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
 pub use settings::Settings;
+pub use sweep::{Observer, SweepEnded};
 
 use crate::playback::Command;
 use crate::session::Reader;
@@ -124,6 +126,18 @@ async fn play_all(mut next: Option<Reader>, settings: &Settings) -> Result<(), C
 /// No threads, no signals.
 pub fn run_headless(options: &Options, how: Headless) -> Result<Ended, ConsoleError> {
     block_on(headless::watch(options, how))
+}
+
+/// Sweeps plans on a robot without a screen. Starts its own runtime: call it outside of any.
+///
+/// # Errors
+/// No threads, no signals.
+pub fn run_sweep(
+    options: &Options,
+    request: &app::sweeping::Request,
+    observer: &mut dyn Observer,
+) -> Result<SweepEnded, ConsoleError> {
+    block_on(sweep::sweep(options, request, observer))
 }
 
 /// `user@host`, as this system knows them.

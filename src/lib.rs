@@ -14,6 +14,7 @@
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
+//! sweep                    many plans on a running robot, measured so that they can be compared
 //! store                    the observer's wing begins (no libtorch): what a console remembers of a worker
 //! playback compare         time control and the state at any moment; two sessions side by side
 //! console                  what a console shows and commands
@@ -39,6 +40,7 @@ pub mod session;
 pub mod simulate;
 pub mod statistics;
 pub mod store;
+pub mod sweep;
 pub mod sysfs;
 pub mod units;
 pub mod wire;

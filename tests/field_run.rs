@@ -44,6 +44,7 @@ fn robot(zoo_name: &str, server: SocketAddr) -> Robot {
     Robot::start(
         EmulatedEngine::new(profile),
         RobotOptions {
+            spool: None,
             listen: any_port(),
             servers: vec![server.to_string()],
             deadline: None,
@@ -53,6 +54,7 @@ fn robot(zoo_name: &str, server: SocketAddr) -> Robot {
             weights_name: "none".to_owned(),
             trained: false,
             plan: Plan::LOCAL,
+            policy: None,
             source: Source::start(Input::open("synthetic", 1, 224, 224).unwrap(), None).unwrap(),
             source_name: "synthetic".to_owned(),
             core: None,
@@ -89,6 +91,7 @@ fn lost(shaper: &ShaperHandle) -> f64 {
 async fn try_once(zoo_name: &str, plan: Plan) -> (f64, f64) {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(ServerOptions {
+        spool: None,
         power: Discovered::default(),
         listen: any_port(),
         weights_dir: dir.path().to_owned(),

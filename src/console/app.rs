@@ -15,6 +15,7 @@ mod picker;
 mod proposal;
 mod replayed;
 pub mod screens;
+pub mod sweeping;
 mod target;
 
 use crate::session::Status;
@@ -93,7 +94,7 @@ pub enum Update {
 }
 
 /// Something shall be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// To a target's connection.
     Link {
@@ -143,7 +144,7 @@ pub enum Redraw {
 }
 
 /// What an update led to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Turn {
     /// What to do, in order.
     pub effects: Vec<Effect>,
@@ -220,6 +221,8 @@ pub struct App {
     deck: Deck,
     /// The moment of a state that recorded entries made.
     replayed: Moment,
+    /// The sweep under way, or the last one.
+    sweeping: Option<Box<sweeping::Sweeping>>,
     recording: Option<Status>,
     prompt: Option<Prompt>,
 }
@@ -255,6 +258,7 @@ impl App {
             own_events: Events::default(),
             deck: Deck::default(),
             replayed: Moment::default(),
+            sweeping: None,
             recording: None,
             prompt: None,
         };
@@ -340,7 +344,9 @@ impl App {
         });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
         let picture = self.next_picture();
-        deadlines.chain(counts).chain(pause).chain(picture).min()
+        let sweep = self.sweep_tick_due();
+        let due = deadlines.chain(counts).chain(pause).chain(sweep);
+        due.chain(picture).min()
     }
 
     /// The workers, in the order they were named.
@@ -444,6 +450,7 @@ impl App {
     }
 
     fn pass(&mut self, at: Moment, turn: &mut Turn) {
+        self.sweep_tick(at, turn);
         for index in 0..self.targets.len() {
             let before = self.targets[index].connection.phase().clone();
             let order = self.targets[index].connection.tick(at.now);

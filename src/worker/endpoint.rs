@@ -39,7 +39,7 @@ use crate::worker::lease::Lease;
 use crate::worker::spool::Spool;
 use crate::worker::telemetry::Hub;
 
-pub use command::{CommandRequest, CommandSink};
+pub use command::{CommandRequest, CommandSink, Order};
 
 /// Connections at once beyond the sessions: handshakes under way and consoles being refused.
 const MAX_STRANGERS: usize = 16;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{live, power, sessions, timeline};
+use super::screens::{live, power, sessions, sweep, timeline};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -72,6 +72,8 @@ pub enum Action {
     Live(live::Do),
     /// On the timeline.
     Timeline(timeline::Do),
+    /// On the Sweep screen.
+    Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
     /// On the Sessions screen.
@@ -82,6 +84,8 @@ pub enum Action {
     Back,
     /// Ask for the plan that was in effect before this one.
     Revert,
+    /// Hand the plan to a policy, or take it back.
+    Policy,
     /// Take or release control.
     Control,
     /// To the time that is shown.
@@ -109,7 +113,14 @@ impl Action {
     pub const fn commands(self) -> bool {
         matches!(
             self,
-            Self::Cut(_) | Self::Modes | Self::Pick(_) | Self::Apply | Self::Revert | Self::Control
+            Self::Cut(_)
+                | Self::Policy
+                | Self::Sweep(sweep::Do::Start)
+                | Self::Modes
+                | Self::Pick(_)
+                | Self::Apply
+                | Self::Revert
+                | Self::Control
         )
     }
 }
