@@ -28,6 +28,7 @@ pub mod power;
 pub mod profile;
 pub mod statistics;
 pub mod store;
+pub mod sweep;
 pub mod sysfs;
 pub mod units;
 pub mod wire;

@@ -17,9 +17,10 @@ mod power;
 mod switch;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
+use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
 use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record};
@@ -88,6 +89,7 @@ pub struct Store {
     worker: Option<Worker>,
     model: Option<ModelView>,
     plan: Option<PlanRecord>,
+    plan_before: Option<Plan>,
     peers: Peers,
     lease: Option<LeaseRecord>,
     input: Option<InputRecord>,
@@ -181,6 +183,9 @@ impl Store {
                     local_because: plan.local_because.map(|why| clean(&why, 200)),
                     ..plan
                 };
+                if let Some(old) = self.plan.as_ref().filter(|old| old.plan != plan.plan) {
+                    self.plan_before = Some(old.plan.clone());
+                }
                 replace(&mut self.plan, plan)
             }
             Record::Switch(switch) => {
@@ -266,6 +271,11 @@ impl Store {
     /// The plan in effect, once told.
     pub const fn plan(&self) -> Option<&PlanRecord> {
         self.plan.as_ref()
+    }
+
+    /// The plan that was in effect before the present one, if this console saw it.
+    pub const fn plan_before(&self) -> Option<&Plan> {
+        self.plan_before.as_ref()
     }
 
     /// The data links' other ends.

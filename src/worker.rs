@@ -13,5 +13,6 @@ pub mod robot;
 pub mod runtime;
 pub mod sensors;
 pub mod server;
+pub mod sweeping;
 pub mod switch;
 pub mod telemetry;

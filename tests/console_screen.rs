@@ -296,7 +296,7 @@ fn help() {
 #[test]
 fn only_the_server_is_attached() {
     let mut console = live();
-    console.key(Key::Tab);
+    console.key(Key::Char('n'));
     let screen = console.screen((80, 24));
     insta::assert_snapshot!("server_shown_80x24", screen);
 }

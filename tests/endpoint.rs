@@ -14,6 +14,8 @@ mod slow;
 mod strangers;
 #[path = "endpoint/support.rs"]
 mod support;
+#[path = "endpoint/sweeps.rs"]
+mod sweeps;
 
 use std::time::Duration;
 

@@ -9,9 +9,8 @@ mod links;
 mod orders;
 mod picker;
 mod proposal;
-mod screens;
+pub mod screens;
 mod target;
-mod timeline;
 
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
@@ -21,15 +20,13 @@ use crate::wire::console::{Batch, CommandMessage, Reply, WorkerHello};
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
 
-pub use keymap::{
-    Action, BINDINGS, Binding, Gauge, Key, Keys, Look, Move, PICKER, POWER, Pick, TIMELINE,
-};
+pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
+pub use screens::{Screen, Screens};
 pub use target::Target;
-pub use timeline::{Timeline, TimelineView};
 
 /// When something happened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +57,8 @@ pub enum Said {
 pub enum Update {
     /// A key was pressed.
     Key(Key),
+    /// A person asked for something otherwise: with the mouse.
+    Act(Action),
     /// A connection brought something.
     Link {
         /// The target's place in the list.
@@ -161,9 +160,6 @@ pub struct Setup {
     pub first_command: u64,
 }
 
-/// Time scales of the link's chart, nanoseconds per dot.
-const ZOOMS: [i64; 3] = [100_000_000, 300_000_000, 1_000_000_000];
-
 /// The console's state.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -172,16 +168,12 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
-    timeline: Option<Timeline>,
-    /// The rail looked at, while the power screen is shown.
-    power: Option<usize>,
+    screens: Screens,
+    keymap: Keymap,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
-    zoom: usize,
-    link: usize,
-    row: usize,
     notice: Option<String>,
     own_events: Events,
 }
@@ -205,15 +197,12 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
-            timeline: None,
-            power: None,
+            screens: Screens::default(),
+            keymap: Keymap::default(),
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,
-            zoom: 0,
-            link: 0,
-            row: 0,
             notice: None,
             own_events: Events::default(),
         };
@@ -225,16 +214,36 @@ impl App {
         let mut turn = Turn::default();
         match update {
             Update::Key(key) => {
-                if let Some(action) = self.keys().action(key) {
+                if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
                     turn.redraw(Redraw::AtOnce);
                 }
+            }
+            Update::Act(action) => {
+                self.act(action, at, &mut turn);
+                turn.redraw(Redraw::AtOnce);
             }
             Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
             Update::Tick => self.pass(at, &mut turn),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         turn
+    }
+
+    /// What a key asks for now, if anything.
+    fn meaning(&self, key: Key) -> Option<Action> {
+        let scopes = self.scopes();
+        match (scopes[0], key) {
+            (Scope::Picker, Key::Char(c @ '0'..='9')) => {
+                Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
+            }
+            (Scope::Picker, _) => {
+                let action = self.keymap.action(&scopes, key)?;
+                let works = matches!(action, Action::Pick(_) | Action::Quit | Action::Help);
+                works.then_some(action)
+            }
+            _ => self.keymap.action(&scopes, key),
+        }
     }
 
     /// When [`Update::Tick`] is due: a connection's deadline, or the next second of a count that is on the screen.
@@ -301,19 +310,19 @@ impl App {
         &self.orders
     }
 
-    /// Nanoseconds per dot of the link's chart.
-    pub const fn link_scale_ns(&self) -> i64 {
-        ZOOMS[self.zoom]
+    /// The mode picker, while it is open.
+    pub const fn picker(&self) -> Option<&Picker> {
+        self.picker.as_ref()
     }
 
-    /// The row of the layer table that is looked at, where there is no cut to look at.
-    pub const fn row(&self) -> usize {
-        self.row
+    /// Whether the help is shown.
+    pub const fn help(&self) -> bool {
+        self.help
     }
 
-    /// Which server's link is shown, counted through round and round.
-    pub const fn link_shown(&self) -> usize {
-        self.link
+    /// Which keys do what.
+    pub const fn keymap(&self) -> &Keymap {
+        &self.keymap
     }
 
     /// What the console has to say about the last key.

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream};
+use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
 use futures_util::{FutureExt, StreamExt};
 
 use super::app::{App, Effect, Moment, Redraw, Turn, Update};
@@ -45,9 +45,9 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
             biased;
             () = signals.next() => break,
             event = keys.next() => {
-                console.event(event.as_ref());
+                console.event(event.as_ref(), &screen);
                 while !console.quit && let Some(event) = keys.next().now_or_never() {
-                    console.event(event.as_ref());
+                    console.event(event.as_ref(), &screen);
                 }
             }
             Some(update) = console.links.next() => console.update(update),
@@ -74,11 +74,18 @@ struct Console {
 }
 
 impl Console {
-    fn event(&mut self, event: Option<&io::Result<Event>>) {
+    fn event(&mut self, event: Option<&io::Result<Event>>, screen: &Screen) {
         match event {
             Some(Ok(Event::Key(key))) => {
                 if let Some(key) = input::key(*key) {
                     self.update(Update::Key(key));
+                }
+            }
+            Some(Ok(Event::Mouse(mouse))) => {
+                if mouse.kind == MouseEventKind::Down(MouseButton::Left)
+                    && let Some(action) = screen.at(mouse.column, mouse.row)
+                {
+                    self.update(Update::Act(action));
                 }
             }
             Some(Ok(Event::Resize(..))) => self.update(Update::Resized),

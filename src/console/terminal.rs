@@ -13,8 +13,8 @@ use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
-use super::app::App;
-use super::view::{Theme, draw};
+use super::app::{Action, App};
+use super::view::{Hits, Theme, draw};
 use crate::units::Nanos;
 
 /// Whether the terminal is ours at present.
@@ -25,6 +25,7 @@ static HOOK: Once = Once::new();
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     theme: Theme,
+    hits: Hits,
 }
 
 impl Screen {
@@ -59,6 +60,7 @@ impl Screen {
         Ok(Self {
             terminal: Terminal::new(CrosstermBackend::new(out))?,
             theme: Theme::from_environment(),
+            hits: Hits::default(),
         })
     }
 
@@ -72,12 +74,21 @@ impl Screen {
         }
         let theme = self.theme;
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        let mut hits = Hits::default();
         self.terminal.draw(|frame| {
             let area = frame.area();
-            draw(app, theme, now, area, frame.buffer_mut());
+            hits = draw(app, theme, now, area, frame.buffer_mut());
         })?;
+        self.hits = hits;
         queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         self.terminal.backend_mut().flush()
+    }
+}
+
+impl Screen {
+    /// What a click on what was drawn last asks for.
+    pub(super) fn at(&self, column: u16, row: u16) -> Option<Action> {
+        self.hits.at(column, row)
     }
 }
 

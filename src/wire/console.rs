@@ -158,6 +158,14 @@ pub enum Command {
         /// To this.
         plan: Plan,
     },
+    /// A sweep of plans begins, or goes on after a lost connection; needs the lease. The robot brings `restore` back
+    /// at its end, also when the console that holds it is gone for good.
+    BeginSweep {
+        /// The plan from before.
+        restore: Plan,
+    },
+    /// The sweep is over: the robot brings the plan from before back.
+    EndSweep,
 }
 
 /// Shows that one knows the token without saying it: BLAKE3 of the worker's nonce, keyed with the token.

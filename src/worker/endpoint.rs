@@ -14,6 +14,7 @@ mod command;
 mod control;
 mod handshake;
 mod session;
+mod sweeps;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -129,6 +130,8 @@ pub struct Limits {
     pub stalled_write: Duration,
     /// How long the coordinator has for an answer.
     pub reply: Duration,
+    /// How long a console that was lost in the middle of a sweep may take to come back.
+    pub sweep: Duration,
 }
 
 impl Default for Limits {
@@ -141,6 +144,7 @@ impl Default for Limits {
             hello: Duration::from_secs(5),
             stalled_write: Duration::from_secs(10),
             reply: Duration::from_secs(10),
+            sweep: Duration::from_secs(10),
         }
     }
 }
@@ -156,6 +160,7 @@ struct Shared {
     commands: CommandSink,
     limits: Limits,
     lease: Mutex<Lease>,
+    sweeps: sweeps::Sweeps,
     joins: mpsc::Sender<collector::Join>,
     seats: Semaphore,
     sessions: AtomicU64,
@@ -263,6 +268,7 @@ impl Endpoint {
             commands: options.commands,
             limits,
             lease: Mutex::default(),
+            sweeps: sweeps::Sweeps::default(),
             joins,
             seats: Semaphore::new(limits.sessions),
             sessions: AtomicU64::new(0),
@@ -314,9 +320,11 @@ async fn serve(
     };
     let collector = tokio::spawn(collector);
     let mut sessions = JoinSet::new();
+    let mut look = tokio::time::interval(sweeps::LOOK_EVERY);
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
+            _ = look.tick() => shared.restore_overdue(),
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
             accepted = accept(listener.as_ref(), &mut adoptions) => match accepted {
                 // Over the limit the connection is closed at once: there is no room even to refuse politely.

@@ -1,6 +1,6 @@
 //! The power screen: watts, joules, the machine, and what is absent.
 
-use splitscope::console::app::Key;
+use splitscope::console::app::{Key, Screen};
 use splitscope::host::{CoreLoad, HostRecord, Memory, Temperature, Throttle, UnitLoad, Wifi};
 use splitscope::power::{
     Counts, PowerRecord, PowerSourcesRecord, Rail, RailId, RailSample, SourceRecord,
@@ -13,6 +13,10 @@ use crate::script::frame;
 use crate::{Console, MS, ROBOT, SERVER, SIZES, live, snapshots};
 
 const W: Key = Key::Char('w');
+
+fn rail(console: &Console) -> usize {
+    console.app.screens().power.rail
+}
 const WITHIN: &str = "CPU, GPU and the vision accelerators; part of the module's input";
 
 fn rails() -> Vec<Rail> {
@@ -192,12 +196,11 @@ fn the_main_screen_tells_watts_and_joules() {
 #[test]
 fn w_opens_and_closes_and_arrows_choose_a_rail() {
     let mut console = jetson();
-    assert_eq!(console.app.power(), None);
     console.key(W);
-    assert_eq!(console.app.power(), Some(0));
+    assert_eq!((console.app.screen(), rail(&console)), (Screen::Power, 0));
     assert!(!console.screen((80, 24)).contains(WITHIN));
     console.key(Key::Down);
-    assert_eq!(console.app.power(), Some(1));
+    assert_eq!(rail(&console), 1);
     for size in [(80, 24), (160, 48)] {
         let screen = console.screen(size);
         let words = screen.split_whitespace().filter(|w| *w != "│");
@@ -206,36 +209,37 @@ fn w_opens_and_closes_and_arrows_choose_a_rail() {
         assert!(screen.contains("▸ VDD_CPU_GPU_CV"), "{screen}");
     }
     console.keys(Key::Down, 5);
-    assert_eq!(console.app.power(), Some(2));
+    assert_eq!(rail(&console), 2);
     console.keys(Key::Up, 5);
-    assert_eq!(console.app.power(), Some(0));
+    assert_eq!(rail(&console), 0);
     // No cut was moved meanwhile.
     assert_eq!(console.app.proposal(), None);
-    console.key(W);
-    assert_eq!(console.app.power(), None);
-    console.key(W);
     console.key(Key::Esc);
-    assert_eq!(console.app.power(), None);
+    assert_eq!(console.app.screen(), Screen::Live);
     console.key(W);
     console.key(Key::Char('?'));
-    assert!(console.screen((80, 24)).contains("Help: power and host"));
+    assert!(console.screen((80, 24)).contains("Help: Power and host"));
     console.key(Key::Esc);
-    assert_eq!(console.app.power(), Some(0));
+    assert_eq!(
+        console.app.screen(),
+        Screen::Power,
+        "Esc closed only the help"
+    );
 }
 
 #[test]
-fn tab_shows_the_other_workers_power() {
+fn n_shows_the_other_workers_power() {
     let mut console = jetson();
     console.records(SERVER, vec![sources(Vec::new())]);
     console.key(W);
     console.key(Key::Down);
-    console.key(Key::Tab);
+    console.key(Key::Char('n'));
     let screen = console.screen((80, 24));
     assert!(screen.contains("Power  server gpu-box"), "{screen}");
     assert!(screen.contains("no power sensor"), "{screen}");
     assert!(!screen.contains("6.04"), "{screen}");
-    console.key(Key::Tab);
-    assert_eq!(console.app.power(), Some(0));
+    console.key(Key::Char('n'));
+    assert_eq!(rail(&console), 0);
     assert!(console.screen((80, 24)).contains("6.04 W"));
 }
 

@@ -1,41 +1,16 @@
-//! The tables of keys, one per screen: what they do, the help overlay and the hints at the foot come from them.
+//! What a person can ask for: one table of actions ([`TABLE`]). Keys, help, the hints at the foot, the palette, the
+//! names in the configuration file, README's table of keys and what can be clicked all come from it.
 
-mod tables;
+mod key;
+mod table;
 
-pub use tables::{BINDINGS, PICKER, POWER, TIMELINE};
+use std::fmt::Write as _;
 
-/// A key, whatever the terminal library calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    /// A printable character.
-    Char(char),
-    /// A character with Ctrl.
-    Ctrl(char),
-    /// Cursor left.
-    Left,
-    /// Cursor right.
-    Right,
-    /// Cursor up.
-    Up,
-    /// Cursor down.
-    Down,
-    /// Page up.
-    PageUp,
-    /// Page down.
-    PageDown,
-    /// Home.
-    Home,
-    /// End.
-    End,
-    /// Enter.
-    Enter,
-    /// Escape.
-    Esc,
-    /// Tab.
-    Tab,
-    /// Backspace.
-    Backspace,
-}
+use super::screens::Screen;
+use super::screens::{live, power, timeline};
+
+pub use key::{Key, KeyError};
+pub use table::TABLE;
 
 /// A move of the proposed cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,67 +48,35 @@ pub enum Pick {
     Close,
 }
 
-/// What a key asks of the timeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Look {
-    /// The frame before.
-    Older,
-    /// The frame after.
-    Newer,
-    /// The oldest frame kept.
-    Oldest,
-    /// The newest, whichever it is.
-    Newest,
-    /// Another step of the lane.
-    Step(isize),
-    /// Another lane.
-    Lane(isize),
-    /// Twice or half the detail.
-    Zoom(i32),
-    /// Half a screen earlier or later.
-    Pan(i32),
-    /// Back to the main screen.
-    Close,
-}
-
-/// What a key asks of the power screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gauge {
-    /// Another rail, down the list if positive.
-    Rail(isize),
-    /// Back to the main screen.
-    Close,
-}
-
-/// What a key asks for.
+/// What a person asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Show a screen.
+    Show(Screen),
+    /// Show the next screen, or the one before.
+    Turn(isize),
     /// Move the proposed cut.
     Cut(Move),
     /// Open the mode picker.
     Modes,
-    /// Open the timeline.
-    Timeline,
-    /// Open the power screen.
-    Power,
     /// In the mode picker.
     Pick(Pick),
+    /// On the Live screen.
+    Live(live::Do),
     /// On the timeline.
-    Look(Look),
+    Timeline(timeline::Do),
     /// On the power screen.
-    Gauge(Gauge),
+    Power(power::Do),
     /// Apply the proposal, or confirm what is asked.
     Apply,
-    /// Leave: the help, a question, the proposal.
+    /// Leave: the help, a question, the proposal, in the end the screen.
     Back,
+    /// Ask for the plan that was in effect before this one.
+    Revert,
     /// Take or release control.
     Control,
     /// Stop or resume the display.
     Pause,
-    /// Another time scale of the link.
-    Zoom,
-    /// Another server's link.
-    NextLink,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.
@@ -142,92 +85,150 @@ pub enum Action {
     Quit,
 }
 
-/// One row of the table.
-#[derive(Debug)]
-pub struct Binding {
-    /// The keys.
-    pub keys: &'static [Key],
-    /// How they are written.
-    pub written: &'static str,
-    /// What they do.
-    pub action: Action,
-    /// What they do, in a sentence.
-    pub help: &'static str,
-    /// A word for the foot of the screen, with the keys it stands for.
-    pub hint: Option<(&'static str, &'static str)>,
-    /// Whether the hint is worth its place on a narrow screen.
+/// Where an action's keys are in effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// On every screen.
+    Anywhere,
+    /// On one screen.
+    On(Screen),
+    /// In the mode picker.
+    Picker,
+}
+
+impl Scope {
+    /// All, in the order of help and README.
+    pub const ALL: [Self; 10] = [
+        Self::Anywhere,
+        Self::On(Screen::Live),
+        Self::On(Screen::Layers),
+        Self::On(Screen::Timeline),
+        Self::On(Screen::Sweep),
+        Self::On(Screen::Power),
+        Self::On(Screen::Workers),
+        Self::On(Screen::Sessions),
+        Self::On(Screen::Log),
+        Self::Picker,
+    ];
+
+    /// Its table in the configuration file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Anywhere => "anywhere",
+            Self::On(screen) => screen.name(),
+            Self::Picker => "picker",
+        }
+    }
+}
+
+/// A word for the foot of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hint {
+    /// What the key does.
+    pub word: &'static str,
+    /// An action whose first key is shown before the word too: `←→ cut`.
+    pub with: Option<&'static str>,
+    /// Whether it is worth its place on a narrow screen.
     pub narrow: bool,
 }
 
-/// A screen with keys of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keys {
-    /// The main screen.
-    Main,
-    /// The mode picker.
-    Picker,
-    /// The timeline.
-    Timeline,
-    /// The power screen.
-    Power,
+/// One row of the table.
+#[derive(Debug)]
+pub struct Entry {
+    /// Where its keys are in effect.
+    pub scope: Scope,
+    /// Its name in the configuration file and in the palette, unique in its scope.
+    pub name: &'static str,
+    /// Its keys, unless the person has chosen others.
+    pub keys: &'static [Key],
+    /// What it is.
+    pub action: Action,
+    /// What it does, in a sentence.
+    pub help: &'static str,
+    /// Its word at the foot of the screen.
+    pub hint: Option<Hint>,
 }
 
-impl Keys {
-    /// The screen's own keys.
-    pub const fn table(self) -> &'static [Binding] {
-        match self {
-            Self::Main => BINDINGS,
-            Self::Picker => PICKER,
-            Self::Timeline => TIMELINE,
-            Self::Power => POWER,
+/// An entry with the keys that are in effect.
+#[derive(Debug, Clone, Copy)]
+pub struct Bound<'a> {
+    /// The entry.
+    pub entry: &'static Entry,
+    /// Its keys.
+    pub keys: &'a [Key],
+}
+
+impl Bound<'_> {
+    /// Its keys as they are written: `p Space`.
+    pub fn written(&self) -> String {
+        let keys: Vec<String> = self.keys.iter().map(ToString::to_string).collect();
+        keys.join(" ")
+    }
+}
+
+/// Which keys do what: the table, with what the person has chosen otherwise.
+#[derive(Debug, Clone)]
+pub struct Keymap {
+    /// Beside [`TABLE`].
+    keys: Vec<Vec<Key>>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        Self {
+            keys: TABLE.iter().map(|entry| entry.keys.to_vec()).collect(),
         }
     }
+}
 
-    /// Whether an action of the main screen works here too.
-    const fn lets_through(self, action: Action) -> bool {
-        match self {
-            Self::Main => true,
-            Self::Picker => matches!(action, Action::Quit | Action::Help),
-            Self::Power => matches!(
-                action,
-                Action::Quit | Action::Help | Action::Pause | Action::NextTarget
-            ),
-            Self::Timeline => matches!(
-                action,
-                Action::Quit
-                    | Action::Help
-                    | Action::Pause
-                    | Action::Apply
-                    | Action::Control
-                    | Action::Modes
-                    | Action::NextTarget
-            ),
+impl Keymap {
+    /// The entries of a scope, in the table's order.
+    pub fn of(&self, scope: Scope) -> impl Iterator<Item = Bound<'_>> {
+        let all = TABLE.iter().zip(&self.keys);
+        all.filter(move |(entry, _)| entry.scope == scope)
+            .map(|(entry, keys)| Bound { entry, keys })
+    }
+
+    /// What a key asks for where these scopes are in effect, the first before the others.
+    pub fn action(&self, scopes: &[Scope], key: Key) -> Option<Action> {
+        let mut bound = scopes.iter().flat_map(|scope| self.of(*scope));
+        let found = bound.find(|bound| bound.keys.contains(&key));
+        found.map(|bound| bound.entry.action)
+    }
+
+    /// All of it as tables in Markdown, for README.
+    pub fn markdown(&self) -> String {
+        let mut text = String::new();
+        for scope in Scope::ALL {
+            let rows: Vec<_> = self.of(scope).collect();
+            if rows.is_empty() {
+                continue;
+            }
+            let _ = writeln!(
+                text,
+                "| `{}` | name | what it does |\n|---|---|---|",
+                scope.name()
+            );
+            for row in rows {
+                let keys: Vec<String> = row.keys.iter().map(|key| format!("`{key}`")).collect();
+                let (keys, entry) = (keys.join(" "), row.entry);
+                let _ = writeln!(text, "| {keys} | `{}` | {} |", entry.name, entry.help);
+            }
+            text.push('\n');
         }
+        text
     }
 
-    /// Whether a binding is of this screen's own table.
-    pub fn is_own(self, binding: &Binding) -> bool {
-        self.table().iter().any(|own| std::ptr::eq(own, binding))
-    }
-
-    /// Everything that has a key here, this screen's own first.
-    pub fn bindings(self) -> impl Iterator<Item = &'static Binding> {
-        let shared = BINDINGS.iter().filter(move |b| self.lets_through(b.action));
-        let own = match self {
-            Self::Main => &[],
-            Self::Picker | Self::Timeline | Self::Power => self.table(),
-        };
-        own.iter().chain(shared)
-    }
-
-    /// What a key asks for here, if anything.
-    pub fn action(self, key: Key) -> Option<Action> {
-        if let (Self::Picker, Key::Char(c @ '0'..='9')) = (self, key) {
-            return Some(Action::Pick(Pick::Digit(c as u8 - b'0')));
-        }
-        let mut bindings = self.bindings();
-        let found = bindings.find(|binding| binding.keys.contains(&key));
-        found.map(|binding| binding.action)
+    /// The keys in front of a hint's word: its first, and that of the action beside it.
+    pub fn hint_keys(&self, bound: &Bound, hint: &Hint) -> String {
+        let first = |keys: &[Key]| keys.first().map(ToString::to_string);
+        let other = hint.with.and_then(|name| {
+            let mut all = self.of(bound.entry.scope);
+            first(all.find(|other| other.entry.name == name)?.keys)
+        });
+        let own = first(bound.keys).unwrap_or_default();
+        let both = own + &other.unwrap_or_default();
+        both.replace("PgUpPgDn", "PgUp PgDn").replace("[]", "[ ]")
     }
 }
 
@@ -236,23 +237,39 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_key_has_two_meanings_on_a_screen() {
-        for screen in [Keys::Main, Keys::Picker, Keys::Timeline, Keys::Power] {
-            let keys: Vec<Key> = screen.bindings().flat_map(|b| b.keys).copied().collect();
+    fn no_key_has_two_meanings_in_a_scope_and_no_name_either() {
+        let keymap = Keymap::default();
+        for scope in Scope::ALL {
+            let keys: Vec<Key> = keymap.of(scope).flat_map(|b| b.keys).copied().collect();
             for (i, key) in keys.iter().enumerate() {
-                assert!(!keys[i + 1..].contains(key), "{screen:?} {key:?}");
+                assert!(!keys[i + 1..].contains(key), "{scope:?} {key:?}");
+            }
+            let names: Vec<_> = keymap.of(scope).map(|b| b.entry.name).collect();
+            for (i, name) in names.iter().enumerate() {
+                assert!(!names[i + 1..].contains(name), "{scope:?} {name}");
             }
         }
+        let scoped = |entry: &&Entry| !Scope::ALL.contains(&entry.scope);
+        assert!(TABLE.iter().find(scoped).is_none());
     }
 
     #[test]
-    fn every_screen_can_be_left_and_the_console_too() {
-        for screen in [Keys::Main, Keys::Picker, Keys::Timeline, Keys::Power] {
-            assert_eq!(screen.action(Key::Char('q')), Some(Action::Quit));
-            assert_eq!(screen.action(Key::Ctrl('c')), Some(Action::Quit));
-        }
-        let digit = Keys::Picker.action(Key::Char('7'));
-        assert_eq!(digit, Some(Action::Pick(Pick::Digit(7))));
-        assert_eq!(Keys::Main.action(Key::Char('7')), None);
+    fn a_screens_own_key_comes_before_the_one_that_works_anywhere() {
+        let keymap = Keymap::default();
+        let scopes = [Scope::Picker, Scope::Anywhere];
+        let close = Some(Action::Pick(Pick::Close));
+        assert_eq!(keymap.action(&scopes, Key::Esc), close);
+        let everywhere = keymap.action(&[Scope::Anywhere], Key::Esc);
+        assert_eq!(everywhere, Some(Action::Back));
+    }
+
+    #[test]
+    fn a_hint_names_both_keys_of_a_pair() {
+        let keymap = Keymap::default();
+        let scope = Scope::On(Screen::Live);
+        let cut = keymap.of(scope).find(|b| b.entry.name == "cut-earlier");
+        let cut = cut.unwrap();
+        let hint = cut.entry.hint.unwrap();
+        assert_eq!(keymap.hint_keys(&cut, &hint), "←→");
     }
 }

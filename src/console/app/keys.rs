@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Gauge, Look, Moment, Move, Pick, Picker, PlanRequest, Proposal,
-    TakeOver, Timeline, Turn, ZOOMS, proposal,
+    Action, App, Effect, Frozen, Moment, Move, Pick, Picker, PlanRequest, Proposal, Screen,
+    TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
 use crate::store::{Store, Worker};
@@ -44,13 +44,7 @@ impl App {
             return;
         }
         if self.help {
-            let back = [
-                Action::Help,
-                Action::Back,
-                Action::Pick(Pick::Close),
-                Action::Look(Look::Close),
-                Action::Gauge(Gauge::Close),
-            ];
+            let back = [Action::Help, Action::Back, Action::Pick(Pick::Close)];
             if back.contains(&action) {
                 self.help = false;
             }
@@ -69,13 +63,19 @@ impl App {
         match action {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
-            Action::Timeline => self.timeline = Some(Timeline::default()),
-            Action::Power => self.power = Some(0),
             Action::Pick(pick) => self.pick(pick, turn),
-            Action::Look(look) => self.look(look),
-            Action::Gauge(gauge) => self.gauge(gauge),
+            Action::Show(screen) => self.show(screen),
+            Action::Turn(by) => self.show(self.screens.shown.turned(by)),
+            Action::Live(what) => self.on_live(what),
+            Action::Timeline(what) => self.on_timeline(what),
+            Action::Power(what) => self.on_power(what),
             Action::Apply => self.apply(turn),
-            Action::Back => self.proposal = None,
+            Action::Revert => self.revert(turn),
+            Action::Back => {
+                if self.proposal.take().is_none() {
+                    self.show(Screen::Live);
+                }
+            }
             Action::Control => self.control(turn),
             Action::Pause => {
                 self.frozen = match self.frozen.take() {
@@ -86,8 +86,6 @@ impl App {
                     }),
                 };
             }
-            Action::Zoom => self.zoom = (self.zoom + 1) % ZOOMS.len(),
-            Action::NextLink => self.link = self.link.wrapping_add(1),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Quit => {}
@@ -99,9 +97,12 @@ impl App {
             let next = self.focus().map_or(0, |i| (i + 1) % self.targets.len());
             self.selected = Some(next);
             self.proposal = None;
-            self.timeline = self.timeline.take().map(|_| Timeline::default());
-            self.power = self.power.map(|_| 0);
+            self.screens.another_worker();
         }
+    }
+
+    const fn show(&mut self, screen: Screen) {
+        self.screens.shown = screen;
     }
 
     /// Proposes the present proposal or plan with its cut moved.
@@ -128,12 +129,7 @@ impl App {
                     0 => model.graph.operator_count().saturating_sub(1) as usize,
                     layers => layers,
                 };
-                self.row = match step {
-                    Move::By(by) => self.row.min(last).saturating_add_signed(by as isize),
-                    Move::First => 0,
-                    Move::Last => last,
-                };
-                self.row = self.row.min(last);
+                self.screens.live.move_row(step, last);
             }
         }
     }
@@ -190,20 +186,17 @@ impl App {
         self.apply(turn);
     }
 
-    fn look(&mut self, look: Look) {
-        if look == Look::Close {
-            self.timeline = None;
-        }
-        // Not `shown`: the timeline is changed while the store is read.
-        let Some(index) = self.focus() else {
+    /// Asks for the plan before the one in effect.
+    fn revert(&mut self, turn: &mut Turn) {
+        let Some(index) = self.robot() else {
             return;
         };
-        let store = match &self.frozen {
-            Some(frozen) => frozen.stores.get(index),
-            None => self.targets.get(index).map(|t| &t.store),
-        };
-        if let (Some(timeline), Some(store)) = (&mut self.timeline, store) {
-            timeline.press(look, store.frames());
+        match self.targets[index].store.plan_before().cloned() {
+            Some(plan) => self.ask_for(plan, turn),
+            None => {
+                let text = "this console has seen no plan before this one: nothing to go back to";
+                self.notice = Some(text.to_owned());
+            }
         }
     }
 

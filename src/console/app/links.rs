@@ -96,7 +96,8 @@ impl App {
         }
         match pending.message.command {
             // The lease is a connection's: the old one ended with it.
-            Command::ReleaseControl => {}
+            // And what ends with it, the robot does by itself.
+            Command::ReleaseControl | Command::BeginSweep { .. } | Command::EndSweep => {}
             Command::TakeControl { force, .. } => {
                 self.take_control(index, force, pending.then, turn);
             }
@@ -181,5 +182,7 @@ fn describe(pending: &Pending) -> String {
         (Command::TakeControl { .. }, Some(then)) => format!("control for {}", then.plan.label()),
         (Command::TakeControl { .. }, None) => "control".to_owned(),
         (Command::ReleaseControl, _) => "releasing control".to_owned(),
+        (Command::BeginSweep { .. }, _) => "the sweep".to_owned(),
+        (Command::EndSweep, _) => "the end of the sweep".to_owned(),
     }
 }

@@ -1,58 +1,137 @@
-//! Which screen is shown over or instead of the main one, and whose keys are in effect.
+//! The screens: one file each, with its state and what keys do to it. [`Screens`] holds them all, so that a screen is
+//! found again as it was left.
 
-use super::{App, Gauge, Keys, Picker, Timeline};
+pub mod live;
+pub mod power;
+pub mod timeline;
 
-impl App {
-    /// The mode picker, while it is open.
-    pub const fn picker(&self) -> Option<&Picker> {
-        self.picker.as_ref()
-    }
+use super::{App, Scope};
 
-    /// The timeline, while it is shown.
-    pub const fn timeline(&self) -> Option<&Timeline> {
-        self.timeline.as_ref()
-    }
+/// A screen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// What happens now.
+    #[default]
+    Live,
+    /// Every operator.
+    Layers,
+    /// One frame over time.
+    Timeline,
+    /// All partition points, one after the other.
+    Sweep,
+    /// Power and host.
+    Power,
+    /// Robots and servers.
+    Workers,
+    /// Recordings.
+    Sessions,
+    /// What was said.
+    Log,
+}
 
-    /// Which keys are in effect: a question is answered with the main screen's.
-    pub const fn keys(&self) -> Keys {
-        if self.take_over.is_some() {
-            Keys::Main
-        } else if self.picker.is_some() {
-            Keys::Picker
-        } else if self.timeline.is_some() {
-            Keys::Timeline
-        } else if self.power.is_some() {
-            Keys::Power
-        } else {
-            Keys::Main
+impl Screen {
+    /// All, in the order of their number keys.
+    pub const ALL: [Self; 8] = [
+        Self::Live,
+        Self::Layers,
+        Self::Timeline,
+        Self::Sweep,
+        Self::Power,
+        Self::Workers,
+        Self::Sessions,
+        Self::Log,
+    ];
+
+    /// Its name in the configuration file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Layers => "layers",
+            Self::Timeline => "timeline",
+            Self::Sweep => "sweep",
+            Self::Power => "power",
+            Self::Workers => "workers",
+            Self::Sessions => "sessions",
+            Self::Log => "log",
         }
     }
 
-    /// Whether the help is shown.
-    pub const fn help(&self) -> bool {
-        self.help
+    /// Its name on the screen.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Live => "Live",
+            Self::Layers => "Layers",
+            Self::Timeline => "Timeline",
+            Self::Sweep => "Sweep",
+            Self::Power => "Power and host",
+            Self::Workers => "Workers",
+            Self::Sessions => "Sessions",
+            Self::Log => "Log",
+        }
     }
 
-    /// The rail looked at, counted over all sources, while the power screen is shown.
-    pub const fn power(&self) -> Option<usize> {
-        self.power
+    /// So many screens further, round and round.
+    #[must_use]
+    pub fn turned(self, by: isize) -> Self {
+        let count = Self::ALL.len() as isize;
+        let next = (self as isize + by).rem_euclid(count);
+        Self::ALL[next as usize]
+    }
+}
+
+/// The state of all screens.
+#[derive(Debug, Clone, Default)]
+pub struct Screens {
+    /// The one that is shown.
+    pub shown: Screen,
+    /// Live.
+    pub live: live::Live,
+    /// Timeline.
+    pub timeline: timeline::Timeline,
+    /// Power and host.
+    pub power: power::PowerScreen,
+}
+
+impl Screens {
+    /// Another worker is shown: what was looked at belongs to the one before.
+    pub(super) fn another_worker(&mut self) {
+        self.timeline = timeline::Timeline::default();
+        self.power = power::PowerScreen::default();
+    }
+}
+
+impl App {
+    /// The screen that is shown.
+    pub const fn screen(&self) -> Screen {
+        self.screens.shown
     }
 
-    /// Obeys a key of the power screen.
-    pub(super) fn gauge(&mut self, gauge: Gauge) {
-        let Some(at) = self.power else {
-            return;
+    /// The state of all screens.
+    pub const fn screens(&self) -> &Screens {
+        &self.screens
+    }
+
+    /// Whose keys are in effect, the first before the others. A question is answered with the keys that work anywhere.
+    pub const fn scopes(&self) -> [Scope; 2] {
+        let own = if self.take_over.is_none() && self.picker.is_some() {
+            Scope::Picker
+        } else {
+            Scope::On(self.screens.shown)
         };
-        self.power = match gauge {
-            Gauge::Close => None,
-            Gauge::Rail(by) => {
-                let store = self.focus().and_then(|i| self.shown(i));
-                let sources = store.map_or(&[][..], |s| &s.power().sources().sources);
-                let rails: usize = sources.iter().map(|s| s.rails.len()).sum();
-                let last = rails.saturating_sub(1);
-                // Rails may have gone since the last key.
-                Some(at.min(last).saturating_add_signed(by).min(last))
-            }
-        };
+        [own, Scope::Anywhere]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn screens_turn_round_and_stand_in_the_order_of_their_keys() {
+        assert_eq!(Screen::Live.turned(-1), Screen::Log);
+        assert_eq!(Screen::Log.turned(1), Screen::Live);
+        for (i, screen) in Screen::ALL.into_iter().enumerate() {
+            assert_eq!(screen as usize, i);
+        }
     }
 }

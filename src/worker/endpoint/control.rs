@@ -39,15 +39,18 @@ impl Shared {
                 return Performed::Now(self.take_control(console, force, proof));
             }
             Command::ReleaseControl => return Performed::Now(self.release_control(console)),
-            Command::SetPlan { plan } => plan,
+            Command::SetPlan { plan } => {
+                if let Err(reason) = self.may_command(console) {
+                    return Performed::Now(Err(reason));
+                }
+                self.sweeping().plan_set(console.session);
+                plan
+            }
+            Command::BeginSweep { restore } => {
+                return Performed::Now(self.begin_sweep(console, restore));
+            }
+            Command::EndSweep => return Performed::Now(self.end_sweep(console)),
         };
-        if self.role == Role::Server {
-            let reason = "the robot coordinates plans; send this to the robot";
-            return Performed::Now(Err(reason.to_owned()));
-        }
-        if let Err(e) = self.lease().check(console.session, self.role.name()) {
-            return Performed::Now(Err(e.to_string()));
-        }
         let (reply, answer) = oneshot::channel();
         let request = CommandRequest {
             id,
@@ -62,8 +65,17 @@ impl Shared {
         }
     }
 
+    pub(super) fn may_command(&self, console: &Console) -> Answer {
+        if self.role == Role::Server {
+            return Err("the robot coordinates plans; send this to the robot".to_owned());
+        }
+        let checked = self.lease().check(console.session, self.role.name());
+        checked.map_err(|e| e.to_string())
+    }
+
     /// A console has gone: control is free again if it held it.
     pub(super) fn console_gone(&self, session: u64, name: &str) {
+        self.sweeping_console_gone(session, name);
         let mut lease = self.lease();
         if lease.gone(session) {
             self.tell(
@@ -93,6 +105,7 @@ impl Shared {
         match lease.release(console.session) {
             Ok(false) => Ok(()),
             Ok(true) => {
+                self.sweeping_console_gone(console.session, &console.name);
                 let text = format!("{} gave control back", console.name);
                 self.tell(&lease, Level::Info, text);
                 Ok(())

@@ -1,0 +1,464 @@
+//! The table itself: every action, where its keys are in effect, its name, its keys, what it does.
+
+use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
+use crate::console::app::screens::{Screen, live, power, timeline};
+
+const fn entry(
+    scope: Scope,
+    name: &'static str,
+    keys: &'static [Key],
+    action: Action,
+    help: &'static str,
+) -> Entry {
+    Entry {
+        scope,
+        name,
+        keys,
+        action,
+        help,
+        hint: None,
+    }
+}
+
+impl Entry {
+    /// With a word at the foot of the screen, where there is room for all.
+    const fn hinted(mut self, word: &'static str) -> Self {
+        self.hint = Some(Hint {
+            word,
+            with: None,
+            narrow: false,
+        });
+        self
+    }
+
+    /// The first key of another action of its scope stands before the word too.
+    const fn with(mut self, name: &'static str) -> Self {
+        if let Some(hint) = &mut self.hint {
+            hint.with = Some(name);
+        }
+        self
+    }
+
+    /// The word stands on narrow screens too.
+    const fn narrow(mut self) -> Self {
+        if let Some(hint) = &mut self.hint {
+            hint.narrow = true;
+        }
+        self
+    }
+}
+
+/// Every action.
+pub static TABLE: &[Entry] = &[
+    entry(
+        Scope::Anywhere,
+        "screen-live",
+        &[Key::Char('1')],
+        Action::Show(Screen::Live),
+        "what happens now: link, latency, layers, power, events",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-layers",
+        &[Key::Char('2')],
+        Action::Show(Screen::Layers),
+        "every operator in a table: times, share, bytes",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-timeline",
+        &[Key::Char('3'), Key::Char('t')],
+        Action::Show(Screen::Timeline),
+        "one frame over time: every step, when and where",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-sweep",
+        &[Key::Char('4'), Key::Char('s')],
+        Action::Show(Screen::Sweep),
+        "all partition points, one after the other",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-power",
+        &[Key::Char('5'), Key::Char('w')],
+        Action::Show(Screen::Power),
+        "power and joules, the machine",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-workers",
+        &[Key::Char('6')],
+        Action::Show(Screen::Workers),
+        "every robot and server, and the links between them",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-sessions",
+        &[Key::Char('7')],
+        Action::Show(Screen::Sessions),
+        "recordings",
+    ),
+    entry(
+        Scope::Anywhere,
+        "screen-log",
+        &[Key::Char('8')],
+        Action::Show(Screen::Log),
+        "what this console and the workers said",
+    ),
+    entry(
+        Scope::Anywhere,
+        "next-screen",
+        &[Key::Tab],
+        Action::Turn(1),
+        "the next screen",
+    )
+    .hinted("screens"),
+    entry(
+        Scope::Anywhere,
+        "previous-screen",
+        &[Key::BackTab],
+        Action::Turn(-1),
+        "the screen before",
+    ),
+    entry(
+        Scope::Anywhere,
+        "modes",
+        &[Key::Char('m')],
+        Action::Modes,
+        "choose a mode and its parameters",
+    )
+    .hinted("mode"),
+    entry(
+        Scope::Anywhere,
+        "apply",
+        &[Key::Enter],
+        Action::Apply,
+        "apply the proposal (takes control if it is free)",
+    )
+    .hinted("apply")
+    .narrow(),
+    entry(
+        Scope::Anywhere,
+        "back",
+        &[Key::Esc],
+        Action::Back,
+        "drop the proposal, leave a question, this help or the screen",
+    ),
+    entry(
+        Scope::Anywhere,
+        "revert",
+        &[Key::Char('u')],
+        Action::Revert,
+        "undo: ask for the plan that was in effect before this one",
+    )
+    .hinted("undo"),
+    entry(
+        Scope::Anywhere,
+        "control",
+        &[Key::Char('c')],
+        Action::Control,
+        "take or release control",
+    )
+    .hinted("control"),
+    entry(
+        Scope::Anywhere,
+        "pause",
+        &[Key::Char('p'), Key::Char(' ')],
+        Action::Pause,
+        "stop the display or go on (measuring goes on)",
+    )
+    .hinted("pause"),
+    entry(
+        Scope::Anywhere,
+        "next-worker",
+        &[Key::Char('n')],
+        Action::NextTarget,
+        "show the next worker",
+    ),
+    entry(
+        Scope::Anywhere,
+        "help",
+        &[Key::Char('?')],
+        Action::Help,
+        "this help",
+    )
+    .hinted("help")
+    .narrow(),
+    entry(
+        Scope::Anywhere,
+        "quit",
+        &[Key::Char('q'), Key::Ctrl('c')],
+        Action::Quit,
+        "leave; the workers go on",
+    )
+    .hinted("quit")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-earlier",
+        &[Key::Left, Key::Up],
+        Action::Cut(Move::By(-1)),
+        "propose the cut one operator earlier (without a cut: a row)",
+    )
+    .hinted("cut")
+    .with("cut-later")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-later",
+        &[Key::Right, Key::Down],
+        Action::Cut(Move::By(1)),
+        "propose the cut one operator later",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-ten-earlier",
+        &[Key::PageUp],
+        Action::Cut(Move::By(-10)),
+        "ten operators earlier",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-ten-later",
+        &[Key::PageDown],
+        Action::Cut(Move::By(10)),
+        "ten operators later",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-first",
+        &[Key::Home],
+        Action::Cut(Move::First),
+        "before the first operator: the server computes all",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "cut-last",
+        &[Key::End],
+        Action::Cut(Move::Last),
+        "after the last operator: the robot computes all",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "zoom",
+        &[Key::Char('z')],
+        Action::Live(live::Do::Zoom),
+        "time scale of the link: 0.1, 0.3 or 1 s a dot",
+    ),
+    entry(
+        Scope::On(Screen::Live),
+        "next-link",
+        &[Key::Char('b')],
+        Action::Live(live::Do::NextLink),
+        "show the next server's link",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "older-frame",
+        &[Key::Char('[')],
+        Action::Timeline(timeline::Do::Older),
+        "the frame before",
+    )
+    .hinted("frame")
+    .with("newer-frame")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Timeline),
+        "newer-frame",
+        &[Key::Char(']')],
+        Action::Timeline(timeline::Do::Newer),
+        "the frame after",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "oldest-frame",
+        &[Key::Home],
+        Action::Timeline(timeline::Do::Oldest),
+        "the oldest frame with steps",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "newest-frame",
+        &[Key::End],
+        Action::Timeline(timeline::Do::Newest),
+        "the newest frame, whichever it is",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "earlier-step",
+        &[Key::Left],
+        Action::Timeline(timeline::Do::Step(-1)),
+        "the step before in this lane",
+    )
+    .hinted("step")
+    .with("later-step")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Timeline),
+        "later-step",
+        &[Key::Right],
+        Action::Timeline(timeline::Do::Step(1)),
+        "the step after in this lane",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "lane-above",
+        &[Key::Up],
+        Action::Timeline(timeline::Do::Lane(-1)),
+        "the lane above",
+    )
+    .hinted("lane")
+    .with("lane-below"),
+    entry(
+        Scope::On(Screen::Timeline),
+        "lane-below",
+        &[Key::Down],
+        Action::Timeline(timeline::Do::Lane(1)),
+        "the lane below",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "zoom-in",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Timeline(timeline::Do::Zoom(1)),
+        "twice the detail, around the step",
+    )
+    .hinted("zoom")
+    .with("zoom-out")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Timeline),
+        "zoom-out",
+        &[Key::Char('-')],
+        Action::Timeline(timeline::Do::Zoom(-1)),
+        "half the detail",
+    ),
+    entry(
+        Scope::On(Screen::Timeline),
+        "pan-earlier",
+        &[Key::PageUp],
+        Action::Timeline(timeline::Do::Pan(-1)),
+        "half a screen earlier",
+    )
+    .hinted("pan")
+    .with("pan-later"),
+    entry(
+        Scope::On(Screen::Timeline),
+        "pan-later",
+        &[Key::PageDown],
+        Action::Timeline(timeline::Do::Pan(1)),
+        "half a screen later",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "rail-above",
+        &[Key::Up],
+        Action::Power(power::Do::Rail(-1)),
+        "the rail above: what it contains and what it does not",
+    )
+    .hinted("rail")
+    .with("rail-below"),
+    entry(
+        Scope::On(Screen::Power),
+        "rail-below",
+        &[Key::Down],
+        Action::Power(power::Do::Rail(1)),
+        "the rail below",
+    ),
+    entry(
+        Scope::Picker,
+        "above",
+        &[Key::Up],
+        Action::Pick(Pick::Up),
+        "the mode or parameter above",
+    )
+    .hinted("choose")
+    .with("below")
+    .narrow(),
+    entry(
+        Scope::Picker,
+        "below",
+        &[Key::Down],
+        Action::Pick(Pick::Down),
+        "the mode or parameter below",
+    ),
+    entry(
+        Scope::Picker,
+        "side",
+        &[Key::Tab],
+        Action::Pick(Pick::Side),
+        "from the modes to the parameters and back",
+    )
+    .hinted("parameters"),
+    entry(
+        Scope::Picker,
+        "more",
+        &[Key::Right, Key::Char('+'), Key::Char('=')],
+        Action::Pick(Pick::By(1)),
+        "to the parameters; there: one more",
+    ),
+    entry(
+        Scope::Picker,
+        "less",
+        &[Key::Left, Key::Char('-')],
+        Action::Pick(Pick::By(-1)),
+        "one less",
+    )
+    .hinted("change")
+    .with("more")
+    .narrow(),
+    entry(
+        Scope::Picker,
+        "ten-more",
+        &[Key::PageDown],
+        Action::Pick(Pick::By(10)),
+        "ten more",
+    ),
+    entry(
+        Scope::Picker,
+        "ten-less",
+        &[Key::PageUp],
+        Action::Pick(Pick::By(-10)),
+        "ten less",
+    ),
+    entry(
+        Scope::Picker,
+        "least",
+        &[Key::Home],
+        Action::Pick(Pick::Least),
+        "the least value",
+    ),
+    entry(
+        Scope::Picker,
+        "most",
+        &[Key::End],
+        Action::Pick(Pick::Most),
+        "the greatest value",
+    ),
+    entry(
+        Scope::Picker,
+        "erase",
+        &[Key::Backspace],
+        Action::Pick(Pick::Erase),
+        "take a digit back; the digits type the value",
+    ),
+    entry(
+        Scope::Picker,
+        "pick",
+        &[Key::Enter],
+        Action::Pick(Pick::Apply),
+        "ask for this plan (takes control if it is free)",
+    )
+    .hinted("apply")
+    .narrow(),
+    entry(
+        Scope::Picker,
+        "close",
+        &[Key::Esc, Key::Char('m')],
+        Action::Pick(Pick::Close),
+        "leave things as they are",
+    )
+    .hinted("drop")
+    .narrow(),
+];

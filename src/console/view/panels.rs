@@ -1,0 +1,16 @@
+//! The panels that screens are put together from, one file each: `render(scene, area, buf)`.
+
+pub(super) mod events;
+pub(super) mod gantt;
+pub(super) mod header;
+pub(super) mod help;
+pub(super) mod hints;
+pub(super) mod host;
+pub(super) mod latency;
+pub(super) mod layers;
+pub(super) mod link;
+pub(super) mod picker;
+pub(super) mod result;
+pub(super) mod status;
+pub(super) mod syncs;
+pub(super) mod targets;

@@ -1,0 +1,53 @@
+//! The keys that matter now, in the last line; each is a place to click.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::console::app::{Action, Scope};
+use crate::console::view::Scene;
+use crate::console::view::widgets::text;
+
+/// What stands at the end of every line of hints.
+const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
+
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let [own, anywhere] = scene.app.scopes();
+    let keymap = scene.app.keymap();
+    let shared = keymap
+        .of(anywhere)
+        .filter(|row| own != Scope::Picker || LEAVE.contains(&row.entry.action));
+    let room = usize::from(area.width);
+    let mut hints: Vec<(String, &str, Action, bool)> = keymap
+        .of(own)
+        .chain(shared)
+        .filter_map(|row| {
+            let hint = row.entry.hint.as_ref()?;
+            let keys = keymap.hint_keys(&row, hint);
+            Some((keys, hint.word, row.entry.action, hint.narrow))
+        })
+        .collect();
+    let width = |hints: &[(String, &str, Action, bool)], gap: usize| -> usize {
+        let one = |h: &(String, &str, Action, bool)| text::width(&h.0) + text::width(h.1) + 1 + gap;
+        hints.iter().map(one).sum()
+    };
+    // The less important ones give way, the last first.
+    while width(&hints, 1) > room {
+        match hints.iter().rposition(|h| !h.3) {
+            Some(least) => drop(hints.remove(least)),
+            None => break,
+        }
+    }
+    let gap = if width(&hints, 2) <= room { 2 } else { 1 };
+    let mut x = area.x + 1;
+    for (keys, word, action, _) in hints {
+        let line = Line::from(vec![
+            Span::styled(keys, scene.theme.key()),
+            Span::raw(format!(" {word}")),
+        ]);
+        let taken = (line.width() as u16).min(area.right().saturating_sub(x));
+        buf.set_line(x, area.y, &line, taken);
+        scene.target(Rect::new(x, area.y, taken, 1), action);
+        x = (x + taken + gap as u16).min(area.right());
+    }
+}

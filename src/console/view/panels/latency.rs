@@ -1,0 +1,175 @@
+//! The latency of the newest frames, each a bar of its parts, newest on top.
+//!
+//! ```text
+//! ▓robot ╱up █server ╲down ·wait
+//!   1041 ▓▓▓▓▓╱╱╱╱╱╱╱╱███╲·        61.2
+//!   1040 ▓▓▓▓▓╱╱╱╱╱╱╱╱╱███╲·       63.0 L
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::console::view::theme::{Part, Theme};
+use crate::console::view::widgets::{stack, text};
+use crate::console::view::{Scene, panel};
+use crate::store::Store;
+use crate::wire::console::Role;
+use crate::wire::{FrameRecord, Outcome, Parts};
+
+/// Columns for the frame's number, its milliseconds and its mark.
+const AROUND: usize = 7 + 1 + 6 + 2;
+
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    match scene.store {
+        Some(store) if store.role() == Some(Role::Server) => server(store, theme, area, buf),
+        Some(store) => robot(store, theme, area, buf),
+        None => {
+            panel(area, "Latency  ms", "", theme, buf);
+        }
+    }
+}
+
+fn robot(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let inner = panel(area, "Latency  ms a frame", &figures(store), theme, buf);
+    if inner.height < 2 {
+        return;
+    }
+    buf.set_line(inner.x, inner.y, &legend(theme), inner.width);
+    let frames: Vec<_> = store
+        .frames()
+        .newest()
+        .take(usize::from(inner.height) - 1)
+        .collect();
+    if frames.is_empty() {
+        buf.set_stringn(
+            inner.x,
+            inner.y + 1,
+            "no frame yet",
+            inner.width.into(),
+            theme.faint(),
+        );
+    }
+    let scale = scale(&frames);
+    for (frame, y) in frames.iter().zip(inner.y + 1..) {
+        let line = row(
+            frame.frame.0,
+            &frame.parts,
+            scale,
+            mark(frame),
+            usize::from(inner.width),
+            theme,
+        );
+        buf.set_line(inner.x, y, &line, inner.width);
+    }
+}
+
+/// The longest latency shown; a warm-up sets the scale only when there is nothing else.
+pub(in crate::console::view) fn scale(frames: &[&FrameRecord]) -> i64 {
+    let longest = |warm: bool| {
+        frames
+            .iter()
+            .filter(|f| warm || !f.warmup)
+            .map(|f| f.latency_ns)
+            .max()
+    };
+    longest(false).or_else(|| longest(true)).unwrap_or(1).max(1)
+}
+
+fn row(
+    number: u64,
+    parts: &Parts,
+    scale: i64,
+    mark: &'static str,
+    width: usize,
+    theme: Theme,
+) -> Line<'static> {
+    let mut spans = vec![Span::styled(format!("{number:>7} "), theme.faint())];
+    spans.extend(stack::bar(
+        parts,
+        scale,
+        width.saturating_sub(AROUND),
+        theme,
+    ));
+    spans.push(Span::raw(format!(" {:>5} ", text::ms(parts.sum_ns()))));
+    spans.push(Span::styled(mark, theme.warning()));
+    Line::from(spans)
+}
+
+/// One letter for a frame that is not like the others; the help explains them.
+const fn mark(frame: &FrameRecord) -> &'static str {
+    match frame.outcome {
+        Outcome::Failed => "F",
+        Outcome::FinishedLocally => "L",
+        Outcome::Ok if frame.warmup => "w",
+        Outcome::Ok if frame.preparing => "p",
+        Outcome::Ok => "",
+    }
+}
+
+fn legend(theme: Theme) -> Line<'static> {
+    let mut spans = Vec::new();
+    for part in Part::ALL {
+        spans.push(Span::styled(part.glyph(), theme.part(part)));
+        spans.push(Span::styled(format!("{} ", part.word()), theme.text()));
+    }
+    Line::from(spans)
+}
+
+/// Figures of this epoch, for a panel's foot.
+fn figures(store: &Store) -> String {
+    let Some(figures) = store.epoch().and_then(|e| store.frames().figures(e)) else {
+        return String::new();
+    };
+    let fps = figures.fps.map(|fps| format!("  {fps:.1} fps"));
+    format!(
+        "p50 {}  p95 {}{}  n {}",
+        text::ms(figures.p50_ns),
+        text::ms(figures.p95_ns),
+        fps.unwrap_or_default(),
+        figures.count
+    )
+}
+
+/// What a server knows: its own computing.
+fn server(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
+    let total = store.server_frames().total();
+    let inner = panel(
+        area,
+        "Server compute  ms a frame",
+        &format!("{total} frames"),
+        theme,
+        buf,
+    );
+    let rows: Vec<_> = store
+        .server_frames()
+        .newest()
+        .take(inner.height.into())
+        .collect();
+    if rows.is_empty() {
+        buf.set_stringn(
+            inner.x,
+            inner.y,
+            "no frame yet",
+            inner.width.into(),
+            theme.faint(),
+        );
+    }
+    let scale = rows.iter().map(|f| f.compute_ns).max().unwrap_or(1).max(1);
+    for (frame, y) in rows.iter().zip(inner.y..) {
+        let parts = Parts {
+            server_compute_ns: frame.compute_ns,
+            ..Parts::default()
+        };
+        let line = row(
+            frame.frame.0,
+            &parts,
+            scale,
+            "",
+            usize::from(inner.width),
+            theme,
+        );
+        buf.set_line(inner.x, y, &line, inner.width);
+    }
+}

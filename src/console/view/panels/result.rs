@@ -1,0 +1,113 @@
+//! What the network saw in the newest frame.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use crate::console::view::theme::Theme;
+use crate::console::view::widgets::text;
+use crate::console::view::{Scene, panel};
+use crate::store::{Store, class_name};
+use crate::wire::{ClassScore, FrameRecord, Outcome};
+
+/// One line: `frame 1041 coffee.png: espresso 0.99, cup 0.01`.
+pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let Some((store, frame)) = newest(scene) else {
+        return;
+    };
+    let mut spans = vec![Span::styled(
+        format!(" {}: ", headline(frame)),
+        theme.faint(),
+    )];
+    if !trained(store) {
+        spans.push(Span::styled("(untrained weights) ", theme.faint()));
+    }
+    for (place, class) in frame.top.iter().copied().enumerate() {
+        let style = if place == 0 {
+            theme.strong()
+        } else {
+            theme.text()
+        };
+        let name = text::head(&name(store, class), 28);
+        spans.push(Span::styled(format!("{name} {:.2}  ", class.score), style));
+    }
+    buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+}
+
+/// A panel with five rows.
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let newest = newest(scene);
+    let foot = match newest {
+        Some((store, _)) if !trained(store) => "untrained weights",
+        _ => "",
+    };
+    let title = newest.map_or_else(
+        || "Result".to_owned(),
+        |(_, f)| format!("Result  {}", headline(f)),
+    );
+    let inner = panel(area, &title, foot, theme, buf);
+    let Some((store, frame)) = newest else {
+        buf.set_stringn(
+            inner.x,
+            inner.y,
+            "no frame yet",
+            inner.width.into(),
+            theme.faint(),
+        );
+        return;
+    };
+    let width = usize::from(inner.width);
+    for (class, y) in frame
+        .top
+        .iter()
+        .copied()
+        .take(inner.height.into())
+        .zip(inner.y..)
+    {
+        let line = row(store, class, width, y == inner.y, theme);
+        buf.set_line(inner.x, y, &line, inner.width);
+    }
+}
+
+fn row(store: &Store, class: ClassScore, width: usize, first: bool, theme: Theme) -> Line<'static> {
+    let bar_room = width / 4;
+    let name_room = width.saturating_sub(bar_room + 8);
+    let name = text::head(&name(store, class), name_room);
+    let missing = name_room.saturating_sub(text::width(&name));
+    let filled = (f64::from(class.score) * bar_room as f64).round() as usize;
+    let style = if first { theme.strong() } else { theme.text() };
+    Line::from(vec![
+        Span::styled(format!(" {name}{}", " ".repeat(missing)), style),
+        Span::styled(format!(" {:.2} ", class.score), style),
+        Span::raw("▪".repeat(filled.min(bar_room))),
+    ])
+}
+
+fn newest<'a>(scene: &Scene<'a>) -> Option<(&'a Store, &'a FrameRecord)> {
+    let store = scene.store?;
+    Some((store, store.frames().last()?))
+}
+
+fn headline(frame: &FrameRecord) -> String {
+    let how = match frame.outcome {
+        Outcome::Ok => "",
+        Outcome::FinishedLocally => " finished locally",
+        Outcome::Failed => " FAILED",
+    };
+    let images = frame.other_tops.len() + 1;
+    let of = match images {
+        1 => String::new(),
+        n => format!(" image 1 of {n}"),
+    };
+    format!("frame {}{how} {}{of}", frame.frame, frame.picture)
+}
+
+fn trained(store: &Store) -> bool {
+    store.model().is_some_and(|m| m.trained)
+}
+
+fn name(store: &Store, class: ClassScore) -> String {
+    class_name(class.class, trained(store))
+}

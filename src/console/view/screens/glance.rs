@@ -1,0 +1,146 @@
+//! The small screen, read at arm's length: latency in big digits, bandwidth, mode and cut, one word of state. On a taller
+//! one the layers fill the rest.
+//!
+//! ```text
+//!  LIVE  split 28/54                       state
+//!  ███   █                                 latency
+//!  ...
+//!  ▓▓▓▓╱╱╱╱╱╱╱╱╱╱╱███╲·                    its parts
+//!  up 71.8 down 0.42 Mbps  rtt 4.1 ms      link
+//!  split 30: requested                     status
+//!  14:32:10 split 28 applied               event
+//!  ←→ cut Enter apply ? help q quit        keys
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
+
+use super::power;
+use crate::console::view::Scene;
+use crate::console::view::panels::{
+    events, header, hints, latency, layers, link, result, status, targets,
+};
+use crate::console::view::widgets::{digits, stack, text};
+use crate::store::Store;
+
+pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    // A table of fewer than five rows says little.
+    let spare = area.height.saturating_sub(12);
+    let table = if spare >= 6 { spare } else { 0 };
+    let [
+        state,
+        number,
+        parts,
+        link,
+        what,
+        table,
+        status_row,
+        event,
+        keys,
+    ] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(digits::ROWS as u16),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(table),
+        Constraint::Min(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    header::narrow(scene, state, buf);
+    hints::render(scene, keys, buf);
+    if scene.store.is_none() {
+        let between = Rect {
+            y: area.y + 1,
+            height: area.height - 2,
+            ..area
+        };
+        targets::paragraphs(scene, between, buf);
+        return;
+    }
+    let from = latency_digits(scene, number, buf);
+    power_beside(scene, from, number, buf);
+    parts_bar(scene, parts, buf);
+    link_line(scene, link, buf);
+    result::line(scene, what, buf);
+    if table.height > 0 {
+        layers::render(scene, table, buf);
+    }
+    status::render(scene, status_row, buf);
+    events::lines(scene, event, buf);
+}
+
+/// Returns the column behind the digits.
+fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) -> u16 {
+    let newest = scene.store.and_then(|s| s.frames().last());
+    let number = newest.map_or_else(|| "---".to_owned(), |f| text::ms(f.latency_ns));
+    let rows = digits::rows(&number);
+    for (row, y) in rows.iter().zip(area.y..) {
+        buf.set_stringn(
+            area.x + 1,
+            y,
+            row,
+            area.width.saturating_sub(1).into(),
+            scene.theme.strong(),
+        );
+    }
+    let x = area.x + 2 + text::width(&rows[0]) as u16;
+    let unit = match scene.store.and_then(p50) {
+        Some(p50) => format!("ms   p50 {}", text::ms(p50)),
+        None => "ms".to_owned(),
+    };
+    if x < area.right() {
+        let room = usize::from(area.right() - x);
+        buf.set_stringn(x, area.bottom() - 1, unit, room, scene.theme.faint());
+    }
+    x
+}
+
+/// Power beside the digits, where latency leaves room.
+fn power_beside(scene: &Scene, from: u16, area: Rect, buf: &mut Buffer) {
+    let Some(words) = power::words(scene) else {
+        return;
+    };
+    let line = Line::from(words);
+    let taken = line.width() as u16;
+    if from + taken < area.right() {
+        buf.set_line(area.right() - taken - 1, area.y, &line, taken);
+    }
+}
+
+fn p50(store: &Store) -> Option<i64> {
+    let figures = store.frames().figures(store.epoch()?)?;
+    Some(figures.p50_ns)
+}
+
+fn parts_bar(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let Some(store) = scene.store else {
+        return;
+    };
+    let recent: Vec<_> = store.frames().newest().take(20).collect();
+    if let Some(newest) = recent.first() {
+        let width = usize::from(area.width).saturating_sub(2);
+        let bar = stack::bar(&newest.parts, latency::scale(&recent), width, scene.theme);
+        buf.set_line(area.x + 1, area.y, &Line::from(bar), area.width - 1);
+    }
+}
+
+fn link_line(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let Some((series, of)) = link::shown(scene) else {
+        return;
+    };
+    let now = series.recent(1_000_000_000);
+    let rtt = series.rtt_ns();
+    let rtt = rtt.map(|ns| format!("  rtt {} ms", text::ms(ns)));
+    let of = of.map(|of| format!(" {of}:")).unwrap_or_default();
+    let text = format!(
+        "{of} up {} down {} Mbps{}",
+        link::word(now.up),
+        link::word(now.down),
+        rtt.unwrap_or_default()
+    );
+    buf.set_stringn(area.x, area.y, text, area.width.into(), scene.theme.text());
+}
