@@ -7,10 +7,12 @@
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! wire                     messages console <-> worker and robot <-> server; no I/O
+//! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
 //! store console            the observer's wing: what a console remembers and shows; no libtorch
+//! report                   figures, tables and pages from sessions, sweeps and traces; no libtorch
 //! cli                      one file per subcommand
 //! ```
 //!
@@ -26,6 +28,8 @@ pub mod model;
 pub mod plan;
 pub mod power;
 pub mod profile;
+pub mod report;
+pub mod session;
 pub mod statistics;
 pub mod store;
 pub mod sweep;

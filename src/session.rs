@@ -1,0 +1,37 @@
+//! A session: one recorded stretch of an experiment, one MCAP file that any viewer opens.
+//!
+//! ```text
+//! entry      what is recorded: the workers' own records, commands, markers, notices, gaps; raw values only
+//! card       the catalogue card: what a list says of a session without reading it whole
+//! writer     a file that grows at its end, whole chunks at a time
+//! reader     the index at once, entries of any stretch in the order of time
+//! container  MCAP itself
+//! schema     a JSON Schema per channel
+//! ranges     which numbers of a sequence were seen
+//! ```
+//!
+//! This room knows no worker, no screen and no socket.
+
+mod card;
+mod container;
+mod entry;
+mod error;
+mod ranges;
+mod reader;
+mod schema;
+mod writer;
+
+pub use card::{Card, CardMarker, CardWorker};
+pub use entry::{
+    Answer, Entry, FORMAT, Gap, Greeting, Left, Lost, Marker, Meta, Missed, Notice, Order, Start,
+    Target, Told, What,
+};
+pub use error::SessionError;
+pub use ranges::Ranges;
+pub use reader::{Entries, Reader};
+pub use writer::Writer;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
