@@ -8,6 +8,7 @@ mod loaded;
 mod model;
 mod probe;
 mod profile;
+mod report;
 mod robot;
 mod server;
 mod trace;
@@ -43,6 +44,8 @@ enum Command {
     Profile(profile::ProfileArgs),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// Figures and tables from sessions, sweeps, link traces and predictions
+    Report(report::ReportArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Report(args) => report::run(&args),
     };
     match result {
         Ok(code) => code,
@@ -126,7 +130,7 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "trace",
+            "demo", "attach", "robot", "server", "probe", "profile", "trace", "report",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

@@ -13,6 +13,8 @@ pub mod caption;
 pub mod draw;
 pub mod evidence;
 pub mod figure;
+pub mod page;
+pub mod read;
 pub mod table;
 #[cfg(test)]
 mod testing;

@@ -31,4 +31,6 @@ pub use rows::{
     DeviceLine, EndRow, FrameRow, Header, LeftOut, ModelLine, RefusedRow, VisitPower, VisitRow,
 };
 pub use settings::{Schedule, Settings, Until};
+pub(crate) use meter::Meter;
+pub(crate) use summary::energies;
 pub use summary::{EnergySummary, PartsMs, PlanSummary, Summary};

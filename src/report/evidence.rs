@@ -75,8 +75,8 @@ pub struct PlanResult {
     pub latencies_ms: Vec<f64>,
     /// Their median in milliseconds; of a prediction the predicted one, with no frames.
     pub latency: Estimate,
-    /// Where the time went on average.
-    pub parts: PartsMs,
+    /// Where the time went on average, where that is told.
+    pub parts: Option<PartsMs>,
     /// Frames that do not count: warm-up, another plan being prepared, finished locally, failed.
     pub left_out: usize,
     /// Mean payload to the server in bytes.

@@ -15,7 +15,7 @@ pub(super) fn plan(label: &str, cut: Option<u32>, median_ms: f64) -> PlanResult 
         layer: cut.filter(|&k| k > 0).map(|k| format!("features.{}", k - 1)),
         latency: Estimate::of_median(&latencies_ms).unwrap(),
         latencies_ms,
-        parts: PartsMs::of([robot, rest * 0.5, rest * 0.25, rest * 0.125, rest * 0.125]),
+        parts: Some(PartsMs::of([robot, rest * 0.5, rest * 0.25, rest * 0.125, rest * 0.125])),
         left_out: 1,
         bytes_up: 150_528.0,
         bytes_down: 4_000.0,

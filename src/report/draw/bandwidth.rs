@@ -75,9 +75,12 @@ fn draw_panel(scene: &mut Scene, panel: &Panel, top: f64, bottom: f64) {
 fn numbers(panel: &Panel) -> String {
     let of = |c: &Curve| {
         let [p5, p50, p95] = c.quantiles_mbps;
-        let direction = if panel.curves.len() > 1 { c.direction } else { "" };
+        let direction = match panel.curves.len() {
+            1 => String::new(),
+            _ => format!("{} ", c.direction),
+        };
         format!(
-            "{direction} mean {:.1}, 5/50/95 %: {p5:.1}/{p50:.1}/{p95:.1} Mbps, at 0 for {:.1} % of the time",
+            "{direction}mean {:.1}, 5/50/95 %: {p5:.1}/{p50:.1}/{p95:.1} Mbps, at 0 for {:.1} % of the time",
             c.mean_mbps,
             c.at_zero * 100.0
         )

@@ -18,7 +18,7 @@ pub(super) fn draw(figure: &Figure, compare: &Compare) -> Scene {
         (Key::Part(SIDES[1]), second.as_str()),
         (Key::Median, "95 % interval"),
     ];
-    let (mut scene, room) = sheet(figure, &legend, UPPER + LOWER + 60.0);
+    let (mut scene, room) = sheet(figure, &legend, UPPER + LOWER + 54.0);
     let plot = Area::new(MARGIN + 74.0, room.top + 4.0, WIDTH - MARGIN - 10.0, room.top + UPPER);
     let most = |e: &Estimate| e.interval.map_or(e.value, |i| i.high);
     let tallest = compare.pairs.iter().flat_map(|p| &p.latency).map(most).fold(0.0, f64::max);

@@ -17,7 +17,7 @@ pub(super) fn draw(figure: &Figure, pareto: &Pareto) -> Scene {
         .iter()
         .enumerate()
         .map(|(i, mode)| (Key::Shape(i, false), *mode))
-        .chain([(Key::Line(INK), "best in both")])
+        .chain([(Key::Line(INK), "front: no plan beats these in both")])
         .collect();
     let (mut scene, room) = sheet(figure, &legend, HEIGHT);
     let plot = Area::new(MARGIN + 74.0, room.top + 4.0, WIDTH - MARGIN - 20.0, room.bottom - 54.0);
@@ -94,10 +94,10 @@ fn names(scene: &mut Scene, points: &[Point], plot: Area, place: &dyn Fn(&Point)
         let (x, y) = place(point);
         let width = text_width(&point.plan, SMALL, point.is_best);
         let places = [
-            (x + 10.0, y - 8.0),
-            (x - 10.0 - width, y - 8.0),
-            (x - width / 2.0, y - 26.0),
-            (x - width / 2.0, y + 10.0),
+            (x + 7.0, y - 22.0),
+            (x + 7.0, y + 6.0),
+            (x - 7.0 - width, y + 6.0),
+            (x - 7.0 - width, y - 22.0),
         ];
         let free = places.into_iter().find_map(|(left, top)| {
             let area = Area::new(left, top, left + width, top + 16.0);

@@ -16,6 +16,9 @@ const PNG_SCALE: u32 = 2;
 /// Each of a PNG's pixels is the mean of so many squared: plotters' own lines have steps.
 const PNG_SAMPLES: u32 = 2;
 
+/// Lines of text that a bitmap's text is moved down by.
+const BITMAP_TEXT_DOWN: f64 = 0.1;
+
 /// A picture could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
@@ -61,7 +64,7 @@ pub(crate) fn svg(scene: &Scene) -> Result<String, RenderError> {
     let mut text = String::new();
     let size = (scene.width.ceil() as u32, scene.height.ceil() as u32);
     let mut backend = SVGBackend::with_string(&mut text, size);
-    play(scene, 1.0, &mut backend)?;
+    play(scene, 1.0, 0.0, &mut backend)?;
     drop(backend);
     Ok(text)
 }
@@ -78,7 +81,7 @@ pub(crate) fn png(scene: &Scene) -> Result<Vec<u8>, RenderError> {
     );
     let mut pixels = vec![0xff; size.0 as usize * size.1 as usize * 3];
     let mut backend = BitMapBackend::with_buffer(&mut pixels, size);
-    play(scene, f64::from(scale), &mut backend)?;
+    play(scene, f64::from(scale), BITMAP_TEXT_DOWN, &mut backend)?;
     drop(backend);
     let image = RgbImage::from_raw(size.0, size.1, pixels)
         .ok_or_else(|| RenderError::draw("its size does not fit its pixels"))?;
@@ -88,7 +91,12 @@ pub(crate) fn png(scene: &Scene) -> Result<Vec<u8>, RenderError> {
     Ok(file.into_inner())
 }
 
-fn play<B: DrawingBackend>(scene: &Scene, scale: f64, backend: &mut B) -> Result<(), RenderError> {
+fn play<B: DrawingBackend>(
+    scene: &Scene,
+    scale: f64,
+    text_down: f64,
+    backend: &mut B,
+) -> Result<(), RenderError> {
     use_bundled_fonts();
     let pixel = |v: f64| (v * scale).round() as i32;
     let point = |(x, y): (f64, f64)| (pixel(x), pixel(y));
@@ -125,6 +133,7 @@ fn play<B: DrawingBackend>(scene: &Scene, scale: f64, backend: &mut B) -> Result
                     Down::Middle => VPos::Center,
                     Down::Bottom => VPos::Bottom,
                 };
+                let (size, is_turned) = (style.size, style.is_turned);
                 let mut font = font(style.size * scale, style.is_bold);
                 if style.is_turned {
                     font = font.transform(FontTransform::Rotate270);
@@ -132,7 +141,11 @@ fn play<B: DrawingBackend>(scene: &Scene, scale: f64, backend: &mut B) -> Result
                 let style = font
                     .color(&colour(style.shade))
                     .pos(Pos::new(across, down));
-                backend.draw_text(text, &style, point(*at))
+                // plotters centres bitmap text on its line, which leaves the letters a tenth too high.
+                let (x, y) = point(*at);
+                let down = (text_down * scale * size).round() as i32;
+                let at = if is_turned { (x + down, y) } else { (x, y + down) };
+                backend.draw_text(text, &style, at)
             }
         };
         drawn.map_err(RenderError::draw)?;

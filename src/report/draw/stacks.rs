@@ -3,7 +3,8 @@
 use super::axis::{Axis, categories, frame, left, right, whisker};
 use super::scene::{Across, Area, Down, Scene, Type};
 use super::sheet::{Key, MARGIN, WIDTH, cross, diamond, dot, sheet};
-use super::style::{ENERGY, PARTS, PAPER, part, plain};
+use super::style::{ENERGY, PAPER, PARTS, WHOLE, part, plain};
+use crate::report::evidence::PartsMs;
 use crate::report::figure::Figure;
 use crate::report::figure::stack::{Stack, Stacks};
 
@@ -80,7 +81,12 @@ fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {
         "downlink",
         "wait",
     ];
-    let mut legend: Vec<_> = PARTS.iter().zip(TEXTS).map(|(f, t)| (Key::Part(*f), t)).collect();
+    let parts = PARTS.iter().zip(TEXTS).map(|(f, t)| (Key::Part(*f), t));
+    let mut legend: Vec<_> = if stacks.stacks.iter().any(|s| s.parts.is_some()) {
+        parts.collect()
+    } else {
+        vec![(Key::Part(WHOLE), "latency")]
+    };
     if stacks.stacks.iter().any(|s| s.latency.count > 0) {
         legend.push((Key::Median, "median, 95 %"));
     }
@@ -111,12 +117,17 @@ fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {
 /// The highest mark of a bar in milliseconds.
 fn most_ms(stack: &Stack) -> f64 {
     let upper = stack.latency.interval.map_or(stack.latency.value, |i| i.high);
-    stack.parts.sum().max(upper).max(stack.predicted_ms.unwrap_or(0.0))
+    stack.parts.map_or(0.0, PartsMs::sum).max(upper).max(stack.predicted_ms.unwrap_or(0.0))
 }
 
 fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
     let mut below = 0.0;
-    for (value, fill) in stack.parts.values().into_iter().zip(PARTS) {
+    if stack.parts.is_none() {
+        let area = Area::new(x - half, ms.at(stack.latency.value), x + half, ms.at(0.0));
+        part(scene, area, WHOLE);
+    }
+    let values = stack.parts.unwrap_or_default().values();
+    for (value, fill) in values.into_iter().zip(PARTS) {
         let area = Area::new(x - half, ms.at(below + value), x + half, ms.at(below));
         if value > 0.0 {
             part(scene, area, fill);
@@ -130,6 +141,7 @@ fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
         dot(scene, (x, ms.at(stack.latency.value)));
     }
     if let Some(predicted) = stack.predicted_ms {
-        cross(scene, (x, ms.at(predicted)));
+        // Beside the median, which it would cover.
+        cross(scene, (x - half / 2.0, ms.at(predicted)));
     }
 }

@@ -45,6 +45,12 @@ pub(super) const PARTS: [Fill; 5] = [
     },
 ];
 
+/// A latency whose parts are not told.
+pub(super) const WHOLE: Fill = Fill {
+    shade: (0xb9, 0xc3, 0xcf),
+    hatch: None,
+};
+
 /// The two sides of a comparison.
 pub(super) const SIDES: [Fill; 2] = [
     Fill {

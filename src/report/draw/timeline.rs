@@ -17,7 +17,12 @@ pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
         (Key::Part(PARTS[1]), "uplink"),
         (Key::Part(PARTS[2]), "server computes"),
         (Key::Part(PARTS[3]), "downlink"),
+        (Key::Line(INK), "result"),
     ];
+    let mut legend = legend.to_vec();
+    if frame.predicted_ms.is_some() {
+        legend.push((Key::Dashes, "predicted result"));
+    }
     let (mut scene, room) = sheet(figure, &legend, lanes * LANE + 60.0);
     let widest = frame.lanes.iter().map(|l| text_width(&l.name, SMALL, false)).fold(0.0, f64::max);
     let plot = Area::new(

@@ -67,7 +67,7 @@ mod tests {
         let labels: Vec<_> = stacks.stacks.iter().map(|s| s.label.as_str()).collect();
         assert_eq!(labels, ["0", "1", "2", "3", "4", "5"]);
         assert_eq!((stacks.fastest, stacks.frugal), (Some(3), Some(0)));
-        assert!((stacks.stacks[3].parts.sum() - 52.0).abs() < 1e-9);
+        assert!((stacks.stacks[3].parts.unwrap().sum() - 52.0).abs() < 1e-9);
         assert!(figure.caption.reading.contains("Fastest: split 3 (52.0 ms)"));
         assert!(figure.origin.is_emulated);
         assert_eq!(figure.table.rows[3][3], "52");

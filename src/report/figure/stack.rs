@@ -13,8 +13,8 @@ pub struct Stack {
     pub plan: String,
     /// The last operator on the robot.
     pub layer: Option<String>,
-    /// The bar, in milliseconds.
-    pub parts: PartsMs,
+    /// The bar, in milliseconds; none where only the whole is told.
+    pub parts: Option<PartsMs>,
     /// The median latency in milliseconds.
     pub latency: Estimate,
     /// What was predicted for it, in milliseconds.
@@ -79,7 +79,7 @@ impl Stacks {
     /// How bars, dots and diamonds are to be read.
     pub fn reading(&self, evidence: &Evidence) -> String {
         let mut text = if evidence.is_predicted() {
-            "Bars: predicted time per part.".to_owned()
+            "Bars: predicted latency.".to_owned()
         } else {
             "Bars: mean time per part, summing to the mean latency. Dots: median latency with its 95 % bootstrap \
              interval."
@@ -142,7 +142,10 @@ impl Stacks {
                 stack.latency.count.to_string(),
             ];
             row.extend(estimate_cells(Some(stack.latency)));
-            row.extend(stack.parts.values().map(number));
+            match stack.parts {
+                Some(parts) => row.extend(parts.values().map(number)),
+                None => row.extend(PartsMs::NAMES.map(|_| String::new())),
+            }
             row.push(cell(stack.predicted_ms));
             row.push(number(stack.bytes_up.round()));
             row.push(number(stack.bytes_down.round()));
