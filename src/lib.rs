@@ -5,7 +5,9 @@
 //! sysfs                    the small files of /proc and /sys, read within bounds
 //! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
+//! profile                  what a device and a link are like
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
+//! simulate                 a schedule on a virtual clock: timeline, latency, energy
 //! wire                     messages console <-> worker and robot <-> server; no I/O
 //! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
@@ -30,6 +32,7 @@ pub mod power;
 pub mod profile;
 pub mod report;
 pub mod session;
+pub mod simulate;
 pub mod statistics;
 pub mod store;
 pub mod sweep;

@@ -14,8 +14,8 @@ mod outbox;
 pub mod probe;
 pub mod shaper;
 mod socket;
-pub mod trace;
 
+pub use crate::profile::trace;
 pub use choice::{LinkChoice, LinkChoiceError, open_trace, read_trace};
 pub use estimate::{Estimate, Estimator};
 pub use inbox::{Complete, Expect, Inbox, InboxError};

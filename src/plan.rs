@@ -4,6 +4,7 @@
 //! Compilers know nothing of sockets, tensors or clocks. The worker and the simulator drive the same pure
 //! [`Machine`]; neither has scheduling rules of its own.
 
+mod account;
 mod choice;
 mod compile;
 mod data;
@@ -15,6 +16,7 @@ mod remote;
 mod resume;
 mod split;
 mod spread;
+mod steps;
 mod stream;
 mod tensor;
 mod tile;
@@ -27,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Graph, Region, Shape, Span};
 use crate::units::{Bytes, DeviceId, Epoch, NodeId};
 
+pub use account::{Account, Measured, account, covered_ns, result_at};
 pub use choice::{Choice, ModeKind};
 pub use compile::{MAX_WINDOW, PlanError, compile};
 pub use data::best_server_share;
@@ -36,6 +39,7 @@ pub use machine::{
     Withdrawn, Work,
 };
 pub use resume::resume;
+pub use steps::{Parts, StepKind, StepTime, Steps};
 pub use tensor::{Join, shard_all};
 pub use tile::simple as simple_tiles;
 pub use validate::{Invalid, validate, validate_program};

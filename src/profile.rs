@@ -1,4 +1,5 @@
-//! What a device is like: how long it takes for an operator, measured or fitted, and what power it draws meanwhile.
+//! What a device is like: how long it takes for an operator, measured or fitted, and what power it draws meanwhile;
+//! and what a link is like ([`trace`]).
 //!
 //! A profile is a versioned TOML file (`profiles/devices/`). Nothing here computes a tensor, sleeps or opens a socket:
 //! the emulated engine and predictions ask [`Profile::time_ns`].
@@ -9,6 +10,7 @@ mod field;
 mod fit;
 mod table;
 mod text;
+pub mod trace;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -4,7 +4,10 @@
 //! entry      what is recorded: the workers' own records, commands, markers, notices, gaps; raw values only
 //! card       the catalogue card: what a list says of a session without reading it whole
 //! writer     a file that grows at its end, whole chunks at a time
+//! recorder   the thread that writes, so that no disk holds up the experiment
+//! opened     a file as it is found, whole or not
 //! reader     the index at once, entries of any stretch in the order of time
+//! repair     the index written anew
 //! container  MCAP itself
 //! schema     a JSON Schema per channel
 //! ranges     which numbers of a sequence were seen
@@ -16,8 +19,11 @@ mod card;
 mod container;
 mod entry;
 mod error;
+mod opened;
 mod ranges;
 mod reader;
+mod recorder;
+mod repair;
 mod schema;
 mod writer;
 
@@ -29,6 +35,8 @@ pub use entry::{
 pub use error::SessionError;
 pub use ranges::Ranges;
 pub use reader::{Entries, Reader};
+pub use recorder::{Recorder, Settings, State, Status};
+pub use repair::{Repaired, repair};
 pub use writer::Writer;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! admits frames, switches plans and falls back when the link dies; [`server`] serves one robot at a time. Consoles
 //! attach to either through [`endpoint`]. Nothing here knows a mode: a plan is a program per device.
 
-pub mod account;
+pub mod classes;
 pub mod endpoint;
 pub mod input;
 pub mod lease;

@@ -103,7 +103,7 @@ fn mobilenet_v2_knows_what_is_on_the_pictures() {
     for _ in 0..7 {
         let picture = input.next_picture().unwrap();
         let ran = run(&graph, &mut engine, &schedule, &picture.pixels);
-        let top = splitscope::worker::account::top_five(&ran.output, 1000)[0];
+        let top = splitscope::worker::classes::top_five(&ran.output, 1000)[0];
         seen.push((picture.name, labels[usize::from(top.class)]));
     }
     for (picture, label) in [

@@ -277,7 +277,7 @@ fn mobilenet_v2_knows_the_pictures_under_every_mode() {
                 let pixels: Vec<u8> = pictures.iter().flat_map(|p| p.pixels.to_vec()).collect();
                 let ran = run(&graph, &mut engine, &schedule, &pixels);
                 for (picture, logits) in pictures.iter().zip(ran.output.chunks(4000)) {
-                    let top = splitscope::worker::account::top_five(logits, 1000)[0];
+                    let top = splitscope::worker::classes::top_five(logits, 1000)[0];
                     seen.push((picture.name.clone(), labels[usize::from(top.class)]));
                 }
             }

@@ -10,6 +10,7 @@ use crate::model::{Graph, Node, Region, Span};
 use crate::plan::{Piece, Term, Value, Work};
 use crate::power::EmulatedState;
 use crate::profile::Profile;
+use crate::simulate::work_ns;
 use crate::units::NodeId;
 
 /// Times remembered at most: those of some plans.
@@ -67,29 +68,21 @@ impl Engine for EmulatedEngine {
     }
 
     fn duration_ns(&mut self, graph: &Graph, work: &Work<Hollow>) -> Option<i64> {
-        let (node, out, over) = match work {
-            Work::Compute {
-                node, out, over, ..
-            } => (*node, *out, over.map(|(span, _)| span)),
-            Work::Reduce {
-                node, out, addends, ..
-            } => {
-                let bytes = bytes(graph, *node, out) * addends.len() as u64;
-                return Some(self.profile.join_ns(bytes));
-            }
-            Work::Assemble { node, out, .. } => {
-                return Some(self.profile.join_ns(bytes(graph, *node, out)));
-            }
-            Work::Send { .. } => return Some(0),
+        let Work::Compute {
+            node, out, over, ..
+        } = work
+        else {
+            return Some(work_ns(&self.profile, graph, work));
         };
-        if let Some(&ns) = self.remembered.get(&(node, out, over)) {
+        let part = (*node, *out, over.map(|(span, _)| span));
+        if let Some(&ns) = self.remembered.get(&part) {
             return Some(ns);
         }
         if self.remembered.len() >= MAX_REMEMBERED {
             self.remembered.clear();
         }
-        let ns = self.profile.time_ns(graph, graph.node(node), &out, over);
-        self.remembered.insert((node, out, over), ns);
+        let ns = work_ns(&self.profile, graph, work);
+        self.remembered.insert(part, ns);
         Some(ns)
     }
 
@@ -145,11 +138,6 @@ impl Engine for EmulatedEngine {
             Err(EngineError::Length { expected, got })
         }
     }
-}
-
-fn bytes(graph: &Graph, node: NodeId, out: &Region) -> u64 {
-    let node = graph.node(node);
-    out.elements(node.shape.columns) * node.dtype.bytes()
 }
 
 /// One step of splitmix64 (Steele, Lea and Flood 2014).

@@ -48,7 +48,7 @@ pub struct Card {
     pub switches: u64,
     /// Marked moments.
     pub markers: Vec<CardMarker>,
-    /// Batches of telemetry that can no longer be had.
+    /// Batches of telemetry that can no longer be had, as far as they could be counted.
     pub gap_batches: u64,
     /// Entries that the recorder left out.
     pub left_out: u64,
@@ -151,7 +151,8 @@ impl Card {
                 });
             }
             What::Gap(gap) => {
-                let batches = gap.to_seq.saturating_sub(gap.from_seq).saturating_add(1);
+                let last = gap.to_seq.unwrap_or(gap.from_seq);
+                let batches = last.saturating_sub(gap.from_seq).saturating_add(1);
                 self.gap_batches = self.gap_batches.saturating_add(batches);
             }
             What::Left(left) => self.left_out = self.left_out.saturating_add(left.entries),

@@ -127,6 +127,9 @@ pub struct Told {
     pub seq: u64,
     /// The worker's clock when the batch was sent.
     pub sent: Nanos,
+    /// It was missed when it happened, and handed in afterwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
     /// What it told.
     pub record: Record,
 }
@@ -192,8 +195,8 @@ pub struct Gap {
     pub boot: BootId,
     /// The first batch missing.
     pub from_seq: u64,
-    /// The last batch missing.
-    pub to_seq: u64,
+    /// The last batch missing; none where nobody knows how many there were.
+    pub to_seq: Option<u64>,
 }
 
 /// What the recorder left out, and why.

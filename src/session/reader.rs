@@ -6,13 +6,12 @@ use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use mcap::records::ChunkIndex;
-
 use super::card::Card;
-use super::container::{ChunkFault, Index, Piece, Source, pieces, read_chunk, read_index, scan};
-use super::entry::{Entry, FORMAT, Start, What};
+use super::container::{ChunkFault, Index, Piece, Source, pieces, read_chunk};
+use super::entry::{Entry, What};
 use super::error::SessionError;
-use super::writer::{Origin, kind_of};
+use super::opened::Opened;
+use super::writer::{Origin, Writer, kind_of};
 use crate::units::Nanos;
 
 /// Chunks that are held at once so that entries come in order; a file written by one clock needs one or two.
@@ -43,55 +42,40 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, is no session, or is of a later format.
     pub fn open(path: &Path) -> Result<Self, SessionError> {
-        let file = File::open(path).map_err(SessionError::io("open", path))?;
-        Self::from_source(path, Box::new(file))
+        let open = || File::open(path).map_err(SessionError::io("open", path));
+        let reader = Self::from_source(path, Box::new(open()?))?;
+        if reader.is_whole() {
+            return Ok(reader);
+        }
+        // A file that cannot be written, or is being recorded, is read as it is.
+        match Writer::append(path).and_then(Writer::finish) {
+            Ok(_) => Self::from_source(path, Box::new(open()?)),
+            Err(_) => Ok(reader),
+        }
     }
 
     /// A session in memory, or anywhere; `path` is for messages.
     pub(super) fn from_source(path: &Path, source: Box<dyn Source>) -> Result<Self, SessionError> {
-        let io = |error| SessionError::io("read", path)(error);
-        let not = |reason| SessionError::NotASession {
-            path: path.to_owned(),
-            reason,
+        let opened = Opened::read(path, source.as_ref())?;
+        let origin = match &opened.card.start {
+            Some(start) => Origin::new(start.at, start.unix_ms),
+            None => Origin::new(
+                Nanos(0),
+                opened.index.bounds().map_or(0, |b| b.0 / 1_000_000),
+            ),
         };
-        let mut card = Card::default();
-        let (index, whole, damaged) = match read_index(source.as_ref()).map_err(io)? {
-            Some((index, _)) => (index, true, 0),
-            None => {
-                let mut origin = None;
-                let look = |index: &Index, chunk: &[u8]| {
-                    for entry in entries_of(index, chunk, &mut origin) {
-                        card.add(&entry);
-                    }
-                };
-                let scan = scan(source.as_ref(), look).map_err(io)?;
-                let scan = scan.ok_or_else(|| not("it does not begin like an MCAP file"))?;
-                (scan.index, false, scan.damaged)
-            }
-        };
-        if index.messages() == 0 {
-            return Err(not("there is nothing in it"));
-        }
-        let mut reader = Inner {
+        let inner = Inner {
             path: path.to_owned(),
             source,
-            by_time: by_time(&index),
-            origin: Origin::new(Nanos(0), index.bounds().map_or(0, |b| b.0 / 1_000_000)),
-            index,
-            card,
-            whole,
-            damaged,
+            by_time: by_time(&opened.index),
+            origin,
+            index: opened.index,
+            card: opened.card,
+            whole: opened.whole,
+            damaged: opened.damaged,
         };
-        if whole {
-            reader.find_card()?;
-        }
-        let start = reader.card.start.clone();
-        if let Some(start) = start {
-            reader.refuse_newer(&start)?;
-            reader.origin = Origin::new(start.at, start.unix_ms);
-        }
         Ok(Self {
-            inner: Arc::new(reader),
+            inner: Arc::new(inner),
         })
     }
 
@@ -183,99 +167,6 @@ fn by_time(index: &Index) -> Vec<usize> {
         (chunk.message_start_time, chunk.chunk_start_offset)
     });
     order
-}
-
-/// The entries of one chunk, in its order; what cannot be read is left out.
-fn entries_of<'a>(
-    index: &'a Index,
-    chunk: &'a [u8],
-    origin: &'a mut Option<Origin>,
-) -> impl Iterator<Item = Entry> + 'a {
-    pieces(chunk).filter_map(move |piece| match piece {
-        Piece::Message {
-            channel,
-            log_time,
-            data,
-            ..
-        } => {
-            let topic = &index.channels.get(&channel)?.topic;
-            let what = What::from_json(kind_of(topic), data).ok()?;
-            if let What::Start(start) = &what {
-                *origin = Some(Origin::new(start.at, start.unix_ms));
-            }
-            let origin = origin.get_or_insert(Origin::new(Nanos(0), log_time / 1_000_000));
-            Some(Entry {
-                at: origin.at(log_time),
-                unix_ms: log_time / 1_000_000,
-                what,
-            })
-        }
-        Piece::Schema(_) | Piece::Channel(_) => None,
-    })
-}
-
-impl Inner {
-    fn refuse_newer(&self, start: &Start) -> Result<(), SessionError> {
-        if start.format > FORMAT {
-            return Err(SessionError::Newer {
-                path: self.path.clone(),
-                found: start.format,
-                version: start.version.clone(),
-            });
-        }
-        Ok(())
-    }
-
-    /// The newest card, with what was said of the session after it. Where there is none that can be read, one is worked
-    /// out from the whole file.
-    fn find_card(&mut self) -> Result<(), SessionError> {
-        let kinds = |topic: &str| matches!(kind_of(topic), "summary" | "meta" | "start");
-        let chunks: Vec<ChunkIndex> = self.index.chunks_with(kinds).cloned().collect();
-        let mut found = None;
-        let mut origin = None;
-        for chunk in &chunks {
-            let Some(chunk) = self.chunk(chunk)? else {
-                continue;
-            };
-            for entry in entries_of(&self.index, &chunk, &mut origin) {
-                match (entry.what, &mut found) {
-                    (What::Summary(card), found) => *found = Some(*card),
-                    (What::Meta(meta), Some(card)) => card.meta = *meta,
-                    _ => {}
-                }
-            }
-        }
-        self.card = match found {
-            Some(card) => card,
-            None => self.read_through()?,
-        };
-        Ok(())
-    }
-
-    fn read_through(&mut self) -> Result<Card, SessionError> {
-        let mut card = Card::default();
-        let mut origin = None;
-        for i in self.by_time.clone() {
-            match self.chunk(&self.index.chunks[i])? {
-                Some(chunk) => {
-                    for entry in entries_of(&self.index, &chunk, &mut origin) {
-                        card.add(&entry);
-                    }
-                }
-                None => self.damaged += 1,
-            }
-        }
-        Ok(card)
-    }
-
-    /// A chunk's content; none where it is damaged.
-    fn chunk(&self, index: &ChunkIndex) -> Result<Option<Vec<u8>>, SessionError> {
-        match read_chunk(self.source.as_ref(), index) {
-            Ok(chunk) => Ok(Some(chunk)),
-            Err(ChunkFault::Damaged(_)) => Ok(None),
-            Err(ChunkFault::Io(error)) => Err(SessionError::io("read", &self.path)(error)),
-        }
-    }
 }
 
 /// Entries of a session in the order of time.

@@ -115,6 +115,7 @@ pub(super) fn told(target: u16, seq: u64, record: Record) -> What {
         boot: BootId(0xfeed_0000_0000_0001 + u64::from(target)),
         seq,
         sent: Nanos(seq as i64 * 100_000_000),
+        late: false,
         record,
     })
 }
@@ -180,7 +181,7 @@ pub(super) fn entries() -> Vec<Entry> {
             target: 0,
             boot: BootId(0xfeed_0000_0000_0001),
             from_seq: 4,
-            to_seq: 5,
+            to_seq: Some(5),
         }),
         What::Left(Left {
             from: Nanos(1),

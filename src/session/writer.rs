@@ -5,7 +5,7 @@
 //! [`recorder`](super::recorder)'s thread does.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -16,8 +16,9 @@ use super::card::Card;
 use super::container::{CHUNK_BYTES, ChunkBuilder, Index, MAX_MESSAGE_BYTES, Schema, head, tail};
 use super::entry::{Entry, Meta, Start, What};
 use super::error::SessionError;
+use super::opened::Opened;
 use super::schema;
-use crate::units::Nanos;
+use crate::units::{Bytes, Nanos};
 
 /// What the file's header says of its writer.
 const LIBRARY: &str = concat!("splitscope ", env!("CARGO_PKG_VERSION"));
@@ -35,7 +36,6 @@ pub struct Writer {
     chunk: ChunkBuilder,
     index: Index,
     channels: BTreeMap<(Option<u16>, &'static str), u16>,
-    schemas: BTreeMap<&'static str, u16>,
     origin: Origin,
     card: Card,
     finished: bool,
@@ -90,7 +90,6 @@ impl Writer {
             chunk: ChunkBuilder::default(),
             index: Index::default(),
             channels: BTreeMap::new(),
-            schemas: BTreeMap::new(),
             origin: Origin::new(start.at, start.unix_ms),
             card: Card::default(),
             finished: false,
@@ -104,6 +103,39 @@ impl Writer {
         // In a small chunk of its own: without it the others have no date.
         writer.flush().map_err(io)?;
         Ok(writer)
+    }
+
+    /// An existing session, to add to its end or to give it its index anew. What lies behind its last sound record is cut
+    /// off; until [`Self::finish`] the file is one without an index.
+    ///
+    /// # Errors
+    /// It cannot be read and written, is no session of this format, or is being recorded.
+    pub fn append(path: &Path) -> Result<Self, SessionError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(SessionError::io("write to", path))?;
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            return Err(SessionError::Busy(path.to_owned()));
+        }
+        let again = file.try_clone().map_err(SessionError::io("read", path))?;
+        let opened = Opened::read(path, &again)?;
+        let start = opened.start(path)?;
+        file.set_len(opened.data_end)
+            .map_err(SessionError::io("write to", path))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            offset: opened.data_end,
+            waiting: Vec::new(),
+            chunk: ChunkBuilder::default(),
+            index: opened.index,
+            channels: BTreeMap::new(),
+            origin: Origin::new(start.at, start.unix_ms),
+            card: opened.card,
+            finished: false,
+        })
     }
 
     /// Takes an entry in, in memory. The entry's `unix_ms` is not stored: it follows from `at`.
@@ -141,21 +173,32 @@ impl Writer {
         if let Some(&id) = self.channels.get(&(target, kind)) {
             return id;
         }
+        let topic = topic(target, kind);
+        // A file that is continued has some already.
+        let mut known = self.index.channels.values();
+        if let Some(id) = known.find(|c| c.topic == topic).map(|c| c.id) {
+            self.channels.insert((target, kind), id);
+            return id;
+        }
+        let name = format!("splitscope.{kind}");
+        let mut known = self.index.schemas.values();
         let mut new_schema = None;
-        let schema_id = *self.schemas.entry(kind).or_insert_with(|| {
-            let schema = Schema {
-                id: self.index.schemas.len() as u16 + 1,
-                name: format!("splitscope.{kind}"),
-                text: schema::of(kind, first),
-            };
-            new_schema = Some(schema.clone());
-            self.index.schemas.insert(schema.id, schema.clone());
-            schema.id
-        });
+        let schema_id = match known.find(|s| s.name == name) {
+            Some(schema) => schema.id,
+            None => {
+                let schema = Schema {
+                    id: next_id(&self.index.schemas),
+                    name,
+                    text: schema::of(kind, first),
+                };
+                self.index.schemas.insert(schema.id, schema.clone());
+                new_schema.insert(schema).id
+            }
+        };
         let channel = Channel {
-            id: self.index.channels.len() as u16 + 1,
+            id: next_id(&self.index.channels),
             schema_id,
-            topic: topic(target, kind),
+            topic,
             message_encoding: "json".to_owned(),
             metadata: target
                 .map(|t| ("target".to_owned(), t.to_string()))
@@ -230,18 +273,18 @@ impl Writer {
         &self.card
     }
 
-    /// Writes the catalogue card and the index, and waits for the disk.
+    /// Writes the catalogue card and the index, waits for the disk, and says how long the file is.
     ///
     /// # Errors
     /// The disk's. The file is sound nevertheless; whoever opens it writes the index.
-    pub fn finish(mut self) -> Result<Card, SessionError> {
+    pub fn finish(mut self) -> Result<Bytes, SessionError> {
         self.finished = true;
         let card = self.card.clone();
         let last = Entry {
             // After everything, also where two chunks end at one moment.
             at: card.ended.shifted(1),
             unix_ms: 0,
-            what: What::Summary(Box::new(card.clone())),
+            what: What::Summary(Box::new(card)),
         };
         self.add(&last)?;
         self.close_chunk();
@@ -249,7 +292,7 @@ impl Writer {
         self.waiting.extend_from_slice(&tail(&self.index, end));
         let written = self.flush().and_then(|()| self.sync());
         written.map_err(SessionError::io("finish", &self.path))?;
-        Ok(card)
+        Ok(Bytes(self.offset))
     }
 
     /// What a person said last of the session.
@@ -265,6 +308,12 @@ impl Drop for Writer {
             self.flush().ok();
         }
     }
+}
+
+fn next_id<T>(taken: &BTreeMap<u16, T>) -> u16 {
+    taken
+        .last_key_value()
+        .map_or(1, |(&last, _)| last.saturating_add(1))
 }
 
 /// A channel's name in the file.

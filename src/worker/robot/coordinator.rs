@@ -21,7 +21,7 @@ use crate::wire::{
     ClassScore, FrameRecord, InputRecord, Level, Outcome, PeerRecord, PeerState, PlanRecord,
     Record, SwitchStage,
 };
-use crate::worker::account::top_five;
+use crate::worker::classes::top_five;
 use crate::worker::runtime::{Runtime, RuntimeEvent};
 use crate::worker::switch::Switch;
 use crate::worker::telemetry::Hub;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::Offset;
-use crate::plan::{Completed, Linked, Step, Timing, TimingOf};
+use crate::plan::{Completed, Linked, Measured, Step, Timing, TimingOf, account};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos};
 use crate::wire::data::Report;
 use crate::wire::{ClassScore, FrameRecord, Outcome};
-use crate::worker::account::{Measured, account};
 
 /// How long a result waits for the server's times, in nanoseconds.
 const REPORT_TIMEOUT_NS: i64 = 2_000_000_000;

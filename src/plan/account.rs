@@ -1,9 +1,8 @@
 //! Where a frame's latency went: every instant in exactly one part. Pure.
 
+use super::{Completed, Linked, Parts, Step, StepKind, StepTime, Steps, Timing, TimingOf, Value};
 use crate::clock::Offset;
-use crate::plan::{Completed, Linked, Step, Timing, TimingOf};
 use crate::units::{DeviceId, Nanos};
-use crate::wire::{ClassScore, Parts, StepKind, StepTime, Steps};
 
 /// One device's times of a frame with the program that they belong to, already on the robot's clock.
 #[derive(Debug)]
@@ -139,7 +138,7 @@ fn received(
     devices: &[Measured<'_>],
     sender: DeviceId,
     to: DeviceId,
-    value: &crate::plan::Value,
+    value: &Value,
 ) -> Option<Nanos> {
     let receiver = devices.iter().find(|m| m.device() == to)?;
     let step = receiver.program.receive_step(value, sender)?;
@@ -148,6 +147,11 @@ fn received(
         .iter()
         .find(|t| t.of == TimingOf::Step(step))?;
     Some(timing.end)
+}
+
+/// The length of the union of intervals; those that end before they start count for nothing.
+pub fn covered_ns(intervals: Vec<(i64, i64)>) -> i64 {
+    length(&merge(intervals))
 }
 
 /// Gives every instant of `[0, latency)` to the first class that covers it; the rest is wait.
@@ -192,28 +196,6 @@ fn length(merged: &[(i64, i64)]) -> i64 {
     merged.iter().map(|(start, end)| end - start).sum()
 }
 
-/// The five best classes of one image's logits (f32, little endian), with their softmax.
-pub fn top_five(logits: &[u8], classes: usize) -> Vec<ClassScore> {
-    let logits: Vec<f32> = logits
-        .chunks_exact(4)
-        .take(classes)
-        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-        .collect();
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let exp: Vec<f64> = logits.iter().map(|l| f64::from(l - max).exp()).collect();
-    let sum: f64 = exp.iter().sum();
-    let mut order: Vec<usize> = (0..exp.len()).collect();
-    order.sort_by(|&a, &b| exp[b].total_cmp(&exp[a]));
-    order
-        .into_iter()
-        .take(5)
-        .map(|class| ClassScore {
-            class: class as u16,
-            score: (exp[class] / sum) as f32,
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -250,17 +232,5 @@ mod tests {
             prop_assert_eq!(parts.wait_ns, count(None));
             prop_assert_eq!(parts.overlap_ns, lengths - (latency - count(None)));
         }
-    }
-
-    #[test]
-    fn the_best_classes_come_first_and_scores_are_a_softmax() {
-        let logits: Vec<u8> = [0.0_f32, 3.0, 1.0, 2.0, -1.0, 0.5]
-            .iter()
-            .flat_map(|l| l.to_le_bytes())
-            .collect();
-        let top = top_five(&logits, 6);
-        let classes: Vec<_> = top.iter().map(|t| t.class).collect();
-        assert_eq!(classes, [1, 3, 2, 5, 0]);
-        assert!((top[0].score - 0.604).abs() < 0.01, "{}", top[0].score);
     }
 }

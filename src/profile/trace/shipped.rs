@@ -29,7 +29,7 @@ pub fn shipped(name: &str) -> Option<Result<Trace, TraceError>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::trace::Model;
+    use crate::profile::trace::Model;
 
     #[test]
     fn every_shipped_trace_can_be_read_and_constants_are_what_they_say() {
