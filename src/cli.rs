@@ -11,6 +11,7 @@ mod profile;
 mod report;
 mod robot;
 mod server;
+mod sweep;
 mod trace;
 mod worker;
 
@@ -38,6 +39,8 @@ enum Command {
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Measure many plans on a running robot
+    Sweep(sweep::SweepArgs),
     /// Fill the link to a server and record what it carries
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Attach(args) => attach::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Trace(args) => trace::run(&args),
@@ -130,7 +134,7 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "probe", "profile", "trace", "report",
+            "demo", "attach", "robot", "server", "sweep", "probe", "profile", "trace", "report",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

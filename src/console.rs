@@ -6,7 +6,7 @@
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
 //! line        a frame as a line of JSON or words
-//! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
+//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -20,6 +20,7 @@ pub mod line;
 mod links;
 mod runtime;
 mod signals;
+mod sweep;
 mod terminal;
 mod transport;
 pub mod view;
@@ -30,6 +31,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use sweep::{Observer, SweepEnded};
 
 use crate::units::Hash32;
 
@@ -74,6 +76,18 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
 /// No threads, no signals.
 pub fn run_headless(options: &Options, how: Headless) -> Result<Ended, ConsoleError> {
     block_on(headless::watch(options, how))
+}
+
+/// Sweeps plans on a robot without a screen. Starts its own runtime: call it outside of any.
+///
+/// # Errors
+/// No threads, no signals.
+pub fn run_sweep(
+    options: &Options,
+    request: &app::sweeping::Request,
+    observer: &mut dyn Observer,
+) -> Result<SweepEnded, ConsoleError> {
+    block_on(sweep::sweep(options, request, observer))
 }
 
 /// `user@host`, as this system knows them.

@@ -24,7 +24,9 @@ mod settings;
 mod summary;
 mod visit;
 
-pub use choice::{Best, ChoiceError, Cuts, MAX_PLANS, PlanLine, Wanted, WantedCut, single_tensor_cuts};
+pub use choice::{
+    Best, ChoiceError, Cuts, MAX_PLANS, PlanLine, Wanted, WantedCut, single_tensor_cuts,
+};
 pub use file::{MAX_FILE_BYTES, SweepFile, SweepFileError, Writer, is_sweep};
 pub use machine::{Event, How, Order, Pause, Progress, Sweep};
 pub use rows::{

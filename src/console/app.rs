@@ -10,6 +10,7 @@ mod orders;
 mod picker;
 mod proposal;
 pub mod screens;
+pub mod sweeping;
 mod target;
 
 use crate::store::{EventRow, Events, Store};
@@ -176,6 +177,8 @@ pub struct App {
     help: bool,
     notice: Option<String>,
     own_events: Events,
+    /// The sweep under way, or the last one.
+    sweeping: Option<Box<sweeping::Sweeping>>,
 }
 
 impl App {
@@ -205,6 +208,7 @@ impl App {
             help: false,
             notice: None,
             own_events: Events::default(),
+            sweeping: None,
         };
         (app, effects)
     }
@@ -258,7 +262,8 @@ impl App {
                 Phase::Connecting { .. } | Phase::Live { .. } => None,
             });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
-        deadlines.chain(counts).chain(pause).min()
+        let sweep = self.sweep_tick_due();
+        deadlines.chain(counts).chain(pause).chain(sweep).min()
     }
 
     /// The workers, in the order they were named.
@@ -357,6 +362,7 @@ impl App {
     }
 
     fn pass(&mut self, at: Moment, turn: &mut Turn) {
+        self.sweep_tick(at, turn);
         for index in 0..self.targets.len() {
             let before = self.targets[index].connection.phase().clone();
             let order = self.targets[index].connection.tick(at.now);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::link::trace::{AfterEnd, Direction, Schedule as Link, Trace};
+use crate::profile::trace::{AfterEnd, Direction, Schedule as Link, Trace};
 use crate::model::{Graph, crossing_bytes, zoo};
 use crate::plan::Plan;
 use crate::power::{
@@ -120,7 +120,7 @@ impl Robot {
                 robot_compute_ns: latency_ns,
                 ..Parts::default()
             },
-            ..crate::store::testing::frame_of("split", self.epoch, &[])
+            ..crate::store::testing::frame_of("split", 0, &[])
         };
         records.push(Record::Frame(Box::new(record)));
         if let Some(watts) = self.watts {

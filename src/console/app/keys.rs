@@ -270,7 +270,7 @@ impl App {
         }
     }
 
-    fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
+    pub(super) fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
         match &self.token {
             _ if !worker.needs_token => Ok(None),
             Some(token) => Ok(Some(proof(token, &worker.nonce))),

@@ -80,6 +80,7 @@ impl App {
         for pending in self.orders.unanswered(index) {
             self.ask_again(pending, hello.boot, at, turn);
         }
+        self.sweep_back(index, hello.boot, at, turn);
         turn.redraw(Redraw::Soon);
     }
 
@@ -116,6 +117,8 @@ impl App {
         let store = &mut self.targets[index].store;
         store.set_lost_batches(batch.lost_batches);
         for record in batch.records {
+            self.sweep_hears(index, &record, at, turn);
+            let store = &mut self.targets[index].store;
             if store.record(record, at.now) != Change::Nothing {
                 turn.redraw(Redraw::Soon);
             }
@@ -132,6 +135,9 @@ impl App {
         let Some(pending) = self.orders.answered(index, reply.command, &result) else {
             return;
         };
+        if self.sweep_answer(index, reply.command, &result, at, turn) {
+            return;
+        }
         turn.redraw(Redraw::AtOnce);
         match result {
             Ok(()) => {
@@ -151,6 +157,7 @@ impl App {
 
     pub(super) fn lost(&mut self, index: usize, reason: &str, before: &Phase, at: Moment) {
         let name = self.targets[index].name();
+        self.sweep_lost(index, at);
         let waits = self.orders.interrupt(index);
         if matches!(before, Phase::Live { .. } | Phase::Stale { .. }) {
             let owed = if waits {
