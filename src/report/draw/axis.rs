@@ -102,7 +102,7 @@ pub(super) fn below(scene: &mut Scene, plot: Area, axis: &Axis, most: usize, nam
         scene.text((x, plot.bottom + 8.0), &label, plain(Across::Middle, Down::Top));
     }
     let middle = (plot.left + plot.right) / 2.0;
-    scene.text((middle, plot.bottom + 28.0), name, axis_name(false));
+    scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
 }
 
 /// The lines at the left and below.
@@ -134,7 +134,7 @@ pub(super) fn categories(scene: &mut Scene, plot: Area, names: &[(f64, String)],
             scene.text((*x, plot.bottom + 6.0), label, plain(Across::Middle, Down::Top));
         }
         let middle = (plot.left + plot.right) / 2.0;
-        scene.text((middle, plot.bottom + 28.0), name, axis_name(false));
+        scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
         return;
     }
     // Words: in up to three lines each.

@@ -10,9 +10,9 @@ pub(super) const PAPER: Shade = (0xff, 0xff, 0xff);
 pub(super) const ENERGY: Shade = (0x9c, 0x1c, 0x2e);
 
 /// Line heights in pixels.
-pub(super) const TITLE: f64 = 22.0;
-pub(super) const LABEL: f64 = 16.0;
-pub(super) const SMALL: f64 = 14.0;
+pub(super) const TITLE: f64 = 24.0;
+pub(super) const LABEL: f64 = 17.0;
+pub(super) const SMALL: f64 = 15.5;
 
 /// How a part of the latency is filled, in the order of `PartsMs::NAMES`: lightness grows from the robot up.
 #[derive(Clone, Copy)]

@@ -3,7 +3,6 @@
 //! Read in one pass for everything but the steps, which are large, and a second one for the frame that is shown.
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::path::Path;
 
 use super::ReadError;
@@ -29,9 +28,8 @@ const MOST_RATES: usize = 3_000_000;
 pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Evidence, ReadError> {
     let reader = Reader::open(path)?;
     let mut reading = Reading::new(name);
-    let all = (Bound::Unbounded, Bound::Unbounded);
     let mut damaged = 0_usize;
-    for entry in reader.entries_of_kinds(all, |kind| KINDS.contains(&kind)) {
+    for entry in reader.entries_of_kinds(.., |kind| KINDS.contains(&kind)) {
         match entry {
             Ok(entry) => reading.take(entry),
             Err(_) => damaged += 1,
@@ -39,7 +37,7 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
     }
     let (mut evidence, chosen, graph) = reading.end(frame)?;
     if let Some(chosen) = chosen {
-        let frames = reader.entries_of_kinds(all, |kind| kind == "frame");
+        let frames = reader.entries_of_kinds(.., |kind| kind == "frame");
         let found = frames.flatten().find_map(|entry| match entry.what {
             What::Record(Told {
                 record: Record::Frame(frame),
