@@ -6,6 +6,7 @@ mod demo;
 mod engine;
 mod loaded;
 mod model;
+mod plan;
 mod probe;
 mod profile;
 mod report;
@@ -45,6 +46,8 @@ enum Command {
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
     Profile(profile::ProfileArgs),
+    /// Predict what every plan costs; nothing runs
+    Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
     /// Figures and tables from sessions, sweeps, link traces and predictions
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Sweep(args) => sweep::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Report(args) => report::run(&args),
     };
@@ -134,7 +138,8 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "sweep", "probe", "profile", "trace", "report",
+            "demo", "attach", "robot", "server", "sweep", "probe", "profile", "plan", "trace",
+            "report",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

@@ -11,6 +11,7 @@ pub mod torch;
 use crate::model::{Graph, Node, Region, Span};
 use crate::plan::{Piece, Term, Value, Work};
 use crate::power::EmulatedState;
+use crate::profile::Profile;
 
 /// An operator could not be computed, or a value not packed or unpacked.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +60,11 @@ pub trait Engine: Send + 'static {
 
     /// How long this work takes on the device that the engine stands for, in nanoseconds; none: as long as it took.
     fn duration_ns(&mut self, _graph: &Graph, _work: &Work<Self::Payload>) -> Option<i64> {
+        None
+    }
+
+    /// The profile that it stands for, if its times are made up.
+    fn profile(&self) -> Option<&Profile> {
         None
     }
 

@@ -8,6 +8,7 @@
 //! profile                  what a device and a link are like
 //! plan                     where: programs per device, the machine that schedules them, one compiler per mode
 //! simulate                 a schedule on a virtual clock: timeline, latency, energy
+//! policy                   chooses a plan: one file per policy
 //! wire                     messages console <-> worker and robot <-> server; no I/O
 //! session                  recordings: MCAP files written, read, repaired, exported
 //! engine                   performs Compute: libtorch (feature `torch`)
@@ -28,6 +29,7 @@ pub mod host;
 pub mod link;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod power;
 pub mod profile;
 pub mod report;

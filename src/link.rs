@@ -4,6 +4,7 @@
 //!
 //! Nothing here knows a plan or a tensor: values are bytes with a [`ChunkHead`](crate::wire::data::ChunkHead).
 
+mod belief;
 mod choice;
 pub mod codec;
 mod estimate;
@@ -16,6 +17,7 @@ pub mod shaper;
 mod socket;
 
 pub use crate::profile::trace;
+pub use belief::{Belief, Believed, Passage};
 pub use choice::{LinkChoice, LinkChoiceError, open_trace, read_trace};
 pub use estimate::{Estimate, Estimator};
 pub use inbox::{Complete, Expect, Inbox, InboxError};

@@ -4,6 +4,7 @@
 //! A profile is a versioned TOML file (`profiles/devices/`). Nothing here computes a tensor, sleeps or opens a socket:
 //! the emulated engine and predictions ask [`Profile::time_ns`].
 
+mod calibrate;
 mod check;
 mod cost;
 mod field;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use calibrate::{Calibrated, Observed};
 pub use check::{LocalRow, OffloadRow, compare_local, compare_offload, markdown};
 pub use cost::{Work, kind, work};
 pub use field::{ByBucket, FIELD_MODELS, FieldData, FieldError, Side};

@@ -14,6 +14,7 @@ mod events;
 mod link;
 mod medium;
 mod outcome;
+mod prepared;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -28,7 +29,8 @@ use crate::units::{DeviceId, Nanos};
 
 pub use costs::{Costs, DeviceModel, work_ns};
 pub use link::{Link, Rate};
-pub use outcome::{Frame, Limit, Outcome};
+pub use outcome::{Frame, Limit, Outcome, energy};
+pub use prepared::Prepared;
 
 /// Most frames of one run.
 pub const MAX_FRAMES: u32 = 1_000_000;
@@ -136,9 +138,5 @@ pub fn run(
     world: &World,
     run: &Run,
 ) -> Result<Outcome, SimulateError> {
-    if run.frames > MAX_FRAMES {
-        return Err(SimulateError::TooLong { frames: run.frames });
-    }
-    let ran = events::Clockwork::new(graph, schedule, world, run)?.finish()?;
-    Ok(outcome::outcome(&ran, world))
+    Prepared::new(graph, schedule.clone(), &world.devices)?.run(graph, world, run)
 }

@@ -14,6 +14,7 @@ mod links;
 mod model;
 mod operators;
 mod power;
+mod prediction;
 mod switch;
 mod sync;
 #[cfg(test)]
@@ -34,6 +35,7 @@ pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
 pub use power::{Power, SourceNow};
+pub use prediction::{PredictionError, relative_error};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;

@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod input;
 pub mod lease;
 pub mod peer;
+pub mod predict;
 pub mod robot;
 pub mod runtime;
 pub mod sensors;

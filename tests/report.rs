@@ -48,7 +48,11 @@ fn a_figure_is_written_as_svg_and_as_png_with_its_numbers_beside() {
         let out = folder.path().join(format!("figure.{end}"));
         let out = out.to_str().unwrap();
         let (code, stdout, stderr) = report(&[frames, "--figure", "splits", "--out", out]);
-        assert_eq!((code, stdout.as_str(), stderr.as_str()), (0, "", ""), "{end}");
+        assert_eq!(
+            (code, stdout.as_str(), stderr.as_str()),
+            (0, "", ""),
+            "{end}"
+        );
     }
     let svg = fs::read_to_string(folder.path().join("figure.svg")).unwrap();
     assert!(svg.starts_with("<svg ") && svg.contains("EMULATED") && svg.contains("55 frames"));
@@ -56,9 +60,16 @@ fn a_figure_is_written_as_svg_and_as_png_with_its_numbers_beside() {
     assert_eq!(png.width(), 1920);
     let csv = fs::read_to_string(folder.path().join("figure.csv")).unwrap();
     let row: Vec<&str> = csv.lines().nth(1).unwrap().split(',').collect();
-    assert_eq!((row[0], row[2], row[6], row[8]), ("split 0", "11", "10", "5"), "{csv}");
+    assert_eq!(
+        (row[0], row[2], row[6], row[8]),
+        ("split 0", "11", "10", "5"),
+        "{csv}"
+    );
     let (_, table, _) = report(&[frames, "--figure", "splits", "--table", "markdown"]);
-    assert_eq!(table, fs::read_to_string(folder.path().join("figure.md")).unwrap());
+    assert_eq!(
+        table,
+        fs::read_to_string(folder.path().join("figure.md")).unwrap()
+    );
 }
 
 #[test]
@@ -67,12 +78,34 @@ fn shipped_traces_make_the_bandwidth_figure() {
     let out = folder.path().join("bandwidth.svg");
     let indoors = shipped("profiles/links/indoors.csv");
     let outdoors = shipped("profiles/links/outdoors.csv");
-    let arguments = [&indoors, &outdoors, "--figure", "bandwidth", "--table", "csv", "--out", out.to_str().unwrap()];
+    let arguments = [
+        &indoors,
+        &outdoors,
+        "--figure",
+        "bandwidth",
+        "--table",
+        "csv",
+        "--out",
+        out.to_str().unwrap(),
+    ];
     let (code, table, stderr) = report(&arguments);
     assert_eq!((code, stderr.as_str()), (0, ""));
-    let mean = |line: usize| table.lines().nth(line).unwrap().split(',').nth(3).unwrap().parse::<f64>().unwrap();
+    let mean = |line: usize| {
+        table
+            .lines()
+            .nth(line)
+            .unwrap()
+            .split(',')
+            .nth(3)
+            .unwrap()
+            .parse::<f64>()
+            .unwrap()
+    };
     // The means that `splitscope trace --show` tells of them.
-    assert!((mean(1) - 93.0).abs() < 3.0 && (mean(2) - 73.0).abs() < 3.0, "{table}");
+    assert!(
+        (mean(1) - 93.0).abs() < 3.0 && (mean(2) - 73.0).abs() < 3.0,
+        "{table}"
+    );
     assert!(fs::metadata(out).unwrap().len() > 1000);
 }
 
@@ -87,13 +120,41 @@ fn what_cannot_be_drawn_is_said_in_one_sentence() {
     let svg = folder.path().join("x.svg");
     let svg = svg.to_str().unwrap();
     for (code, said, arguments) in [
-        (1, "frames.jsonl has no frame with its steps: --figure timeline cannot be drawn", vec![frames, "--figure", "timeline", "--out", svg]),
-        (1, "frames.jsonl has no energy: --figure pareto", vec![frames, "--figure", "pareto", "--out", svg]),
-        (1, "frames.jsonl has no bandwidth over time", vec![frames, "--figure", "bandwidth", "--out", svg]),
-        (1, "empty.mcap is empty", vec![empty, "--figure", "splits", "--out", svg]),
-        (1, "cannot read /nowhere.mcap", vec!["/nowhere.mcap", "--figure", "splits", "--out", svg]),
-        (2, "--figure compare takes two files, 1 given", vec![frames, "--figure", "compare", "--out", svg]),
-        (2, "says no format", vec![frames, "--figure", "splits", "--out", "figure.gif"]),
+        (
+            1,
+            "frames.jsonl has no frame with its steps: --figure timeline cannot be drawn",
+            vec![frames, "--figure", "timeline", "--out", svg],
+        ),
+        (
+            1,
+            "frames.jsonl has no energy: --figure pareto",
+            vec![frames, "--figure", "pareto", "--out", svg],
+        ),
+        (
+            1,
+            "frames.jsonl has no bandwidth over time",
+            vec![frames, "--figure", "bandwidth", "--out", svg],
+        ),
+        (
+            1,
+            "empty.mcap is empty",
+            vec![empty, "--figure", "splits", "--out", svg],
+        ),
+        (
+            1,
+            "cannot read /nowhere.mcap",
+            vec!["/nowhere.mcap", "--figure", "splits", "--out", svg],
+        ),
+        (
+            2,
+            "--figure compare takes two files, 1 given",
+            vec![frames, "--figure", "compare", "--out", svg],
+        ),
+        (
+            2,
+            "says no format",
+            vec![frames, "--figure", "splits", "--out", "figure.gif"],
+        ),
         (2, "where to?", vec![frames, "--figure", "splits"]),
     ] {
         let (got, stdout, stderr) = report(&arguments);
@@ -110,37 +171,59 @@ fn programs_are_told_what_was_written() {
     let folder = tempfile::tempdir().unwrap();
     let frames = lines(folder.path(), "frames.jsonl");
     let out = folder.path().join("page.html");
-    let (code, stdout, _) = report(&[frames.to_str().unwrap(), "--html", out.to_str().unwrap(), "--json"]);
+    let (code, stdout, _) = report(&[
+        frames.to_str().unwrap(),
+        "--html",
+        out.to_str().unwrap(),
+        "--json",
+    ]);
     assert_eq!(code, 0);
     let told: serde_json::Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(told["bytes"], fs::metadata(&out).unwrap().len());
-    assert_eq!((&told["emulated"], &told["figure"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&told["emulated"], &told["figure"]),
+        (&true.into(), &serde_json::Value::Null)
+    );
 }
 
 /// A browser, if this machine has one.
 fn browser() -> Option<PathBuf> {
     let named = std::env::var_os("SPLITSCOPE_BROWSER").map(PathBuf::from);
     let places = std::env::split_paths(&std::env::var_os("PATH")?)
-        .flat_map(|folder| ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name)))
+        .flat_map(|folder| {
+            ["chromium", "chromium-browser", "google-chrome"].map(|name| folder.join(name))
+        })
         .collect::<Vec<_>>();
     named.into_iter().chain(places).find(|path| path.is_file())
 }
 
 fn browse(browser: &Path, profile: &Path, arguments: &[String]) -> String {
     let output = Command::new(browser)
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1000,3200"])
+        .args([
+            "--headless=new",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--hide-scrollbars",
+            "--window-size=1000,3200",
+        ])
         .arg(format!("--user-data-dir={}", profile.display()))
         .args(arguments)
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[test]
 fn a_real_browser_shows_the_page_and_takes_hostile_names_as_text() {
     let Some(browser) = browser() else {
-        println!("skipped: no chromium on this machine (apt-get install chromium, or SPLITSCOPE_BROWSER=PATH)");
+        println!(
+            "skipped: no chromium on this machine (apt-get install chromium, or SPLITSCOPE_BROWSER=PATH)"
+        );
         return;
     };
     let folder = tempfile::tempdir().unwrap();
@@ -151,14 +234,22 @@ fn a_real_browser_shows_the_page_and_takes_hostile_names_as_text() {
     let address = format!("file://{}", page.display());
     let profile = folder.path().join("profile");
 
-    let dom = browse(&browser, &profile, &["--dump-dom".to_owned(), address.clone()]);
+    let dom = browse(
+        &browser,
+        &profile,
+        &["--dump-dom".to_owned(), address.clone()],
+    );
     assert_eq!(dom.matches("<svg ").count(), 2, "splits and modes");
-    assert!(!dom.contains("<img") && !dom.contains("<script"), "a name became an element");
+    assert!(
+        !dom.contains("<img") && !dom.contains("<script"),
+        "a name became an element"
+    );
     assert!(dom.contains("&lt;img src=x onerror=alert(1)&gt;&amp;.jsonl"));
 
     let mut corners = Vec::new();
     for scheme in ["1", "0"] {
-        let shot = std::env::var_os("SPLITSCOPE_SHOW_FIGURES").map_or(folder.path().to_owned(), PathBuf::from);
+        let shot = std::env::var_os("SPLITSCOPE_SHOW_FIGURES")
+            .map_or(folder.path().to_owned(), PathBuf::from);
         let shot = shot.join(format!("page-{scheme}.png"));
         let arguments = [
             format!("--blink-settings=preferredColorScheme={scheme}"),
@@ -169,8 +260,14 @@ fn a_real_browser_shows_the_page_and_takes_hostile_names_as_text() {
         let picture = image::open(&shot).unwrap().to_luma8();
         corners.push(picture.get_pixel(2, 2).0[0]);
         // Letters and lines on it.
-        let ink = picture.pixels().filter(|p| p.0[0].abs_diff(corners[corners.len() - 1]) > 90).count();
+        let ink = picture
+            .pixels()
+            .filter(|p| p.0[0].abs_diff(corners[corners.len() - 1]) > 90)
+            .count();
         assert!(ink > 20_000, "{ink} pixels differ from the paper");
     }
-    assert!(corners[0] > 240 && corners[1] < 60, "light and dark paper: {corners:?}");
+    assert!(
+        corners[0] > 240 && corners[1] < 60,
+        "light and dark paper: {corners:?}"
+    );
 }

@@ -53,6 +53,21 @@ pub(super) enum ModeArg {
     Tile,
 }
 
+impl ModeArg {
+    /// The mode that it names.
+    pub(super) const fn kind(self) -> ModeKind {
+        match self {
+            Self::Local => ModeKind::Local,
+            Self::Remote => ModeKind::Remote,
+            Self::Split => ModeKind::Split,
+            Self::Pipeline => ModeKind::Pipeline,
+            Self::Tensor => ModeKind::Tensor,
+            Self::Data => ModeKind::Data,
+            Self::Tile => ModeKind::Tile,
+        }
+    }
+}
+
 /// How tensor-parallel layers are joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum JoinArg {
@@ -97,7 +112,7 @@ fn share(text: &str) -> Result<f64, String> {
         .ok_or_else(|| format!("{text:?} is no share; expected a number like 0.3, or 1,2,2"))
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
+pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     let bad = || format!("{text:?} is no size; expected N or ROWSxCOLUMNS, like 224 or 480x640");
     let (rows, columns) = text.split_once('x').unwrap_or((text, text));
     let number = |t: &str| t.parse::<u32>().ok().filter(|n| (1..=8192).contains(n));
@@ -138,13 +153,8 @@ impl PlanArgs {
         match self.mode {
             None if self.cut.is_empty() => ModeKind::Local,
             None if self.window.is_some_and(|w| w > 1) => ModeKind::Pipeline,
-            None | Some(ModeArg::Split) => ModeKind::Split,
-            Some(ModeArg::Local) => ModeKind::Local,
-            Some(ModeArg::Remote) => ModeKind::Remote,
-            Some(ModeArg::Pipeline) => ModeKind::Pipeline,
-            Some(ModeArg::Tensor) => ModeKind::Tensor,
-            Some(ModeArg::Data) => ModeKind::Data,
-            Some(ModeArg::Tile) => ModeKind::Tile,
+            None => ModeKind::Split,
+            Some(mode) => mode.kind(),
         }
     }
 

@@ -95,7 +95,9 @@ struct Written<'a> {
 /// Reads the files, makes what was asked for.
 pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     if args.out.is_none() && args.table.is_none() && args.html.is_none() {
-        return Err(usage("where to? --out FIGURE.svg or .png, --table markdown or csv, or --html PAGE.html"));
+        return Err(usage(
+            "where to? --out FIGURE.svg or .png, --table markdown or csv, or --html PAGE.html",
+        ));
     }
     let all: Vec<Evidence> = args
         .files
@@ -129,6 +131,13 @@ pub(super) fn run(args: &ReportArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Draws what `plan --json` says, at every partition point.
+pub(super) fn draw_prediction(json: &str, path: &Path) -> Result<()> {
+    let evidence = read::prediction("plan", json).context("the prediction has no plan")?;
+    let figure = make(FigureKind::Splits, std::slice::from_ref(&evidence))?;
+    write(path, &rendered(&figure, path)?)
+}
+
 fn rendered(figure: &Figure, path: &Path) -> Result<Vec<u8>> {
     let end = path.extension().unwrap_or_default().to_string_lossy();
     Ok(match end.to_ascii_lowercase().as_str() {
@@ -138,7 +147,9 @@ fn rendered(figure: &Figure, path: &Path) -> Result<Vec<u8>> {
         "csv" => figure.table.csv().into_bytes(),
         _ => {
             let shown = path.display();
-            return Err(usage(format!("{shown} says no format; its end must be .svg, .png, .md or .csv")));
+            return Err(usage(format!(
+                "{shown} says no format; its end must be .svg, .png, .md or .csv"
+            )));
         }
     })
 }

@@ -247,7 +247,12 @@ impl Watcher {
             tell_events(&target.name(), events, Level::Info, &mut self.events[index]);
         }
         let own = self.app.targets().len();
-        tell_events("console", self.app.own_events(), Level::Info, &mut self.events[own]);
+        tell_events(
+            "console",
+            self.app.own_events(),
+            Level::Info,
+            &mut self.events[own],
+        );
     }
 }
 

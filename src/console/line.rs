@@ -71,6 +71,9 @@ pub struct FrameLine {
     /// The best class of every image of a batch, the first one's first; absent where there is one image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batch_top1: Vec<Option<String>>,
+    /// What the robot expected of the latency at the frame's admission: a prediction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predicted_ms: Option<f64>,
 }
 
 /// What joining divided operators took (`tensor` and `tile`).
@@ -151,6 +154,7 @@ impl FrameLine {
                     .map(|top| top.first().map(|c| class_name(c.class, trained)))
                     .collect()
             },
+            predicted_ms: frame.predicted_ns.map(ms),
         }
     }
 
@@ -204,6 +208,9 @@ impl FrameLine {
                 sync.sync_wire_ms,
                 sync.sync_concat_ms,
             ));
+        }
+        if let Some(predicted) = self.predicted_ms {
+            words.push(format!("predicted {predicted:.1} ms"));
         }
         if self.outcome != "ok" {
             words.push(self.outcome.to_owned());

@@ -86,6 +86,10 @@ impl Engine for EmulatedEngine {
         Some(ns)
     }
 
+    fn profile(&self) -> Option<&Profile> {
+        Some(&self.profile)
+    }
+
     fn power(&self) -> Option<EmulatedState> {
         self.power.clone()
     }

@@ -7,7 +7,7 @@
 use crate::units::Nanos;
 use crate::wire::Flow;
 
-/// Busy time after which old samples weigh 1/e.
+/// Busy time after which old samples weigh 1/e, unless asked for another one.
 const MEMORY_S: f64 = 1.0;
 /// Busy time that makes a sample: less is collected, for a few packets say little of a link.
 const LEAST_BUSY_NS: i64 = 20_000_000;
@@ -33,8 +33,9 @@ impl Estimate {
 }
 
 /// Follows the bandwidth of one direction.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Estimator {
+    memory_s: f64,
     /// Not yet enough for a sample.
     collected: Flow,
     mbps: Option<f64>,
@@ -42,7 +43,27 @@ pub struct Estimator {
     newest: Nanos,
 }
 
+impl Default for Estimator {
+    fn default() -> Self {
+        Self::remembering(MEMORY_S)
+    }
+}
+
 impl Estimator {
+    /// An estimator in which old samples weigh 1/e after so many seconds of busy time.
+    pub const fn remembering(memory_s: f64) -> Self {
+        Self {
+            memory_s,
+            collected: Flow {
+                bytes: 0,
+                busy_ns: 0,
+            },
+            mbps: None,
+            variance: 0.0,
+            newest: Nanos(0),
+        }
+    }
+
     /// Takes what passed until `at`; a transfer that stalls is busy time without bytes, and counts.
     pub fn add(&mut self, at: Nanos, flow: Flow) {
         self.collected.bytes += flow.bytes;
@@ -61,7 +82,7 @@ impl Estimator {
             self.variance = mbps * mbps;
             return;
         };
-        let a = 1.0 - (-(sample.busy_ns as f64) / 1e9 / MEMORY_S).exp();
+        let a = 1.0 - (-(sample.busy_ns as f64) / 1e9 / self.memory_s).exp();
         let d = mbps - *mean;
         *mean += a * d;
         self.variance = (1.0 - a) * (self.variance + a * d * d);
@@ -69,7 +90,7 @@ impl Estimator {
 
     /// Forgets everything: the link is another one.
     pub fn reset(&mut self) {
-        *self = Self::default();
+        *self = Self::remembering(self.memory_s);
     }
 
     /// What is known now; none before the first sample.

@@ -35,7 +35,8 @@ impl<'a> Measured<'a> {
         }
     }
 
-    fn device(&self) -> DeviceId {
+    /// Whose times they are.
+    pub fn device(&self) -> DeviceId {
         self.program.program.device
     }
 

@@ -106,7 +106,9 @@ mod tests {
     #[test]
     fn what_a_file_does_not_tell_is_said_to_be_missing() {
         let mut evidence = Evidence::new("frames.jsonl", Kind::Lines);
-        evidence.plans.push(super::super::testing::plan("split 3", Some(3), 50.0));
+        evidence
+            .plans
+            .push(super::super::testing::plan("split 3", Some(3), 50.0));
         let caption = Caption::new("Bars.", &[evidence]);
         let text = caption.paragraphs().collect::<Vec<_>>().join("\n");
         for part in [

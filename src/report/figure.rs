@@ -79,7 +79,9 @@ pub enum NoFigure {
         got: usize,
     },
     /// Their numbers do not belong in one figure.
-    #[error("{first} is about {first_model} and {second} about {second_model}: latencies of different models say nothing about each other")]
+    #[error(
+        "{first} is about {first_model} and {second} about {second_model}: latencies of different models say nothing about each other"
+    )]
     MixedModels {
         /// A file.
         first: String,
@@ -91,7 +93,9 @@ pub enum NoFigure {
         second_model: String,
     },
     /// Nothing to set side by side.
-    #[error("{first} and {second} have no plan in common: {first} has {first_plans}; {second} has {second_plans}")]
+    #[error(
+        "{first} and {second} have no plan in common: {first} has {first_plans}; {second} has {second_plans}"
+    )]
     NothingInCommon {
         /// A file.
         first: String,
@@ -193,5 +197,7 @@ fn same_model(all: &[Evidence]) -> Result<(), NoFigure> {
 /// ` of vgg19`, or nothing.
 fn of_model(evidence: &Evidence) -> String {
     let model = evidence.model.as_ref();
-    model.map(|model| format!(" of {model}")).unwrap_or_default()
+    model
+        .map(|model| format!(" of {model}"))
+        .unwrap_or_default()
 }

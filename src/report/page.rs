@@ -30,8 +30,14 @@ pub fn html(all: &[Evidence]) -> Result<String, RenderError> {
     );
     let badges = Origin::of(all).badges();
     if !badges.is_empty() {
-        let badges: Vec<String> = badges.iter().map(|b| format!("<strong class=\"badge\">{b}</strong>")).collect();
-        page += &format!("<p>{} Not everything here was measured on real devices.</p>\n", badges.join(" "));
+        let badges: Vec<String> = badges
+            .iter()
+            .map(|b| format!("<strong class=\"badge\">{b}</strong>"))
+            .collect();
+        page += &format!(
+            "<p>{} Not everything here was measured on real devices.</p>\n",
+            badges.join(" ")
+        );
     }
     for evidence in all {
         page += &about(evidence);
@@ -67,7 +73,10 @@ fn about(evidence: &Evidence) -> String {
     let remarks = evidence.remarks.join("; ");
     let said = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let rows = [
-        ("File", Some(format!("{} ({})", evidence.file, evidence.kind.name()))),
+        (
+            "File",
+            Some(format!("{} ({})", evidence.file, evidence.kind.name())),
+        ),
         ("Model", evidence.model.clone()),
         ("Robot", evidence.robot.clone()),
         ("Servers", said(&servers)),
@@ -112,12 +121,18 @@ mod tests {
         evidence.plans[0].layer = Some("</td></table><script>".to_owned());
         evidence.remarks.push("a\u{0}b\u{1b}[2J".to_owned());
         let page = html(&[evidence]).unwrap();
-        for forbidden in ["<script", "<img", "<b ", "src=x", "@import", "\u{0}", "\u{1b}"] {
+        for forbidden in [
+            "<script", "<img", "<b ", "src=x", "@import", "\u{0}", "\u{1b}",
+        ] {
             let found = page.find(forbidden);
             // As text, quotes and brackets are escaped; `src=x` may stand in a text.
-            assert!(found.is_none() || forbidden == "src=x", "{forbidden} at {found:?}");
+            assert!(
+                found.is_none() || forbidden == "src=x",
+                "{forbidden} at {found:?}"
+            );
         }
-        let outside = page.matches("http").count() - page.matches("http://www.w3.org/2000/svg").count()
+        let outside = page.matches("http").count()
+            - page.matches("http://www.w3.org/2000/svg").count()
             - page.matches("http-equiv").count();
         assert_eq!(outside, 0, "addresses beside SVG's own name");
         assert!(page.contains("&lt;script&gt;alert(1)"));

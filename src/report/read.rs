@@ -132,6 +132,11 @@ fn text(path: &Path, name: &str, bytes: &[u8]) -> Result<Evidence, ReadError> {
     }
 }
 
+/// What `plan --json` says; none if the text is no such thing.
+pub fn prediction(name: &str, text: &str) -> Option<Evidence> {
+    prediction::read(name, text)
+}
+
 /// A model as captions name it: what makes latencies comparable.
 fn model_name(name: &str, (rows, columns): (u32, u32), batch: u32) -> String {
     let batch = match batch {
@@ -169,7 +174,11 @@ mod tests {
     use std::io::Write;
 
     fn of(bytes: &[u8]) -> Result<Evidence, ReadError> {
-        let mut file = tempfile::Builder::new().prefix("some").suffix(".dat").tempfile().unwrap();
+        let mut file = tempfile::Builder::new()
+            .prefix("some")
+            .suffix(".dat")
+            .tempfile()
+            .unwrap();
         file.write_all(bytes).unwrap();
         read(file.path(), None)
     }
@@ -179,14 +188,22 @@ mod tests {
         assert!(of(b"").unwrap_err().to_string().ends_with("is empty"));
         for unknown in [b"hello".as_slice(), b"\x89PNG\r\n\x1a\n....", b"a,b\n1,2\n"] {
             let error = of(unknown).unwrap_err().to_string();
-            assert!(error.contains("none of what figures are made of"), "{error}");
+            assert!(
+                error.contains("none of what figures are made of"),
+                "{error}"
+            );
         }
         let error = of(b"{\"frame\":1}\n").unwrap_err().to_string();
         assert!(error.contains(", line 1: "), "{error}");
         let error = of(b"\x89MCAP0\r\nnot much more").unwrap_err().to_string();
         assert!(error.contains("some"), "{error}");
-        let error = read(Path::new("/nowhere/at all"), None).unwrap_err().to_string();
-        assert!(error.starts_with("cannot read /nowhere/at all: "), "{error}");
+        let error = read(Path::new("/nowhere/at all"), None)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("cannot read /nowhere/at all: "),
+            "{error}"
+        );
     }
 
     #[test]

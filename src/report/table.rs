@@ -104,7 +104,11 @@ pub fn escape(text: &str) -> String {
 pub(super) fn number(value: f64) -> String {
     let text = format!("{value:.4}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A number that may be absent.
@@ -128,14 +132,17 @@ mod tests {
 
     fn hostile() -> Table {
         let mut table = Table::new("t", &["plan", "latency_ms"]);
-        table.rows.push(vec!["a|b<script>\n".to_owned(), number(61.25)]);
+        table
+            .rows
+            .push(vec!["a|b<script>\n".to_owned(), number(61.25)]);
         table.rows.push(vec!["x,\"y\"".to_owned(), String::new()]);
         table
     }
 
     #[test]
     fn markdown_keeps_its_columns() {
-        let expected = "| plan | latency_ms |\n| --- | --- |\n| a\\|b&lt;script>  | 61.25 |\n| x,\"y\" |  |\n";
+        let expected =
+            "| plan | latency_ms |\n| --- | --- |\n| a\\|b&lt;script>  | 61.25 |\n| x,\"y\" |  |\n";
         assert_eq!(hostile().markdown(), expected);
     }
 
@@ -150,7 +157,10 @@ mod tests {
     #[test]
     fn html_shows_names_as_they_are() {
         let html = hostile().html();
-        assert!(html.contains("<td>a|b&lt;script&gt; </td><td class=\"n\">61.25</td>"), "{html}");
+        assert!(
+            html.contains("<td>a|b&lt;script&gt; </td><td class=\"n\">61.25</td>"),
+            "{html}"
+        );
     }
 
     #[test]

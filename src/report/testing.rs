@@ -12,10 +12,18 @@ pub(super) fn plan(label: &str, cut: Option<u32>, median_ms: f64) -> PlanResult 
         label: label.to_owned(),
         mode: label.split(' ').next().unwrap().to_owned(),
         cut,
-        layer: cut.filter(|&k| k > 0).map(|k| format!("features.{}", k - 1)),
+        layer: cut
+            .filter(|&k| k > 0)
+            .map(|k| format!("features.{}", k - 1)),
         latency: Estimate::of_median(&latencies_ms).unwrap(),
         latencies_ms,
-        parts: Some(PartsMs::of([robot, rest * 0.5, rest * 0.25, rest * 0.125, rest * 0.125])),
+        parts: Some(PartsMs::of([
+            robot,
+            rest * 0.5,
+            rest * 0.25,
+            rest * 0.125,
+            rest * 0.125,
+        ])),
         left_out: 1,
         bytes_up: 150_528.0,
         bytes_down: 4_000.0,
@@ -37,8 +45,17 @@ pub(super) fn sweep(file: &str) -> Evidence {
     evidence.link = Some("outdoors".to_owned());
     evidence.program = Some("splitscope 0.1.0".to_owned());
     evidence.is_emulated = true;
-    for (cut, ms) in [(0, 60.0), (1, 140.0), (2, 90.0), (3, 52.0), (4, 58.0), (5, 100.0)] {
-        evidence.plans.push(plan(&format!("split {cut}"), Some(cut), ms));
+    for (cut, ms) in [
+        (0, 60.0),
+        (1, 140.0),
+        (2, 90.0),
+        (3, 52.0),
+        (4, 58.0),
+        (5, 100.0),
+    ] {
+        evidence
+            .plans
+            .push(plan(&format!("split {cut}"), Some(cut), ms));
     }
     evidence.plans.push(plan("local", None, 101.0));
     evidence.plans.push(plan("tile 0.30", None, 71.0));

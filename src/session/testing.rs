@@ -81,6 +81,7 @@ pub(super) fn frame(n: u64) -> Record {
         .into_iter()
         .collect(),
         emulated: true,
+        predicted_ns: None,
     }))
 }
 

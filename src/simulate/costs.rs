@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::model::{Graph, Node, Region, Span};
 use crate::plan::Work;
-use crate::profile::Profile;
+use crate::profile::{Calibrated, Profile};
 use crate::units::NodeId;
 
 /// How long one device takes. All times are nanoseconds.
@@ -18,6 +18,16 @@ pub trait Costs: Debug + Send + Sync {
 }
 
 impl Costs for Profile {
+    fn compute_ns(&self, graph: &Graph, node: &Node, out: &Region, over: Option<Span>) -> i64 {
+        self.time_ns(graph, node, out, over)
+    }
+
+    fn join_ns(&self, bytes: u64) -> i64 {
+        Self::join_ns(self, bytes)
+    }
+}
+
+impl Costs for Calibrated {
     fn compute_ns(&self, graph: &Graph, node: &Node, out: &Region, over: Option<Span>) -> i64 {
         self.time_ns(graph, node, out, over)
     }

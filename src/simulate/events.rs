@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::medium::Medium;
-use super::{Run, SimulateError, World, work_ns};
+use super::{Prepared, Run, SimulateError, World, work_ns};
 use crate::model::Graph;
 use crate::plan::{
-    Admit, Completed, Done, Event, Lane, Linked, Machine, Schedule, Step, StepRef, Timing, Value,
-    Work,
+    Admit, Completed, Done, Event, Lane, Linked, Machine, Schedule, Step, StepRef, Timing,
+    TimingOf, Value, Work,
 };
 use crate::profile::trace::Direction;
 use crate::units::{DeviceId, FrameId, FrameKey, Nanos, NodeId};
@@ -56,11 +56,11 @@ struct Sending {
 
 pub(super) struct Clockwork<'a> {
     graph: &'a Graph,
+    prepared: &'a Prepared,
     schedule: &'a Schedule,
     world: &'a World,
     run: &'a Run,
     machines: Vec<Machine<()>>,
-    programs: Vec<Arc<Linked>>,
     computing: Vec<bool>,
     lanes: Vec<SendLane>,
     media: Vec<Medium<'a>>,
@@ -85,29 +85,29 @@ const BETWEEN_UP: usize = 2;
 const BETWEEN_DOWN: usize = 3;
 
 impl<'a> Clockwork<'a> {
-    /// # Errors
-    /// A schedule for more devices than the world has.
     pub(super) fn new(
         graph: &'a Graph,
-        schedule: &'a Schedule,
+        prepared: &'a Prepared,
         world: &'a World,
         run: &'a Run,
-    ) -> Result<Self, SimulateError> {
+    ) -> Self {
+        let schedule = prepared.schedule();
+        let machine = |program: &Arc<Linked>| {
+            let mut machine = Machine::new(program.program.device, graph.nodes().len());
+            machine.prepare(schedule.epoch, Arc::clone(program));
+            machine
+        };
+        let media = [&world.link, &world.link, &world.between, &world.between];
         let mut clockwork = Self {
             graph,
+            prepared,
             schedule,
             world,
             run,
-            machines: Vec::new(),
-            programs: Vec::new(),
+            machines: prepared.programs.iter().map(machine).collect(),
             computing: vec![false; schedule.programs.len()],
             lanes: Vec::new(),
-            media: vec![
-                Medium::new(&world.link),
-                Medium::new(&world.link),
-                Medium::new(&world.between),
-                Medium::new(&world.between),
-            ],
+            media: media.map(Medium::new).into_iter().collect(),
             now: run.start,
             coming: BinaryHeap::new(),
             happens: BTreeMap::new(),
@@ -118,23 +118,8 @@ impl<'a> Clockwork<'a> {
             pictures: 0,
             ran: BTreeMap::new(),
         };
-        for program in &schedule.programs {
-            if usize::from(program.device.0) >= world.devices.len() {
-                return Err(SimulateError::NoSuchDevice {
-                    plan: schedule.plan.label(),
-                    device: program.device,
-                    devices: world.devices.len(),
-                });
-            }
-            let output = (program.device == DeviceId::ROBOT).then_some(schedule.output);
-            let linked = Linked::new(graph, program.clone(), output);
-            let mut machine = Machine::new(program.device, graph.nodes().len());
-            machine.prepare(schedule.epoch, Arc::clone(&linked));
-            clockwork.machines.push(machine);
-            clockwork.programs.push(linked);
-        }
         clockwork.lay_lanes();
-        Ok(clockwork)
+        clockwork
     }
 
     fn slot(&self, device: DeviceId) -> Option<usize> {
@@ -236,15 +221,14 @@ impl<'a> Clockwork<'a> {
             let Some(work) = self.machines[device].next(Lane::Compute) else {
                 continue;
             };
-            let id = self.schedule.programs[device].device;
-            let costs = &self.world.devices[usize::from(id.0)];
-            let end = self
-                .now
-                .shifted(work_ns(costs.as_ref(), self.graph, &work).max(0));
             let (Work::Compute { step, .. }
             | Work::Reduce { step, .. }
             | Work::Assemble { step, .. }
-            | Work::Send { step, .. }) = work;
+            | Work::Send { step, .. }) = &work;
+            let step = *step;
+            let end = self
+                .now
+                .shifted(self.time_of(device, step.of, &work).max(0));
             let done = Done {
                 step,
                 payload: Some(()),
@@ -270,6 +254,16 @@ impl<'a> Clockwork<'a> {
                 let packed = self.now.shifted(self.link_of(lane).message_ns);
                 self.foresee(packed, Happens::Packed { lane });
             }
+        }
+    }
+
+    fn time_of(&self, device: usize, of: TimingOf, work: &Work<()>) -> i64 {
+        let id = usize::from(self.schedule.programs[device].device.0);
+        match (of, self.world.devices.get(id)) {
+            (TimingOf::Step(index), _) => self.prepared.step_ns[device][index as usize],
+            (TimingOf::Assembly(_), Some(costs)) => work_ns(costs.as_ref(), self.graph, work),
+            // Prepared for this world, it is for no device that is not there.
+            (TimingOf::Assembly(_), None) => 0,
         }
     }
 
@@ -328,7 +322,7 @@ impl<'a> Clockwork<'a> {
         self.in_flight += 1;
         let ran = Ran {
             admitted: self.now,
-            devices: Vec::with_capacity(self.programs.len()),
+            devices: Vec::with_capacity(self.machines.len()),
         };
         self.ran.insert(key, ran);
         self.invite();

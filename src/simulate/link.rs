@@ -42,6 +42,14 @@ impl Rate {
         }
     }
 
+    /// The same rate times `share`; none of a trace, whose future is certain.
+    fn slowed(&self, share: f64) -> Option<Self> {
+        match self {
+            Self::Constant(rate) => Some(Self::Constant(BitsPerSecond(rate.0 * share))),
+            Self::Trace(_) => None,
+        }
+    }
+
     fn delay_ns(&self, at: Nanos) -> i64 {
         match self {
             Self::Constant(_) => 0,
@@ -92,6 +100,15 @@ impl Link {
             latency_ns: 0,
             message_ns: 0,
         }
+    }
+
+    /// The same link at a share of its rates; none of a trace.
+    pub fn slowed(&self, share: f64) -> Option<Self> {
+        Some(Self {
+            up: self.up.slowed(share)?,
+            down: self.down.slowed(share)?,
+            ..self.clone()
+        })
     }
 
     /// The rate of one direction.

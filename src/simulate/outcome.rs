@@ -135,7 +135,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
 }
 
 /// The robot's energy over `window_ns` in which it computed, sent and received for so long, at once or not.
-pub(super) fn energy(levels: &Levels, window_ns: i64, busy_ns: [i64; 3]) -> Joules {
+pub fn energy(levels: &Levels, window_ns: i64, busy_ns: [i64; 3]) -> Joules {
     let idle = levels.idle.over_ns(window_ns);
     let activities = [levels.compute, levels.transmit, levels.receive];
     let above = activities

@@ -1,7 +1,8 @@
 //! The newest frames, and their latency figures within one epoch.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
+use super::prediction::{self, PredictionError};
 use super::text::clean;
 use crate::units::{Epoch, FrameId};
 use crate::wire::{FrameRecord, Outcome, ServerFrameRecord, Steps};
@@ -155,10 +156,20 @@ impl Frames {
             fps: (span > 0).then(|| f64::from(results - 1) * 1e9 / span as f64),
         })
     }
+
+    /// How far the predictions of an epoch's frames were off; none without predictions.
+    pub fn prediction_error(&self, epoch: Epoch) -> Option<PredictionError> {
+        prediction::of_epoch(self.rows.iter(), epoch)
+    }
+
+    /// How far predictions were off, by mode.
+    pub fn prediction_errors(&self) -> BTreeMap<String, PredictionError> {
+        prediction::by_mode(self.rows.iter())
+    }
 }
 
 /// Nearest-rank quantile of sorted values.
-fn quantile(sorted: &[i64], percent: usize) -> Option<i64> {
+pub(super) fn quantile(sorted: &[i64], percent: usize) -> Option<i64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.saturating_sub(1)).copied()
 }

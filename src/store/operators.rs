@@ -150,6 +150,7 @@ mod tests {
                 })
                 .collect::<Steps>(),
             emulated: false,
+            predicted_ns: None,
         }
     }
 

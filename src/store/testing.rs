@@ -47,5 +47,6 @@ pub(crate) fn frame_of(mode: &str, latency_ns: i64, steps: &[StepTime]) -> Frame
         other_tops: Vec::new(),
         steps: steps.iter().copied().collect(),
         emulated: false,
+        predicted_ns: None,
     }
 }

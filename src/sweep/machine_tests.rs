@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::profile::trace::{AfterEnd, Direction, Schedule as Link, Trace};
 use crate::model::{Graph, crossing_bytes, zoo};
 use crate::plan::Plan;
 use crate::power::{
     Counts, PowerRecord, PowerSourcesRecord, Rail, RailId, RailSample, SourceRecord,
 };
+use crate::profile::trace::{AfterEnd, Direction, Schedule as Link, Trace};
 use crate::units::{DeviceId, Epoch, FrameId, Nanos, Watts};
 use crate::wire::{
     FrameRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record, SwitchRecord,

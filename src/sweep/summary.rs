@@ -208,10 +208,7 @@ fn plan_summary(
 }
 
 /// Energy of every plan by the block method, a visit being a block; or why there is none.
-pub(crate) fn energies(
-    labels: &[&str],
-    visits: &[VisitRow],
-) -> Vec<Result<EnergySummary, String>> {
+pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<EnergySummary, String>> {
     let block = |visit: &VisitRow| {
         let power = visit.power.as_ref()?;
         let window_ns = visit.to_ns - visit.from_ns;

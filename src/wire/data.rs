@@ -111,6 +111,15 @@ pub struct ServerHello {
     pub boot: BootId,
 }
 
+/// What a server knows of its own speed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceCosts {
+    /// The profile of the device that it emulates, as TOML; none if it computes.
+    pub profile: Option<String>,
+    /// What each node took when it was last computed before frames came, in nanoseconds.
+    pub start_ns: Vec<i64>,
+}
+
 /// A received value's times on the receiver's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
@@ -176,6 +185,9 @@ pub enum Control {
     Ready {
         /// What computes.
         engine: String,
+        /// What computing costs there, for predictions.
+        #[serde(default)]
+        costs: Option<DeviceCosts>,
     },
     /// Robot: prepare this plan.
     Prepare {

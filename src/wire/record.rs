@@ -122,6 +122,9 @@ pub struct FrameRecord {
     /// True if any number in here was emulated.
     #[serde(default)]
     pub emulated: bool,
+    /// The latency that was expected at its admission, if anything was; a prediction, never a measurement.
+    #[serde(default)]
+    pub predicted_ns: Option<i64>,
 }
 
 /// A server's part of one frame, on the server's clock.

@@ -7,6 +7,7 @@ mod coordinator;
 mod deadline;
 mod delivery;
 mod dialer;
+mod foresight;
 mod frames;
 mod servers;
 
@@ -22,6 +23,7 @@ use crate::engine::{Engine, EngineError};
 use crate::model::Graph;
 use crate::model::weights::Weights;
 use crate::plan::{Plan, PlanError};
+use crate::profile::{Calibrated, Profile};
 use crate::units::{BootId, DeviceId};
 use crate::wire::console::Role;
 use crate::wire::data::{PeerAddress, RobotHello, WeightsRef, pack_graph};
@@ -31,6 +33,7 @@ use crate::worker::endpoint::{
 };
 use crate::worker::input::{Source, Taken};
 use crate::worker::peer::PeerLink;
+use crate::worker::predict::Predictor;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use crate::worker::sensors::Sensors;
 use crate::worker::telemetry::Hub;
@@ -38,6 +41,7 @@ use crate::worker::telemetry::Hub;
 use coordinator::Coordinator;
 use deadline::Patience;
 use dialer::{Dialer, LinkEvent};
+use foresight::{Foreseen, Foresight};
 use servers::Remote;
 
 /// Events that may wait for the coordinator.
@@ -104,6 +108,7 @@ enum RobotEvent<P> {
     Link(DeviceId, LinkEvent),
     Picture(Taken),
     Command(CommandRequest),
+    Foreseen(Foreseen),
     Stop,
 }
 
@@ -128,6 +133,9 @@ impl Robot {
         let engine_name = engine.describe();
         let (events, inbox) = sync_channel(QUEUE);
         let coordinator_plan = crate::worker::switch::Switch::new(&graph, &options.plan)?;
+        let base = engine
+            .profile()
+            .map(|profile| profile.of_model(graph.name()));
         let node_ns = warm_up(&mut engine, &graph).map_err(|source| RobotError::Engine {
             model: graph.name().to_owned(),
             source,
@@ -180,14 +188,15 @@ impl Robot {
             spawn("robot link", move || dialer.run())?;
         }
         let tokens = feeder(options.source, hub.clone(), events.clone())?;
+        let foresight = foresight(&graph, base, node_ns.clone(), events.clone())?;
         let coordinator = Coordinator::new(
             runtime,
             hub.clone(),
             coordinator_plan,
-            tokens,
+            (tokens, options.source_name),
             remotes,
-            options.source_name,
             Patience::new(options.deadline.map(|d| d.as_nanos() as i64), node_ns),
+            foresight,
         );
         let coordinator = spawn("robot coordinator", move || coordinator.run(&inbox))?;
         let stop = Arc::new(move || {
@@ -262,6 +271,28 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .name(name.to_owned())
         .spawn(body)
         .map_err(RobotError::Thread)
+}
+
+/// Starts the thread that predicts, from the robot's profile or what its operators took at start.
+fn foresight<P: Send + 'static>(
+    graph: &Arc<Graph>,
+    base: Option<Profile>,
+    node_ns: Vec<i64>,
+    events: SyncSender<RobotEvent<P>>,
+) -> Result<Foresight, RobotError> {
+    let profile = base.unwrap_or_else(|| Profile::generic("robot"));
+    let power = profile.power.map(|power| power.levels());
+    let robot = Calibrated::new(profile, foresight::start_times(graph, node_ns));
+    let predictor = Predictor::new(Arc::clone(graph), robot, power)?;
+    let (foresight, told) = Foresight::new();
+    let graph = Arc::clone(graph);
+    spawn("robot foresight", move || {
+        foresight::run(predictor, &graph, &told, |foreseen| {
+            // A coordinator that is too busy does without.
+            let _ = events.try_send(RobotEvent::Foreseen(foreseen));
+        });
+    })?;
+    Ok(foresight)
 }
 
 /// Takes commands to the coordinator's queue without waiting.

@@ -18,7 +18,7 @@ use crate::model::weights::{StoreError, WeightStore, Weights};
 use crate::units::{BootId, Hash32};
 use crate::wire::Level;
 use crate::wire::console::Role;
-use crate::wire::data::{MAGIC, WeightsRef};
+use crate::wire::data::{DeviceCosts, MAGIC, WeightsRef};
 use crate::wire::probe::PROBE_MAGIC;
 use crate::worker::endpoint::{
     CommandSink, Endpoint, EndpointError, EndpointOptions, listen_advice,
@@ -75,6 +75,7 @@ struct Model<E: Engine> {
     graph_hash: Hash32,
     weights: WeightsRef,
     engine: String,
+    costs: Arc<DeviceCosts>,
     runtime: Arc<Runtime<E>>,
     lane_events: std::sync::mpsc::SyncSender<crate::worker::runtime::RuntimeEvent<E::Payload>>,
 }
@@ -83,6 +84,7 @@ impl<E: Engine> Clone for Model<E> {
     fn clone(&self) -> Self {
         Self {
             engine: self.engine.clone(),
+            costs: Arc::clone(&self.costs),
             runtime: Arc::clone(&self.runtime),
             lane_events: self.lane_events.clone(),
             ..*self

@@ -146,5 +146,6 @@ pub(crate) fn frame(number: u64, epoch: u32, cut: u32) -> FrameRecord {
         other_tops: Vec::new(),
         steps,
         emulated: false,
+        predicted_ns: None,
     }
 }

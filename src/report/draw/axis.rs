@@ -29,7 +29,11 @@ impl Axis {
 
     /// From 0 up to the first tick at or above `most`.
     pub(super) fn from_zero(most: f64, from_px: f64, to_px: f64) -> Self {
-        let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
+        let most = if most.is_finite() && most > 0.0 {
+            most
+        } else {
+            1.0
+        };
         let axis = Self::new((0.0, most * 1.12), (from_px, to_px));
         let ticks = axis.ticks(6);
         let above = ticks.iter().copied().find(|&t| t >= most);
@@ -56,7 +60,12 @@ pub(super) fn tick_labels(ticks: &[f64]) -> Vec<String> {
         .map(|w| w[1] - w[0])
         .fold(f64::INFINITY, f64::min);
     let decimals = (0..6)
-        .find(|&d| (step * 10_f64.powi(d)).fract().min(1.0 - (step * 10_f64.powi(d)).fract()) < 1e-6)
+        .find(|&d| {
+            (step * 10_f64.powi(d))
+                .fract()
+                .min(1.0 - (step * 10_f64.powi(d)).fract())
+                < 1e-6
+        })
         .unwrap_or(6) as usize;
     ticks.iter().map(|t| format!("{t:.decimals$}")).collect()
 }
@@ -68,9 +77,16 @@ pub(super) fn left(scene: &mut Scene, plot: Area, axis: &Axis, name: &str) {
     for (&tick, label) in ticks.iter().zip(&labels) {
         let y = axis.at(tick);
         scene.line(&[(plot.left, y), (plot.right, y)], 1.0, GRID);
-        scene.text((plot.left - 7.0, y), label, plain(Across::Right, Down::Middle));
+        scene.text(
+            (plot.left - 7.0, y),
+            label,
+            plain(Across::Right, Down::Middle),
+        );
     }
-    let widest = labels.iter().map(|l| text_width(l, SMALL, false)).fold(0.0, f64::max);
+    let widest = labels
+        .iter()
+        .map(|l| text_width(l, SMALL, false))
+        .fold(0.0, f64::max);
     let at = (plot.left - widest - 14.0, (plot.top + plot.bottom) / 2.0);
     scene.text(at, name, axis_name(true));
 }
@@ -88,9 +104,19 @@ pub(super) fn right(scene: &mut Scene, plot: Area, axis: &Axis, name: &str, shad
         };
         scene.text((plot.right + 8.0, y), label, style);
     }
-    let widest = labels.iter().map(|l| text_width(l, SMALL, false)).fold(0.0, f64::max);
+    let widest = labels
+        .iter()
+        .map(|l| text_width(l, SMALL, false))
+        .fold(0.0, f64::max);
     let at = (plot.right + widest + 32.0, (plot.top + plot.bottom) / 2.0);
-    scene.text(at, name, super::scene::Type { shade, ..axis_name(true) });
+    scene.text(
+        at,
+        name,
+        super::scene::Type {
+            shade,
+            ..axis_name(true)
+        },
+    );
 }
 
 /// The horizontal axis below: ticks, numbers, name.
@@ -99,7 +125,11 @@ pub(super) fn below(scene: &mut Scene, plot: Area, axis: &Axis, most: usize, nam
     for (&tick, label) in ticks.iter().zip(tick_labels(&ticks)) {
         let x = axis.at(tick);
         scene.line(&[(x, plot.bottom), (x, plot.bottom + 5.0)], 1.0, INK);
-        scene.text((x, plot.bottom + 8.0), &label, plain(Across::Middle, Down::Top));
+        scene.text(
+            (x, plot.bottom + 8.0),
+            &label,
+            plain(Across::Middle, Down::Top),
+        );
     }
     let middle = (plot.left + plot.right) / 2.0;
     scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
@@ -125,13 +155,20 @@ pub(super) fn whisker(scene: &mut Scene, x: f64, low: f64, high: f64, shade: (u8
 
 /// Names below places of a categorical axis; so many are left out that none touch.
 pub(super) fn categories(scene: &mut Scene, plot: Area, names: &[(f64, String)], name: &str) {
-    let widest = names.iter().map(|(_, n)| text_width(n, SMALL, false)).fold(0.0, f64::max);
+    let widest = names
+        .iter()
+        .map(|(_, n)| text_width(n, SMALL, false))
+        .fold(0.0, f64::max);
     let room = plot.width() / names.len().max(1) as f64;
     let is_short = widest + 8.0 <= room * 4.0 && widest < 40.0;
     if is_short {
         let every = ((widest + 8.0) / room).ceil().max(1.0) as usize;
         for (x, label) in names.iter().step_by(every) {
-            scene.text((*x, plot.bottom + 6.0), label, plain(Across::Middle, Down::Top));
+            scene.text(
+                (*x, plot.bottom + 6.0),
+                label,
+                plain(Across::Middle, Down::Top),
+            );
         }
         let middle = (plot.left + plot.right) / 2.0;
         scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
@@ -139,7 +176,11 @@ pub(super) fn categories(scene: &mut Scene, plot: Area, names: &[(f64, String)],
     }
     // Words: in up to three lines each.
     for (x, label) in names {
-        for (i, line) in super::scene::wrapped(label, SMALL, room - 6.0).iter().take(3).enumerate() {
+        for (i, line) in super::scene::wrapped(label, SMALL, room - 6.0)
+            .iter()
+            .take(3)
+            .enumerate()
+        {
             let line = super::scene::shortened(line, SMALL, room - 2.0);
             let y = plot.bottom + 6.0 + i as f64 * SMALL;
             scene.text((*x, y), &line, plain(Across::Middle, Down::Top));
@@ -164,10 +205,17 @@ mod tests {
     fn a_scale_begins_at_zero_and_ends_on_a_round_number_above_all() {
         for most in [0.37, 1.0, 59.0, 101.3, 1234.0] {
             let axis = Axis::from_zero(most, 300.0, 0.0);
-            assert!(axis.high >= most && axis.high <= most * 1.6, "{most} {axis:?}");
+            assert!(
+                axis.high >= most && axis.high <= most * 1.6,
+                "{most} {axis:?}"
+            );
             assert!((axis.at(0.0) - 300.0).abs() < 1e-9);
             assert!(axis.at(most) >= -1e-9);
-            assert!((3..=9).contains(&axis.ticks(7).len()), "{most} {:?}", axis.ticks(7));
+            assert!(
+                (3..=9).contains(&axis.ticks(7).len()),
+                "{most} {:?}",
+                axis.ticks(7)
+            );
         }
         let empty = Axis::from_zero(0.0, 300.0, 0.0);
         assert!(empty.at(0.5).is_finite());
@@ -177,6 +225,9 @@ mod tests {
     fn labels_have_the_decimals_that_tell_them_apart() {
         assert_eq!(tick_labels(&[0.0, 50.0, 100.0]), ["0", "50", "100"]);
         assert_eq!(tick_labels(&[0.0, 0.25, 0.5]), ["0.00", "0.25", "0.50"]);
-        assert_eq!(tick_labels(&[0.0, 0.1, 0.2, 0.3]), ["0.0", "0.1", "0.2", "0.3"]);
+        assert_eq!(
+            tick_labels(&[0.0, 0.1, 0.2, 0.3]),
+            ["0.0", "0.1", "0.2", "0.3"]
+        );
     }
 }

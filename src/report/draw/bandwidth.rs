@@ -23,7 +23,13 @@ pub(super) fn draw(figure: &Figure, bandwidth: &Bandwidth) -> Scene {
 
 fn legend(bandwidth: &Bandwidth) -> Vec<(Key, &'static str)> {
     let mut legend = Vec::new();
-    let both = |d: &str| bandwidth.panels.iter().flat_map(|p| &p.curves).any(|c| c.direction == d);
+    let both = |d: &str| {
+        bandwidth
+            .panels
+            .iter()
+            .flat_map(|p| &p.curves)
+            .any(|c| c.direction == d)
+    };
     if both("both") {
         legend.push((Key::Line(CURVES[0]), "both directions, one medium"));
     }
@@ -59,7 +65,12 @@ fn draw_panel(scene: &mut Scene, panel: &Panel, top: f64, bottom: f64) {
     frame(scene, plot);
     below(scene, plot, &seconds, 8, "Time, s");
 
-    let most = panel.curves.iter().flat_map(|c| &c.distribution).copied().fold(0.0, f64::max);
+    let most = panel
+        .curves
+        .iter()
+        .flat_map(|c| &c.distribution)
+        .copied()
+        .fold(0.0, f64::max);
     let percent = Axis::from_zero(most * 100.0, beside.left, beside.right);
     for curve in &panel.curves {
         draw_distribution(scene, curve, panel, &percent, &mbps);
@@ -132,6 +143,13 @@ fn draw_distribution(scene: &mut Scene, curve: &Curve, panel: &Panel, percent: &
             lower = middle;
         }
         let area = Area::new(percent.at(0.0), upper, percent.at(share * 100.0), lower);
-        scene.fill(area, if colour(curve) == 0 { PARTS[0].shade } else { CURVES[1] });
+        scene.fill(
+            area,
+            if colour(curve) == 0 {
+                PARTS[0].shade
+            } else {
+                CURVES[1]
+            },
+        );
     }
 }

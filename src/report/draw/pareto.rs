@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, below, frame, left, whisker};
 use super::scene::{Across, Area, Down, Scene, Type, text_width};
-use super::sheet::{Key, MARGIN, WIDTH, sheet, shape};
+use super::sheet::{Key, MARGIN, WIDTH, shape, sheet};
 use super::style::{FAINT, GRID, INK, SMALL, plain};
 use crate::report::figure::Figure;
 use crate::report::figure::pareto::{Pareto, Point};
@@ -20,7 +20,12 @@ pub(super) fn draw(figure: &Figure, pareto: &Pareto) -> Scene {
         .chain([(Key::Line(INK), "front: no plan beats these in both")])
         .collect();
     let (mut scene, room) = sheet(figure, &legend, HEIGHT);
-    let plot = Area::new(MARGIN + 74.0, room.top + 4.0, WIDTH - MARGIN - 20.0, room.bottom - 54.0);
+    let plot = Area::new(
+        MARGIN + 74.0,
+        room.top + 4.0,
+        WIDTH - MARGIN - 20.0,
+        room.bottom - 54.0,
+    );
     let most = |value: &dyn Fn(&Point) -> f64| pareto.points.iter().map(value).fold(0.0, f64::max);
     let joules = Axis::from_zero(
         most(&|p| p.energy.joules + p.energy.half.unwrap_or(0.0)),
@@ -31,13 +36,22 @@ pub(super) fn draw(figure: &Figure, pareto: &Pareto) -> Scene {
     let ms = Axis::from_zero(most(&high), plot.left, plot.right);
     left(&mut scene, plot, &joules, "Robot energy per inference, J");
     for tick in ms.ticks(10) {
-        scene.line(&[(ms.at(tick), plot.top), (ms.at(tick), plot.bottom)], 1.0, GRID);
+        scene.line(
+            &[(ms.at(tick), plot.top), (ms.at(tick), plot.bottom)],
+            1.0,
+            GRID,
+        );
     }
     frame(&mut scene, plot);
     below(&mut scene, plot, &ms, 10, "Median latency, ms");
 
     let place = |p: &Point| (ms.at(p.latency.value), joules.at(p.energy.joules));
-    let front: Vec<(f64, f64)> = pareto.points.iter().filter(|p| p.is_best).map(place).collect();
+    let front: Vec<(f64, f64)> = pareto
+        .points
+        .iter()
+        .filter(|p| p.is_best)
+        .map(place)
+        .collect();
     scene.line(&steps(&front), 1.5, INK);
     for point in &pareto.points {
         let (x, y) = place(point);
@@ -47,7 +61,13 @@ pub(super) fn draw(figure: &Figure, pareto: &Pareto) -> Scene {
         }
         if let Some(half) = point.energy.half {
             let ends = [point.energy.joules - half, point.energy.joules + half];
-            whisker(&mut scene, x, joules.at(ends[0].max(0.0)), joules.at(ends[1]), FAINT);
+            whisker(
+                &mut scene,
+                x,
+                joules.at(ends[0].max(0.0)),
+                joules.at(ends[1]),
+                FAINT,
+            );
         }
     }
     for point in &pareto.points {
@@ -101,9 +121,13 @@ fn names(scene: &mut Scene, points: &[Point], plot: Area, place: &dyn Fn(&Point)
         ];
         let free = places.into_iter().find_map(|(left, top)| {
             let area = Area::new(left, top, left + width, top + 16.0);
-            let is_inside = area.left > plot.left + 2.0 && area.right < plot.right && area.bottom < plot.bottom;
+            let is_inside =
+                area.left > plot.left + 2.0 && area.right < plot.right && area.bottom < plot.bottom;
             let is_free = !taken.iter().any(|t| {
-                t.left < area.right && area.left < t.right && t.top < area.bottom && area.top < t.bottom
+                t.left < area.right
+                    && area.left < t.right
+                    && t.top < area.bottom
+                    && area.top < t.bottom
             });
             (is_inside && is_free).then_some(area)
         });

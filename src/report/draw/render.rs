@@ -101,7 +101,10 @@ fn play<B: DrawingBackend>(
     let pixel = |v: f64| (v * scale).round() as i32;
     let point = |(x, y): (f64, f64)| (pixel(x), pixel(y));
     let filled = |shade: Shade| ShapeStyle::from(&colour(shade)).filled();
-    let page = Mark::Box(Area::new(0.0, 0.0, scene.width, scene.height), (255, 255, 255));
+    let page = Mark::Box(
+        Area::new(0.0, 0.0, scene.width, scene.height),
+        (255, 255, 255),
+    );
     for mark in std::iter::once(&page).chain(&scene.marks) {
         let drawn = match mark {
             Mark::Box(area, shade) => backend.draw_rect(
@@ -138,13 +141,15 @@ fn play<B: DrawingBackend>(
                 if style.is_turned {
                     font = font.transform(FontTransform::Rotate270);
                 }
-                let style = font
-                    .color(&colour(style.shade))
-                    .pos(Pos::new(across, down));
+                let style = font.color(&colour(style.shade)).pos(Pos::new(across, down));
                 // plotters centres bitmap text on its line, which leaves the letters a tenth too high.
                 let (x, y) = point(*at);
                 let down = (text_down * scale * size).round() as i32;
-                let at = if is_turned { (x + down, y) } else { (x, y + down) };
+                let at = if is_turned {
+                    (x + down, y)
+                } else {
+                    (x, y + down)
+                };
                 backend.draw_text(text, &style, at)
             }
         };

@@ -155,7 +155,11 @@ impl Scene {
             let high = (width.min(along), 0.0_f64.max(along - width));
             let ends = if is_back { [high, low] } else { [low, high] };
             points.extend(ends.map(|(x, y)| {
-                let x = if falling { area.right - x } else { area.left + x };
+                let x = if falling {
+                    area.right - x
+                } else {
+                    area.left + x
+                };
                 (x, area.top + y)
             }));
             is_back = !is_back;

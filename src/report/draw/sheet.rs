@@ -172,10 +172,20 @@ pub(super) fn shape(scene: &mut Scene, (x, y): (f64, f64), number: usize, is_ope
     ];
     let shade = shades[number / 2 % shades.len()];
     let corners = |r: f64| match number % 5 {
-        1 => vec![(x - r, y - r), (x + r, y - r), (x + r, y + r), (x - r, y + r)],
+        1 => vec![
+            (x - r, y - r),
+            (x + r, y - r),
+            (x + r, y + r),
+            (x - r, y + r),
+        ],
         2 => vec![(x, y - r * 1.2), (x + r * 1.1, y + r), (x - r * 1.1, y + r)],
         3 => vec![(x - r * 1.1, y - r), (x + r * 1.1, y - r), (x, y + r * 1.2)],
-        _ => vec![(x, y - r * 1.3), (x + r * 1.3, y), (x, y + r * 1.3), (x - r * 1.3, y)],
+        _ => vec![
+            (x, y - r * 1.3),
+            (x + r * 1.3, y),
+            (x, y + r * 1.3),
+            (x - r * 1.3, y),
+        ],
     };
     let mut layer = |r: f64, shade: Shade| {
         if number % 5 == 0 {

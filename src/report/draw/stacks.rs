@@ -33,20 +33,38 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
     for (i, stack) in stacks.stacks.iter().enumerate() {
         bar(&mut scene, stack, &ms, centre(i), half);
     }
-    if let Some((i, fastest)) = stacks.fastest.and_then(|i| Some((i, stacks.stacks.get(i)?))) {
+    if let Some((i, fastest)) = stacks
+        .fastest
+        .and_then(|i| Some((i, stacks.stacks.get(i)?)))
+    {
         let top = ms.at(most_ms(fastest)) - 6.0;
         let x = centre(i);
-        scene.polygon(vec![(x - 5.0, top - 8.0), (x + 5.0, top - 8.0), (x, top)], (0, 0, 0));
+        scene.polygon(
+            vec![(x - 5.0, top - 8.0), (x + 5.0, top - 8.0), (x, top)],
+            (0, 0, 0),
+        );
         let style = Type {
             is_bold: true,
             ..plain(Across::Middle, Down::Bottom)
         };
-        scene.text((x, top - 11.0), &format!("{:.1} ms", fastest.latency.value), style);
+        scene.text(
+            (x, top - 11.0),
+            &format!("{:.1} ms", fastest.latency.value),
+            style,
+        );
     }
     if has_energy {
-        let most = energies().map(|e| e.joules + e.half.unwrap_or(0.0)).fold(0.0, f64::max);
+        let most = energies()
+            .map(|e| e.joules + e.half.unwrap_or(0.0))
+            .fold(0.0, f64::max);
         let joules = Axis::from_zero(most, plot.bottom, plot.top);
-        right(&mut scene, plot, &joules, "Robot energy per inference, J", ENERGY);
+        right(
+            &mut scene,
+            plot,
+            &joules,
+            "Robot energy per inference, J",
+            ENERGY,
+        );
         let with = stacks.stacks.iter().enumerate();
         let points: Vec<(f64, f64)> = with
             .clone()
@@ -60,10 +78,15 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
         for (i, energy) in with.filter_map(|(i, s)| Some((i, s.energy.as_ref()?))) {
             let x = centre(i);
             if let Some(half) = energy.half {
-                let ends = [energy.joules - half, energy.joules + half].map(|j| joules.at(j.max(0.0)));
+                let ends =
+                    [energy.joules - half, energy.joules + half].map(|j| joules.at(j.max(0.0)));
                 whisker(&mut scene, x, ends[0], ends[1], ENERGY);
             }
-            diamond(&mut scene, (x, joules.at(energy.joules)), energy.preliminary.is_some());
+            diamond(
+                &mut scene,
+                (x, joules.at(energy.joules)),
+                energy.preliminary.is_some(),
+            );
         }
     }
     frame(&mut scene, plot);
@@ -116,8 +139,15 @@ fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {
 
 /// The highest mark of a bar in milliseconds.
 fn most_ms(stack: &Stack) -> f64 {
-    let upper = stack.latency.interval.map_or(stack.latency.value, |i| i.high);
-    stack.parts.map_or(0.0, PartsMs::sum).max(upper).max(stack.predicted_ms.unwrap_or(0.0))
+    let upper = stack
+        .latency
+        .interval
+        .map_or(stack.latency.value, |i| i.high);
+    stack
+        .parts
+        .map_or(0.0, PartsMs::sum)
+        .max(upper)
+        .max(stack.predicted_ms.unwrap_or(0.0))
 }
 
 fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
@@ -136,7 +166,13 @@ fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
     }
     if stack.latency.count > 0 {
         if let Some(interval) = stack.latency.interval {
-            whisker(scene, x, ms.at(interval.low), ms.at(interval.high), (0, 0, 0));
+            whisker(
+                scene,
+                x,
+                ms.at(interval.low),
+                ms.at(interval.high),
+                (0, 0, 0),
+            );
         }
         dot(scene, (x, ms.at(stack.latency.value)));
     }

@@ -96,6 +96,9 @@ pub(super) const fn axis_name(is_turned: bool) -> Type {
     Type {
         size: LABEL,
         is_turned,
-        ..plain(Across::Middle, if is_turned { Down::Bottom } else { Down::Top })
+        ..plain(
+            Across::Middle,
+            if is_turned { Down::Bottom } else { Down::Top },
+        )
     }
 }

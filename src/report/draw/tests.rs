@@ -149,7 +149,9 @@ fn axes_have_units_and_the_caption_says_how_it_was_made() {
 
 #[test]
 fn parts_differ_in_lightness_or_in_hatching() {
-    let lightness = |(r, g, b): (u8, u8, u8)| 0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b);
+    let lightness = |(r, g, b): (u8, u8, u8)| {
+        0.299 * f64::from(r) + 0.587 * f64::from(g) + 0.114 * f64::from(b)
+    };
     for (i, a) in PARTS.iter().enumerate() {
         for b in &PARTS[i + 1..] {
             let apart = (lightness(a.shade) - lightness(b.shade)).abs();
@@ -163,9 +165,15 @@ fn outages_and_gaps_of_a_link_are_drawn_as_such() {
     let figure = make(FigureKind::Bandwidth, &[garden()]).unwrap();
     let scene = scene(&figure);
     let ink = super::style::INK;
-    let outages = scene.marks.iter().filter(|m| matches!(m, Mark::Box(a, s) if *s == ink && a.height() == 5.0));
+    let outages = scene
+        .marks
+        .iter()
+        .filter(|m| matches!(m, Mark::Box(a, s) if *s == ink && a.height() == 5.0));
     assert!(outages.count() >= 1);
-    let curves = scene.marks.iter().filter(|m| matches!(m, Mark::Line(p, w, _) if *w == 1.5 && p.len() > 20));
+    let curves = scene
+        .marks
+        .iter()
+        .filter(|m| matches!(m, Mark::Line(p, w, _) if *w == 1.5 && p.len() > 20));
     assert_eq!(curves.count(), 2, "one curve before the gap, one behind it");
 }
 

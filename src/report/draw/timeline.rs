@@ -24,7 +24,11 @@ pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
         legend.push((Key::Dashes, "predicted result"));
     }
     let (mut scene, room) = sheet(figure, &legend, lanes * LANE + 60.0);
-    let widest = frame.lanes.iter().map(|l| text_width(&l.name, SMALL, false)).fold(0.0, f64::max);
+    let widest = frame
+        .lanes
+        .iter()
+        .map(|l| text_width(&l.name, SMALL, false))
+        .fold(0.0, f64::max);
     let plot = Area::new(
         MARGIN + widest + 14.0,
         room.top,
@@ -32,11 +36,17 @@ pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
         room.bottom - 54.0,
     );
     let ends = frame.steps.iter().map(|s| s.start_ms + s.duration_ms);
-    let end = ends.fold(frame.latency_ms, f64::max).max(frame.predicted_ms.unwrap_or(0.0));
+    let end = ends
+        .fold(frame.latency_ms, f64::max)
+        .max(frame.predicted_ms.unwrap_or(0.0));
     let first = frame.steps.iter().map(|s| s.start_ms).fold(0.0, f64::min);
     let ms = Axis::new((first, end * 1.02), (plot.left, plot.right));
     for tick in ms.ticks(10) {
-        scene.line(&[(ms.at(tick), plot.top), (ms.at(tick), plot.bottom)], 1.0, GRID);
+        scene.line(
+            &[(ms.at(tick), plot.top), (ms.at(tick), plot.bottom)],
+            1.0,
+            GRID,
+        );
     }
     for (i, lane) in frame.lanes.iter().enumerate() {
         let top = plot.top + i as f64 * LANE + 8.0;
@@ -70,9 +80,24 @@ pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
     let result = ms.at(frame.latency_ms);
     whisker(&mut scene, result, plot.top, plot.bottom, INK);
     if let Some(predicted) = frame.predicted_ms {
-        scene.dashes((ms.at(predicted), plot.top), (ms.at(predicted), plot.bottom), 5.0, INK);
+        scene.dashes(
+            (ms.at(predicted), plot.top),
+            (ms.at(predicted), plot.bottom),
+            5.0,
+            INK,
+        );
     }
-    scene.line(&[(plot.left, plot.bottom), (plot.right, plot.bottom)], 1.0, INK);
-    below(&mut scene, plot, &ms, 10, "Time since the frame's admission, ms");
+    scene.line(
+        &[(plot.left, plot.bottom), (plot.right, plot.bottom)],
+        1.0,
+        INK,
+    );
+    below(
+        &mut scene,
+        plot,
+        &ms,
+        10,
+        "Time since the frame's admission, ms",
+    );
     scene
 }

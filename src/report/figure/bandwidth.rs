@@ -163,7 +163,8 @@ fn curve(rates: &Rates) -> Curve {
 
 /// Neighbours taken together until there are few enough points; never across a gap, and outages stay apart.
 fn thinned(held: &[Held]) -> Vec<Point> {
-    let span = held.last().map_or(0.0, |h| h.from_s + h.for_s) - held.first().map_or(0.0, |h| h.from_s);
+    let span =
+        held.last().map_or(0.0, |h| h.from_s + h.for_s) - held.first().map_or(0.0, |h| h.from_s);
     let step = span / MOST_POINTS as f64;
     let mut points: Vec<Point> = Vec::new();
     for h in held {
@@ -246,7 +247,11 @@ mod tests {
     #[expect(clippy::float_cmp, reason = "these come out exactly")]
     fn numbers_weigh_by_time_and_outages_are_kept() {
         // 100 Mbps for 8 s, an outage of 1 s, 4 Mbps for 1 s.
-        let trace = trace(vec![held(0.0, 8.0, 100.0), held(8.0, 1.0, 0.0), held(9.0, 1.0, 4.0)]);
+        let trace = trace(vec![
+            held(0.0, 8.0, 100.0),
+            held(8.0, 1.0, 0.0),
+            held(9.0, 1.0, 4.0),
+        ]);
         let figure = make(FigureKind::Bandwidth, &[trace]).unwrap();
         let Body::Bandwidth(bandwidth) = &figure.body else {
             panic!("{figure:?}");
@@ -263,13 +268,28 @@ mod tests {
     #[test]
     fn a_long_trace_is_thinned_without_losing_its_extremes_or_its_mean() {
         let rate = |i: u32| f64::from(i % 7) * 10.0 + 1.0;
-        let all: Vec<Held> = (0..60_000).map(|i| held(f64::from(i) * 0.1, 0.1, rate(i))).collect();
+        let all: Vec<Held> = (0..60_000)
+            .map(|i| held(f64::from(i) * 0.1, 0.1, rate(i)))
+            .collect();
         let curve = curve(&trace(all).rates[0]);
-        assert!(curve.points.len() <= 2 * MOST_POINTS, "{}", curve.points.len());
+        assert!(
+            curve.points.len() <= 2 * MOST_POINTS,
+            "{}",
+            curve.points.len()
+        );
         let mean = |p: &Point| p.mean_mbps * (p.to_s - p.from_s);
         let drawn = curve.points.iter().map(mean).sum::<f64>() / 6000.0;
-        assert!((drawn - curve.mean_mbps).abs() < 1e-6, "{drawn} {}", curve.mean_mbps);
-        assert!(curve.points.iter().all(|p| p.low_mbps <= 1.0 + 1e-9 && p.high_mbps >= 61.0 - 1e-9));
+        assert!(
+            (drawn - curve.mean_mbps).abs() < 1e-6,
+            "{drawn} {}",
+            curve.mean_mbps
+        );
+        assert!(
+            curve
+                .points
+                .iter()
+                .all(|p| p.low_mbps <= 1.0 + 1e-9 && p.high_mbps >= 61.0 - 1e-9)
+        );
     }
 
     #[test]
@@ -281,7 +301,16 @@ mod tests {
 
     #[test]
     fn a_sweep_has_no_bandwidth() {
-        let error = make(FigureKind::Bandwidth, &[crate::report::testing::sweep("s.csv")]).unwrap_err();
-        assert!(error.to_string().starts_with("s.csv has no bandwidth over time"), "{error}");
+        let error = make(
+            FigureKind::Bandwidth,
+            &[crate::report::testing::sweep("s.csv")],
+        )
+        .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with("s.csv has no bandwidth over time"),
+            "{error}"
+        );
     }
 }

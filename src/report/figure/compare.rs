@@ -179,7 +179,12 @@ mod tests {
         assert_eq!(compare.pairs.len(), 7);
         assert_eq!(compare.pairs[0].plan, "split 1");
         assert!((compare.pairs[0].ratio.unwrap().value - 2.0).abs() < 1e-9);
-        assert!(figure.caption.reading.contains("1 plans are in one file only"));
+        assert!(
+            figure
+                .caption
+                .reading
+                .contains("1 plans are in one file only")
+        );
     }
 
     #[test]
@@ -187,14 +192,26 @@ mod tests {
         let (first, mut second) = (sweep("a.csv"), sweep("b.csv"));
         second.model = Some("resnet50".to_owned());
         let error = make(FigureKind::Compare, &[first.clone(), second.clone()]).unwrap_err();
-        assert!(error.to_string().starts_with("a.csv is about vgg19 and b.csv about resnet50"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("a.csv is about vgg19 and b.csv about resnet50")
+        );
         second.model = None;
         for plan in &mut second.plans {
             plan.label.push('!');
         }
         let error = make(FigureKind::Compare, &[first.clone(), second]).unwrap_err();
-        assert!(error.to_string().contains("have no plan in common: a.csv has split 0, "), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("have no plan in common: a.csv has split 0, "),
+            "{error}"
+        );
         let error = make(FigureKind::Compare, &[first]).unwrap_err();
-        assert_eq!(error.to_string(), "--figure compare takes two files, 1 given");
+        assert_eq!(
+            error.to_string(),
+            "--figure compare takes two files, 1 given"
+        );
     }
 }

@@ -79,10 +79,15 @@ mod tests {
     fn of_many_cuts_the_fastest_stands_for_its_mode() {
         let mut sweep = sweep("sweep.csv");
         for cut in 6..20 {
-            sweep.plans.push(plan(&format!("split {cut}"), Some(cut), 200.0));
+            sweep
+                .plans
+                .push(plan(&format!("split {cut}"), Some(cut), 200.0));
         }
         let figure = make(FigureKind::Modes, &[sweep]).unwrap();
-        assert_eq!(labels(&figure), ["split 3 (best of 20)", "local", "tile 0.30"]);
+        assert_eq!(
+            labels(&figure),
+            ["split 3 (best of 20)", "local", "tile 0.30"]
+        );
     }
 
     #[test]

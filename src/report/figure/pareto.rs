@@ -67,7 +67,8 @@ pub fn figure(all: &[Evidence]) -> Result<Figure, NoFigure> {
     }
     mark_front(&mut points);
     let mut reading =
-        "Each mark is a plan; the line joins those that no other beats in both latency and energy.".to_owned();
+        "Each mark is a plan; the line joins those that no other beats in both latency and energy."
+            .to_owned();
     if all.iter().any(Evidence::is_predicted) {
         reading += " Open marks are predictions.";
     }
@@ -102,7 +103,13 @@ fn table(points: &[Point], title: &str) -> Table {
     let mut table = Table::new(
         title,
         &[
-            "plan", "mode", "latency_ms", "energy_j", "energy_half_j", "on_front", "predicted",
+            "plan",
+            "mode",
+            "latency_ms",
+            "energy_j",
+            "energy_half_j",
+            "on_front",
+            "predicted",
         ],
     );
     for point in points {
@@ -150,6 +157,10 @@ mod tests {
             plan.energy = None;
         }
         let error = make(FigureKind::Pareto, &[sweep]).unwrap_err();
-        assert!(error.to_string().starts_with("dark.csv has no energy: --figure pareto"));
+        assert!(
+            error
+                .to_string()
+                .starts_with("dark.csv has no energy: --figure pareto")
+        );
     }
 }

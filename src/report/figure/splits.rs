@@ -22,7 +22,10 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
         .map(|(cut, plan)| Stack::new(plan, cut.to_string()))
         .collect();
     let stacks = Stacks::new("Partition point: operators on the robot", true, stacks);
-    let title = format!("Latency and energy{} by partition point", of_model(evidence));
+    let title = format!(
+        "Latency and energy{} by partition point",
+        of_model(evidence)
+    );
     let one = std::slice::from_ref(evidence);
     Ok(Figure {
         kind: FigureKind::Splits,
@@ -58,7 +61,9 @@ mod tests {
     #[test]
     fn bars_are_the_plain_splits_in_the_order_of_cuts() {
         let mut sweep = sweep("sweep.csv");
-        sweep.plans.insert(0, plan("split 3, 4 tiles", Some(3), 40.0));
+        sweep
+            .plans
+            .insert(0, plan("split 3, 4 tiles", Some(3), 40.0));
         sweep.plans.reverse();
         let figure = make(FigureKind::Splits, &[sweep]).unwrap();
         let Body::Stacks(stacks) = &figure.body else {
@@ -68,7 +73,12 @@ mod tests {
         assert_eq!(labels, ["0", "1", "2", "3", "4", "5"]);
         assert_eq!((stacks.fastest, stacks.frugal), (Some(3), Some(0)));
         assert!((stacks.stacks[3].parts.unwrap().sum() - 52.0).abs() < 1e-9);
-        assert!(figure.caption.reading.contains("Fastest: split 3 (52.0 ms)"));
+        assert!(
+            figure
+                .caption
+                .reading
+                .contains("Fastest: split 3 (52.0 ms)")
+        );
         assert!(figure.origin.is_emulated);
         assert_eq!(figure.table.rows[3][3], "52");
         assert_eq!(figure.table.rows[3][6], "12");

@@ -89,7 +89,11 @@ impl Stacks {
             let value = fastest.latency.value;
             text += &format!(" Fastest: {} ({value:.1} ms).", fastest.plan);
         }
-        let energies: Vec<&Energy> = self.stacks.iter().filter_map(|s| s.energy.as_ref()).collect();
+        let energies: Vec<&Energy> = self
+            .stacks
+            .iter()
+            .filter_map(|s| s.energy.as_ref())
+            .collect();
         match self.frugal.and_then(|i| self.stacks.get(i)) {
             Some(frugal) => {
                 let joules = frugal.energy.as_ref().map_or(0.0, |e| e.joules);
@@ -151,7 +155,11 @@ impl Stacks {
             row.push(number(stack.bytes_down.round()));
             row.push(cell(energy.map(|e| e.joules)));
             row.push(cell(energy.and_then(|e| e.half)));
-            row.push(energy.and_then(|e| e.preliminary.clone()).unwrap_or_default());
+            row.push(
+                energy
+                    .and_then(|e| e.preliminary.clone())
+                    .unwrap_or_default(),
+            );
             table.rows.push(row);
         }
         table

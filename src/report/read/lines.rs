@@ -40,7 +40,11 @@ pub(super) fn read(name: &str, text: &str) -> Result<Evidence, ReadError> {
     let mut evidence = Evidence::new(name, Kind::Lines);
     let mut tally = Tally::default();
     let mut energies: Vec<(String, Vec<f64>)> = Vec::new();
-    for (i, text) in whole.lines().enumerate().filter(|(_, l)| !l.trim().is_empty()) {
+    for (i, text) in whole
+        .lines()
+        .enumerate()
+        .filter(|(_, l)| !l.trim().is_empty())
+    {
         let line: Line = serde_json::from_str(text).map_err(|error| ReadError::Line {
             name: name.to_owned(),
             line: i + 1,
@@ -110,14 +114,26 @@ mod tests {
     #[test]
     fn frames_are_gathered_by_plan_without_warm_up_and_without_a_cut_off_line() {
         let mut text = String::new();
-        for (cut, ms, warmup) in [(3, 900.0, true), (3, 50.0, false), (3, 52.0, false), (4, 60.0, false)] {
+        for (cut, ms, warmup) in [
+            (3, 900.0, true),
+            (3, 50.0, false),
+            (3, 52.0, false),
+            (4, 60.0, false),
+        ] {
             text += &(line(cut, ms, warmup) + "\n");
         }
         text += &line(4, 1.0, false)[..50];
         let evidence = read("f.jsonl", &text).unwrap();
         let plans = &evidence.plans;
         assert_eq!(plans.len(), 2);
-        assert_eq!((plans[0].label.as_str(), plans[0].latencies_ms.len(), plans[0].left_out), ("split 3", 2, 1));
+        assert_eq!(
+            (
+                plans[0].label.as_str(),
+                plans[0].latencies_ms.len(),
+                plans[0].left_out
+            ),
+            ("split 3", 2, 1)
+        );
         assert!((plans[0].latency.value - 51.0).abs() < 1e-9);
         let parts = plans[0].parts.unwrap();
         assert!((parts.robot - 25.5).abs() < 1e-9 && (parts.sum() - 51.0).abs() < 1e-9);
@@ -128,6 +144,9 @@ mod tests {
     #[test]
     fn only_warm_up_is_nothing_to_draw() {
         let error = read("f.jsonl", &(line(3, 9.0, true) + "\n")).unwrap_err();
-        assert_eq!(error.to_string(), "f.jsonl has no frame: there is nothing to draw");
+        assert_eq!(
+            error.to_string(),
+            "f.jsonl has no frame: there is nothing to draw"
+        );
     }
 }

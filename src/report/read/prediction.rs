@@ -40,7 +40,11 @@ pub(super) fn read(name: &str, text: &str) -> Option<Evidence> {
         return None;
     }
     let mut evidence = Evidence::new(name, Kind::Prediction);
-    evidence.model = Some(super::model_name(&whole.model, (whole.rows, whole.columns), whole.batch));
+    evidence.model = Some(super::model_name(
+        &whole.model,
+        (whole.rows, whole.columns),
+        whole.batch,
+    ));
     evidence.robot = Some(format!("{} (device profile)", whole.robot));
     let servers = whole.servers.iter();
     evidence.servers = servers.map(|s| format!("{s} (device profile)")).collect();
@@ -97,7 +101,11 @@ mod tests {
         for kind in [FigureKind::Splits, FigureKind::Pareto] {
             let figure = make(kind, std::slice::from_ref(&evidence)).unwrap();
             assert_eq!(figure.origin.badges(), ["PREDICTED"]);
-            assert!(figure.caption.files[0].contains("2 plans predicted"), "{:?}", figure.caption);
+            assert!(
+                figure.caption.files[0].contains("2 plans predicted"),
+                "{:?}",
+                figure.caption
+            );
         }
         assert_eq!(read("frames.jsonl", r#"{"frame":1}"#), None);
     }

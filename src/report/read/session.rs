@@ -53,10 +53,14 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
         evidence.began = Some(date_time_utc(start.unix_ms));
     }
     for (what, said) in reader.summary().meta.fields() {
-        evidence.remarks.extend(said.map(|said| format!("{what} {said:?}")));
+        evidence
+            .remarks
+            .extend(said.map(|said| format!("{what} {said:?}")));
     }
     if damaged > 0 {
-        evidence.remarks.push(format!("{damaged} damaged stretches of the file were passed over"));
+        evidence.remarks.push(format!(
+            "{damaged} damaged stretches of the file were passed over"
+        ));
     }
     Ok(evidence)
 }
@@ -188,7 +192,7 @@ impl Reading {
             bytes_up: frame.bytes_up,
             bytes_down: frame.bytes_down,
             is_left_out,
-            predicted_ns: None,
+            predicted_ns: frame.predicted_ns,
         });
         if is_left_out {
             self.close();
@@ -214,7 +218,8 @@ impl Reading {
         });
         let from_ns = frame.admitted.0;
         let to_ns = from_ns.saturating_add(frame.latency_ns);
-        let fits = |open: &VisitRow| open.plan == plan && to_ns.saturating_sub(open.from_ns) <= STRETCH_NS;
+        let fits =
+            |open: &VisitRow| open.plan == plan && to_ns.saturating_sub(open.from_ns) <= STRETCH_NS;
         match &mut self.open {
             Some(open) if fits(open) => {
                 open.frames += 1;
@@ -245,11 +250,17 @@ impl Reading {
     }
 
     fn link(&mut self, sample: &LinkSample) {
-        let first = *self.first_link.get_or_insert(sample.at.shifted(-sample.window_ns));
+        let first = *self
+            .first_link
+            .get_or_insert(sample.at.shifted(-sample.window_ns));
         let for_s = sample.window_ns as f64 / 1e9;
         let from_s = sample.at.since(first) as f64 / 1e9 - for_s;
         for (held, flow) in self.rates.iter_mut().zip([sample.up, sample.down]) {
-            let mbps = if sample.connected { flow.mbps() } else { Some(0.0) };
+            let mbps = if sample.connected {
+                flow.mbps()
+            } else {
+                Some(0.0)
+            };
             if let Some(mbps) = mbps.filter(|_| held.len() < MOST_RATES) {
                 held.push(Held {
                     from_s,
@@ -260,7 +271,10 @@ impl Reading {
         }
     }
 
-    fn end(mut self, wanted: Option<u64>) -> Result<(Evidence, Option<Candidate>, Option<GraphSpec>), ReadError> {
+    fn end(
+        mut self,
+        wanted: Option<u64>,
+    ) -> Result<(Evidence, Option<Candidate>, Option<GraphSpec>), ReadError> {
         self.close();
         let mut evidence = self.evidence;
         evidence.plans = self.tally.results();
@@ -286,7 +300,9 @@ impl Reading {
             return Err(ReadError::NoFrames(evidence.file));
         }
         if self.has_many {
-            evidence.remarks.push("several models were run; the last one is named".to_owned());
+            evidence
+                .remarks
+                .push("several models were run; the last one is named".to_owned());
         }
         let chosen = choose(self.candidates, wanted, &evidence)?;
         Ok((evidence, chosen, self.graph))
@@ -324,7 +340,10 @@ fn choose(
 ) -> Result<Option<Candidate>, ReadError> {
     if let Some(wanted) = wanted {
         let numbers = candidates.iter().map(|c| c.frame.0);
-        let (first, last) = (numbers.clone().min().unwrap_or(0), numbers.max().unwrap_or(0));
+        let (first, last) = (
+            numbers.clone().min().unwrap_or(0),
+            numbers.max().unwrap_or(0),
+        );
         let place = candidates.iter().position(|c| c.frame.0 == wanted);
         return match place {
             Some(place) => Ok(Some(candidates.swap_remove(place))),
@@ -338,7 +357,8 @@ fn choose(
     }
     // Of the plan with the most frames: the frame that stands for it.
     let most = evidence.plans.iter().max_by_key(|p| p.latencies_ms.len());
-    let off = |c: &Candidate| most.map_or(0.0, |p| (ns_to_ms(c.latency_ns) - p.latency.value).abs());
+    let off =
+        |c: &Candidate| most.map_or(0.0, |p| (ns_to_ms(c.latency_ns) - p.latency.value).abs());
     Ok(candidates
         .into_iter()
         .filter(|c| most.is_none_or(|p| p.label == c.label))
@@ -358,16 +378,18 @@ fn timeline(frame: &FrameRecord, plan: String, graph: Option<&GraphSpec>) -> Fra
                 LaneKind::Downlink | LaneKind::Between => 3,
             },
         });
-        steps.extend(lane.steps.iter().map(|step| LaneStep {
-            lane: place,
-            label: match step.node.index().checked_sub(1) {
-                None => "image".to_owned(),
-                Some(i) => graph
-                    .and_then(|g| g.nodes.get(i))
-                    .map_or_else(|| step.node.to_string(), |node| node.name.clone()),
-            },
-            start_ms: ns_to_ms(step.start_ns),
-            duration_ms: ns_to_ms(step.duration_ns),
+        steps.extend(lane.steps.iter().map(|step| {
+            LaneStep {
+                lane: place,
+                label: match step.node.index().checked_sub(1) {
+                    None => "image".to_owned(),
+                    Some(i) => graph
+                        .and_then(|g| g.nodes.get(i))
+                        .map_or_else(|| step.node.to_string(), |node| node.name.clone()),
+                },
+                start_ms: ns_to_ms(step.start_ns),
+                duration_ms: ns_to_ms(step.duration_ns),
+            }
         }));
     }
     FrameTimeline {
@@ -377,7 +399,7 @@ fn timeline(frame: &FrameRecord, plan: String, graph: Option<&GraphSpec>) -> Fra
         lanes: rows,
         steps,
         clock_error_ms: frame.clock_error_ns.map(ns_to_ms),
-        predicted_ms: None,
+        predicted_ms: frame.predicted_ns.map(ns_to_ms),
         is_predicted: false,
     }
 }
@@ -399,6 +421,7 @@ mod tests {
             boot: BootId(7),
             seq: 1,
             sent: Nanos(0),
+            late: false,
             record,
         })
     }
@@ -413,11 +436,15 @@ mod tests {
             duration_ns: 10 * MS,
             bytes,
         };
-        let mut frame = crate::store::testing::frame_of("split", latency_ms * MS, &[
-            step(0, 0, StepKind::Compute, 0, 0),
-            step(0, 1, StepKind::Transfer, 10, 9),
-            step(1, 1, StepKind::Compute, 20, 0),
-        ]);
+        let mut frame = crate::store::testing::frame_of(
+            "split",
+            latency_ms * MS,
+            &[
+                step(0, 0, StepKind::Compute, 0, 0),
+                step(0, 1, StepKind::Transfer, 10, 9),
+                step(1, 1, StepKind::Compute, 20, 0),
+            ],
+        );
         frame.frame = FrameId(number);
         frame.epoch = Epoch(epoch);
         frame.cut = Some(epoch);
@@ -488,12 +515,20 @@ mod tests {
         let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
         let of = |i: usize| {
             let plan = &evidence.plans[i];
-            (plan.label.as_str(), plan.latencies_ms.len(), plan.left_out, plan.latency.value)
+            (
+                plan.label.as_str(),
+                plan.latencies_ms.len(),
+                plan.left_out,
+                plan.latency.value,
+            )
         };
         assert_eq!(of(0), ("split 2", 8, 1, 54.5));
         assert_eq!(of(1), ("split 3", 8, 1, 44.5));
         assert_eq!(evidence.program.as_deref(), Some("splitscope 0.1.0"));
-        assert_eq!(evidence.plans[0].energy, None, "no power was told: none, not zero");
+        assert_eq!(
+            evidence.plans[0].energy, None,
+            "no power was told: none, not zero"
+        );
         let figure = make(FigureKind::Splits, std::slice::from_ref(&evidence)).unwrap();
         assert!(matches!(figure.body, Body::Stacks(_)));
     }
@@ -515,7 +550,10 @@ mod tests {
         let path = recorded(folder.path());
         let evidence = super::super::read(&path, Some(13)).unwrap();
         let timeline = evidence.timeline.unwrap();
-        assert_eq!((timeline.frame, timeline.plan.as_str()), (Some(13), "split 3"));
+        assert_eq!(
+            (timeline.frame, timeline.plan.as_str()),
+            (Some(13), "split 3")
+        );
         let lanes: Vec<_> = timeline.lanes.iter().map(|l| l.name.as_str()).collect();
         assert_eq!(lanes, ["robot", "uplink", "server"]);
         assert_eq!(timeline.steps[1].start_ms, 10.0);

@@ -29,21 +29,40 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
     let refused = summary.plans.iter().filter(|p| p.refused.is_some()).count();
     let one_host = summary.plans.iter().any(|p| p.one_host);
     evidence.is_emulated = summary.plans.iter().any(|p| p.emulated)
-        || summary.plans.iter().any(|p| p.energy.as_ref().is_some_and(|e| e.emulated));
-    evidence.plans = summary.plans.into_iter().zip(latencies).filter_map(plan).collect();
+        || summary
+            .plans
+            .iter()
+            .any(|p| p.energy.as_ref().is_some_and(|e| e.emulated));
+    evidence.plans = summary
+        .plans
+        .into_iter()
+        .zip(latencies)
+        .filter_map(plan)
+        .collect();
     if evidence.plans.is_empty() {
         return Err(ReadError::NoFrames(name.to_owned()));
     }
-    evidence.remarks.push(format!("{rounds} interleaved rounds over {} plans", evidence.plans.len()));
+    evidence.remarks.push(format!(
+        "{rounds} interleaved rounds over {} plans",
+        evidence.plans.len()
+    ));
     if refused > 0 {
-        evidence.remarks.push(format!("{refused} more plans could not be run"));
+        evidence
+            .remarks
+            .push(format!("{refused} more plans could not be run"));
     }
     if one_host {
-        evidence.remarks.push("robot and server computed on one machine: contention was not checked".to_owned());
+        evidence.remarks.push(
+            "robot and server computed on one machine: contention was not checked".to_owned(),
+        );
     }
     match &sweep.end {
-        None => evidence.remarks.push("the sweep did not come to its end".to_owned()),
-        Some(end) if end.how != "done" => evidence.remarks.push(format!("the sweep was {}", end.how)),
+        None => evidence
+            .remarks
+            .push("the sweep did not come to its end".to_owned()),
+        Some(end) if end.how != "done" => {
+            evidence.remarks.push(format!("the sweep was {}", end.how))
+        }
         Some(_) => {}
     }
     Ok(evidence)

@@ -35,6 +35,11 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Evidence, ReadError> {
     } else {
         vec![rates(Direction::Up, "up"), rates(Direction::Down, "down")]
     };
-    evidence.remarks = trace.comments().iter().take(MOST_COMMENTS).cloned().collect();
+    evidence.remarks = trace
+        .comments()
+        .iter()
+        .take(MOST_COMMENTS)
+        .cloned()
+        .collect();
     Ok(evidence)
 }

@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::Duration;
 
+mod expectations;
 mod links;
 mod switches;
 
 use super::deadline::Patience;
 use super::delivery::Delivery;
-use super::frames::{Admitted, Attempt, Frames, failed};
+use super::foresight::Foresight;
+use super::frames::{Admitted, Attempt, Frames, Told, failed};
 use super::servers::{Remote, Servers};
 use super::{RobotEvent, Taken};
 use crate::clock;
@@ -18,8 +20,7 @@ use crate::plan::{Admit, Completed, Linked, Value, resume};
 use crate::units::{DeviceId, FrameId, FrameKey, Nanos, NodeId};
 use crate::wire::data::Control;
 use crate::wire::{
-    ClassScore, FrameRecord, InputRecord, Level, Outcome, PeerRecord, PeerState, PlanRecord,
-    Record, SwitchStage,
+    ClassScore, InputRecord, Level, Outcome, PeerRecord, PeerState, PlanRecord, Record, SwitchStage,
 };
 use crate::worker::classes::top_five;
 use crate::worker::runtime::{Runtime, RuntimeEvent};
@@ -48,6 +49,7 @@ pub(super) struct Coordinator<E: Engine> {
     frames: Frames<E::Payload>,
     delivery: Delivery,
     patience: Patience,
+    foresight: Foresight,
     next_frame: FrameId,
     /// The next frame is the first since the start, a switch, a fallback or a return.
     warmup: bool,
@@ -63,11 +65,12 @@ impl<E: Engine> Coordinator<E> {
         runtime: Arc<Runtime<E>>,
         hub: Hub,
         switch: Switch,
-        tokens: SyncSender<()>,
+        feeder: (SyncSender<()>, String),
         servers: Vec<Remote>,
-        source_name: String,
         patience: Patience,
+        foresight: Foresight,
     ) -> Self {
+        let (tokens, source_name) = feeder;
         let graph = runtime.graph();
         let image = Value::whole(graph, NodeId::INPUT);
         let output = Value::whole(graph, graph.output());
@@ -85,6 +88,7 @@ impl<E: Engine> Coordinator<E> {
             frames: Frames::new(),
             delivery: Delivery::default(),
             patience,
+            foresight,
             next_frame: FrameId(0),
             warmup: true,
             running_locally: false,
@@ -115,6 +119,7 @@ impl<E: Engine> Coordinator<E> {
                 Ok(RobotEvent::Link(device, event)) => self.link_event(device, event),
                 Ok(RobotEvent::Picture(taken)) => self.picture(taken),
                 Ok(RobotEvent::Command(request)) => self.command(request),
+                Ok(RobotEvent::Foreseen(foreseen)) => self.foreseen(&foreseen),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = clock::now();
@@ -179,6 +184,7 @@ impl<E: Engine> Coordinator<E> {
             skipped: taken.skipped,
             picture: taken.picture.name,
             emulated: E::EMULATED || self.servers.any_emulated(&servers),
+            predicted_ns: None,
             give_up_at: self.patience.give_up_at(admitted),
             servers,
             reports: Vec::new(),
@@ -187,6 +193,7 @@ impl<E: Engine> Coordinator<E> {
         self.admitted += 1;
         self.skipped += u64::from(taken.skipped);
         self.next_frame = FrameId(key.frame.0 + 1);
+        self.foresee(&frame, (!local).then_some(epoch));
         self.frames.admit(frame);
         if !local {
             self.announce_applied(key.frame);
@@ -301,8 +308,11 @@ impl<E: Engine> Coordinator<E> {
     }
 
     /// Tells a frame's record in its turn: frames are told in order, whichever way they went.
-    fn tell_frame(&mut self, record: Option<FrameRecord>) {
-        let Some(record) = record else { return };
+    fn tell_frame(&mut self, told: Option<Told>) {
+        let Some(Told { record, computed }) = told else {
+            return;
+        };
+        self.learn_from(&record, computed);
         if record.outcome == Outcome::Ok && record.bytes_up > 0 {
             self.servers.frame_ok();
             if !record.warmup {

@@ -14,7 +14,7 @@ use crate::model::weights::Weights;
 use crate::units::DeviceId;
 use crate::wire::PROTOCOL;
 use crate::wire::data::{
-    ChunkHead, Control, Kind, MAX_BODY_BYTES, Report, RobotHello, decode_control,
+    ChunkHead, Control, DeviceCosts, Kind, MAX_BODY_BYTES, Report, RobotHello, decode_control,
 };
 use crate::worker::peer::PeerLink;
 use crate::worker::runtime::{Runtime, RuntimeEvent};
@@ -44,7 +44,10 @@ pub(super) enum LinkEvent {
         total_bytes: u64,
     },
     /// The server has the model.
-    Ready { engine: String },
+    Ready {
+        engine: String,
+        costs: Option<DeviceCosts>,
+    },
     /// The server prepared a plan, or could not.
     Prepared {
         epoch: crate::units::Epoch,
@@ -243,10 +246,10 @@ impl<E: Engine> Dialer<E> {
                             let what = "the server did not say hello first".to_owned();
                             return Err(LinkError::Protocol(what).into());
                         }
-                        Control::Ready { engine } => {
+                        Control::Ready { engine, costs } => {
                             *was_ready = true;
                             self.runtime.attach(self.device(), Arc::clone(outbox));
-                            self.tell(LinkEvent::Ready { engine })?;
+                            self.tell(LinkEvent::Ready { engine, costs })?;
                         }
                         Control::SendWeights { offset } => self.send_weights(outbox, offset)?,
                         other => self.control(other)?,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use crate::clock::Offset;
 use crate::plan::{Completed, Linked, Measured, Step, Timing, TimingOf, account};
+use crate::profile::Observed;
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos};
 use crate::wire::data::Report;
 use crate::wire::{ClassScore, FrameRecord, Outcome};
+use crate::worker::predict::observed;
 
 /// How long a result waits for the server's times, in nanoseconds.
 const REPORT_TIMEOUT_NS: i64 = 2_000_000_000;
@@ -26,6 +28,8 @@ pub(super) struct Admitted {
     pub(super) picture: String,
     /// Whether the robot or a server that takes part is emulated: times are made up, classes mean nothing.
     pub(super) emulated: bool,
+    /// The latency that was expected, once that is told.
+    pub(super) predicted_ns: Option<i64>,
     /// When it stops waiting for its servers.
     pub(super) give_up_at: Nanos,
     /// The programs of the servers that take part.
@@ -69,6 +73,14 @@ struct Waiting<P> {
     completed: Completed<P>,
     tops: Vec<Vec<ClassScore>>,
     since: Nanos,
+}
+
+/// A frame's record, and what can be learned from it.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) record: FrameRecord,
+    /// What each device computed, if the frame went its way in one go.
+    pub(super) computed: Vec<(DeviceId, Vec<Observed>)>,
 }
 
 /// See the [module](self).
@@ -128,6 +140,18 @@ impl<P> Frames<P> {
         waiting.map(|f| f.give_up_at).min()
     }
 
+    /// What was expected of a frame that has not been told yet.
+    pub(super) fn foreseen(&mut self, frame: FrameId, latency_ns: i64) {
+        let mut waiting = self.waiting.values_mut().map(|w| &mut w.frame);
+        let frame = match self.in_flight.get_mut(&frame) {
+            Some(frame) => Some(frame),
+            None => waiting.find(|f| f.key.frame == frame),
+        };
+        if let Some(frame) = frame {
+            frame.predicted_ns = Some(latency_ns);
+        }
+    }
+
     /// Whether a frame in flight has an emulated device in it.
     pub(super) fn is_emulated(&self, frame: FrameId) -> bool {
         self.in_flight.get(&frame).is_some_and(|f| f.emulated)
@@ -139,7 +163,7 @@ impl<P> Frames<P> {
         completed: Completed<P>,
         tops: Vec<Vec<ClassScore>>,
         now: Nanos,
-    ) -> Option<FrameRecord> {
+    ) -> Option<Told> {
         let frame = self.in_flight.remove(&completed.key.frame)?;
         if frame.is_reported() {
             return Some(record(&frame, &completed, tops));
@@ -170,7 +194,7 @@ impl<P> Frames<P> {
         device: DeviceId,
         report: Report,
         offset: Option<Offset>,
-    ) -> Option<FrameRecord> {
+    ) -> Option<Told> {
         let key = report.key;
         let mapped = MappedReport {
             device,
@@ -193,7 +217,7 @@ impl<P> Frames<P> {
     }
 
     /// Records of results whose server times do not come: the link to that server died, or it took too long.
-    pub(super) fn give_up(&mut self, now: Nanos, lost: Option<DeviceId>) -> Vec<FrameRecord> {
+    pub(super) fn give_up(&mut self, now: Nanos, lost: Option<DeviceId>) -> Vec<Told> {
         let late = |w: &Waiting<P>| {
             let is_lost = lost.is_some_and(|device| w.frame.devices().contains(&device));
             is_lost || now.since(w.since) > REPORT_TIMEOUT_NS
@@ -212,13 +236,16 @@ impl<P> Frames<P> {
 }
 
 /// A frame that came to nothing.
-pub(super) fn failed(frame: &Admitted, now: Nanos) -> FrameRecord {
+pub(super) fn failed(frame: &Admitted, now: Nanos) -> Told {
     let latency_ns = now.since(frame.at);
     let mut record = empty(frame);
     record.outcome = Outcome::Failed;
     record.latency_ns = latency_ns;
     record.parts.wait_ns = latency_ns;
-    record
+    Told {
+        record,
+        computed: Vec::new(),
+    }
 }
 
 fn empty(frame: &Admitted) -> FrameRecord {
@@ -243,14 +270,11 @@ fn empty(frame: &Admitted) -> FrameRecord {
         other_tops: Vec::new(),
         steps: crate::wire::Steps::default(),
         emulated: frame.emulated,
+        predicted_ns: frame.predicted_ns,
     }
 }
 
-fn record<P>(
-    frame: &Admitted,
-    completed: &Completed<P>,
-    tops: Vec<Vec<ClassScore>>,
-) -> FrameRecord {
+fn record<P>(frame: &Admitted, completed: &Completed<P>, tops: Vec<Vec<ClassScore>>) -> Told {
     let mut devices = vec![Measured::own(completed)];
     for attempt in &frame.before {
         devices.push(Measured {
@@ -268,8 +292,12 @@ fn record<P>(
         }
     }
     let account = account(frame.at, &devices);
+    let computed = match frame.before.as_slice() {
+        [] => devices.iter().map(|m| (m.device(), observed(m))).collect(),
+        _ => Vec::new(),
+    };
     let mut tops = tops.into_iter();
-    FrameRecord {
+    let record = FrameRecord {
         latency_ns: account.latency_ns,
         parts: account.parts,
         steps: account.steps,
@@ -281,7 +309,8 @@ fn record<P>(
         top: tops.next().unwrap_or_default(),
         other_tops: tops.collect(),
         ..empty(frame)
-    }
+    };
+    Told { record, computed }
 }
 
 fn before(frame: &Admitted, bytes: impl Fn(&Attempt) -> u64) -> u64 {
@@ -333,6 +362,7 @@ mod tests {
             skipped: 0,
             picture: String::new(),
             emulated: false,
+            predicted_ns: None,
             give_up_at: Nanos(50),
             servers: schedule.programs[1..].iter().map(link).collect(),
             reports: Vec::new(),
@@ -364,7 +394,7 @@ mod tests {
         let early = frames.reported(DeviceId::SERVER, report(), None);
         assert!(early.is_none());
         let told = frames.completed(completed, Vec::new(), Nanos(9));
-        assert_eq!(told.map(|r| r.frame), Some(FrameId(7)));
+        assert_eq!(told.map(|t| t.record.frame), Some(FrameId(7)));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::link::{LinkError, Outbox};
 use crate::model::weights::{ParamSpec, Weights, transfer_limit_bytes};
 use crate::model::{Graph, GraphSpec};
 use crate::units::{Bytes, DeviceId, Hash32};
-use crate::wire::data::{Control, MAX_PLAIN_BYTES, RobotHello, WeightsRef};
+use crate::wire::data::{Control, DeviceCosts, MAX_PLAIN_BYTES, RobotHello, WeightsRef};
 use crate::wire::{
     Compressed, Level, ModelRecord, PeerRecord, PeerState, Record, ServerFrameRecord,
 };
@@ -277,7 +277,14 @@ impl<E: Engine> Job<E> {
         // Frees the old model's memory before the new one takes its own.
         drop(locked(&self.shared.model).take());
         let mut engine = (self.shared.factory)(graph, weights).map_err(text)?;
-        warm_up(&mut engine, graph).map_err(text)?;
+        let start_ns = warm_up(&mut engine, graph).map_err(text)?;
+        let profile = engine
+            .profile()
+            .map(|profile| profile.of_model(graph.name()));
+        let costs = DeviceCosts {
+            profile: profile.and_then(|profile| profile.to_toml().ok()),
+            start_ns,
+        };
         let name = engine.describe();
         let (lane_events, events) = sync_channel(256);
         let runtime = Runtime::start(
@@ -302,6 +309,7 @@ impl<E: Engine> Job<E> {
             graph_hash: graph.hash(),
             weights: self.weights,
             engine: name,
+            costs: Arc::new(costs),
             runtime,
             lane_events,
         };

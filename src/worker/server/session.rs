@@ -368,6 +368,7 @@ impl<E: Engine> Session<E> {
             *locked(&lane) = Some(model.runtime.send_lane(DeviceId::ROBOT, events, None));
             model.runtime.attach(DeviceId::ROBOT, Arc::clone(&outbox));
             let engine = model.engine.clone();
+            let costs = Some(model.costs.as_ref().clone());
             for peer in &peers {
                 let dialer = mesh::Dialer {
                     shared: Arc::clone(&shared),
@@ -380,7 +381,7 @@ impl<E: Engine> Session<E> {
                 dialer.start();
             }
             *locked(&slot) = Some(model);
-            outbox.control(&Control::Ready { engine });
+            outbox.control(&Control::Ready { engine, costs });
             hub.record(Record::Peer(PeerRecord {
                 device: DeviceId::ROBOT,
                 address: peer.clone(),

@@ -11,6 +11,7 @@ use crate::engine::{EMULATED_PREFIX, Engine};
 use crate::units::{DeviceId, Epoch, FrameKey};
 use crate::wire::data::Report;
 use crate::wire::{Level, PeerState};
+use crate::worker::robot::foresight::Tell;
 
 impl<E: Engine> Coordinator<E> {
     pub(super) fn link_event(&mut self, device: DeviceId, event: LinkEvent) {
@@ -38,7 +39,10 @@ impl<E: Engine> Coordinator<E> {
                 };
                 self.tell_peer(device, state);
             }
-            LinkEvent::Ready { engine } => self.server_ready(device, &engine),
+            LinkEvent::Ready { engine, costs } => {
+                self.foresight.tell(Tell::Server(device, costs));
+                self.server_ready(device, &engine);
+            }
             LinkEvent::Prepared { epoch, result } => self.server_prepared(device, epoch, result),
             LinkEvent::Mesh {
                 device: peer,

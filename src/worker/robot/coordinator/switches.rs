@@ -1,5 +1,8 @@
 //! Switches of the plan: requested by a console, prepared by every device, applied between two admissions.
 
+use std::sync::Arc;
+
+use super::super::foresight::Tell;
 use super::Coordinator;
 use crate::clock;
 use crate::engine::Engine;
@@ -109,6 +112,7 @@ impl<E: Engine> Coordinator<E> {
             .map(|p| Linked::new(graph, p.clone(), None))
             .collect();
         self.patience.plan(graph, schedule);
+        self.foresight.tell(Tell::Plan(Arc::new(schedule.clone())));
     }
 
     pub(super) fn tell_switch(&self, command: u64, stage: SwitchStage) {

@@ -1,0 +1,192 @@
+//! A division of the operators between robot and server, and its timeline in closed form.
+//!
+//! Each device computes its operators whole and in order, a value that crosses is sent as soon as it is made, and the
+//! result comes back. So the latency is a sum with a few maxima, and equals what [`simulate::run`](crate::simulate::run)
+//! finds for one frame: no queue holds anything else.
+
+use crate::model::Graph;
+use crate::plan::{Cut, Mode, Plan};
+use crate::profile::trace::Direction;
+use crate::simulate::{Limit, Link};
+use crate::units::{DeviceId, Nanos, NodeId};
+
+/// A value that goes up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sent {
+    bytes: u64,
+    /// When the robot has made it, since admission.
+    ready_ns: i64,
+    /// What the server computes from the first operator that reads it to the end.
+    rest_ns: i64,
+}
+
+/// Which operators stay on the robot, and what that means whatever the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Division {
+    plan: Plan,
+    robot_ns: i64,
+    server_ns: i64,
+    sends: Vec<Sent>,
+    result_bytes: u64,
+}
+
+/// One frame under a division.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeline {
+    /// From admission to the result on the robot.
+    pub latency_ns: i64,
+    /// How long the robot computes, sends and receives.
+    pub robot_ns: [i64; 3],
+    /// How long the server computes.
+    pub server_ns: i64,
+}
+
+impl Timeline {
+    /// How long the link is taken: both ways together on a shared medium, else the longer one.
+    pub fn link_ns(&self, link: &Link) -> i64 {
+        let [_, up, down] = self.robot_ns;
+        if link.duplex { up.max(down) } else { up + down }
+    }
+
+    /// The time of the longest stage: what a frame takes when many are in flight.
+    pub fn stage_ns(&self, link: &Link) -> i64 {
+        let robot = self.robot_ns[0];
+        robot.max(self.server_ns).max(self.link_ns(link)).max(1)
+    }
+
+    /// What is at work longest.
+    pub fn limit(&self, link: &Link) -> Limit {
+        let (robot, link) = (self.robot_ns[0], self.link_ns(link));
+        if robot >= link && robot >= self.server_ns {
+            Limit::Robot
+        } else if link >= self.server_ns {
+            Limit::Link
+        } else {
+            Limit::Server
+        }
+    }
+}
+
+/// The plan of a division: operator `i` stays on the robot if `stays[i]`, by node.
+pub fn plan_of(graph: &Graph, stays: &[bool]) -> Plan {
+    let stay: Vec<NodeId> = graph
+        .operators()
+        .iter()
+        .map(|n| n.id)
+        .filter(|id| stays[id.index()])
+        .collect();
+    let count = stay.len() as u32;
+    if count == graph.operator_count() {
+        Plan::LOCAL
+    } else if count == 0 {
+        Plan::REMOTE
+    } else if stay.last() == Some(&NodeId(count)) {
+        Plan::split(count)
+    } else {
+        Plan::of(Mode::Split {
+            cuts: vec![(Cut::Set(stay), DeviceId::SERVER)],
+            tiles: 1,
+        })
+    }
+}
+
+impl Division {
+    /// The division in which operator `i` stays if `stays[i]` (by node, closed under predecessors), with every
+    /// operator's nanoseconds on robot and server by node.
+    pub fn new(graph: &Graph, robot: &[i64], server: &[i64], stays: &[bool]) -> Self {
+        let is_there = |id: NodeId| id == NodeId::INPUT || stays[id.index()];
+        let server_ns: i64 = graph
+            .operators()
+            .iter()
+            .filter(|n| !is_there(n.id))
+            .map(|n| server[n.id.index()])
+            .sum();
+        let mut robot_ns = 0;
+        let mut sends = Vec::new();
+        for node in graph.nodes() {
+            if !is_there(node.id) {
+                continue;
+            }
+            if node.id != NodeId::INPUT {
+                robot_ns += robot[node.id.index()];
+            }
+            let first = graph.consumers(node.id).iter().find(|&&c| !is_there(c));
+            if let Some(first) = first {
+                let before: i64 = graph.operators()[..first.index() - 1]
+                    .iter()
+                    .filter(|n| !is_there(n.id))
+                    .map(|n| server[n.id.index()])
+                    .sum();
+                sends.push(Sent {
+                    bytes: node.output_bytes().0,
+                    ready_ns: robot_ns,
+                    rest_ns: server_ns - before,
+                });
+            }
+        }
+        let result_bytes = if is_there(graph.output()) {
+            0
+        } else {
+            graph.node(graph.output()).output_bytes().0
+        };
+        Self {
+            plan: plan_of(graph, stays),
+            robot_ns,
+            server_ns,
+            sends,
+            result_bytes,
+        }
+    }
+
+    /// The plan that runs it.
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Payload bytes to the server and to the robot.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.sends.iter().map(|s| s.bytes).sum(), self.result_bytes)
+    }
+
+    /// One frame that is admitted at `start` of the link's time; none if the link never carries it.
+    pub fn timeline(&self, link: &Link, start: Nanos) -> Option<Timeline> {
+        let mut latency_ns = self.robot_ns;
+        let (mut free, mut up_ns) = (start, 0);
+        let mut done = start;
+        for sent in &self.sends {
+            let begins = free.max(start.shifted(sent.ready_ns));
+            let packed = begins.shifted(link.message_ns);
+            free = packed.shifted(link.up.ns_for(packed, sent.bytes as f64 * 8.0)?);
+            up_ns += free.since(begins);
+            let arrives = free.shifted(link.delay_ns(Direction::Up, free));
+            done = done.max(arrives.shifted(sent.rest_ns));
+        }
+        let mut down_ns = 0;
+        if self.result_bytes > 0 {
+            let packed = done.shifted(link.message_ns);
+            down_ns = link.down.ns_for(packed, self.result_bytes as f64 * 8.0)?;
+            let left = packed.shifted(down_ns);
+            let told = left.shifted(link.delay_ns(Direction::Down, left));
+            latency_ns = latency_ns.max(told.since(start));
+        }
+        Some(Timeline {
+            latency_ns,
+            robot_ns: [self.robot_ns, up_ns, down_ns],
+            server_ns: self.server_ns,
+        })
+    }
+
+    /// The classic estimate: everything one after the other, `sum r + sum b / B + L + sum s + result` (Neurosurgeon,
+    /// ASPLOS '17; DADS, INFOCOM '19), in nanoseconds; none if the link does not carry it.
+    pub fn in_sequence_ns(&self, link: &Link, start: Nanos) -> Option<i64> {
+        let mut sum = self.robot_ns + self.server_ns;
+        for sent in &self.sends {
+            sum += link.message_ns + link.up.ns_for(start, sent.bytes as f64 * 8.0)?;
+        }
+        if self.result_bytes > 0 {
+            sum += link.message_ns + link.down.ns_for(start, self.result_bytes as f64 * 8.0)?;
+            sum += link.delay_ns(Direction::Up, start) + link.delay_ns(Direction::Down, start);
+        }
+        Some(sum)
+    }
+}

@@ -1,0 +1,148 @@
+//! Problems for tests of policies, and what policies share.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::Graph;
+use crate::profile::Profile;
+use crate::simulate::testing::{LEVELS, PerNode, Random, chain, random_graph, randoms, world};
+use crate::simulate::{Link, Run, World, run};
+use crate::units::{BitsPerSecond, Epoch, Nanos};
+
+/// Random operators on a robot and a server over a link of so many bytes per millisecond.
+pub(crate) fn problem(ops: &[Random], bytes_per_ms: f64, message_ns: i64) -> Problem {
+    let (graph, robot, server) = random_graph(ops);
+    let mut link = Link::constant(BitsPerSecond(bytes_per_ms * 8e3));
+    link.message_ns = message_ns;
+    link.latency_ns = 300_000;
+    let (robot, server) = (Arc::new(PerNode(robot)), Arc::new(PerNode(server)));
+    let world = World::pair(robot, server, link, Some(LEVELS));
+    Problem::new(Arc::new(graph), world).unwrap()
+}
+
+/// A graph with times in milliseconds.
+pub(crate) fn problem_of(
+    graph: &Graph,
+    robot: &[i64],
+    server: &[i64],
+    bytes_per_ms: f64,
+) -> Problem {
+    Problem::new(Arc::new(graph.clone()), world(robot, server, bytes_per_ms)).unwrap()
+}
+
+/// Every set of operators closed under predecessors, by node, from all subsets.
+pub(crate) fn closed(graph: &Graph) -> Vec<Vec<bool>> {
+    let n = graph.operator_count();
+    let set =
+        |bits: u32| -> Vec<bool> { (0..=n).map(|i| i > 0 && bits >> (i - 1) & 1 == 1).collect() };
+    let is_closed = |stays: &Vec<bool>| {
+        graph.operators().iter().all(|node| {
+            !stays[node.id.index()] || node.inputs.iter().all(|i| i.0 == 0 || stays[i.index()])
+        })
+    };
+    (0..1 << n).map(set).filter(is_closed).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// Closed form and simulation are one prediction.
+    #[test]
+    fn a_divisions_figures_are_the_simulators(
+        ops in randoms(9), bytes_per_ms in 20.0..4000.0_f64, message in 0_i64..2_000_000,
+    ) {
+        let problem = problem(&ops, bytes_per_ms, message);
+        for division in problem.divisions() {
+            let closed = problem.price(division).unwrap();
+            let simulated = problem.simulate(division.plan()).unwrap();
+            prop_assert_eq!(closed.latency_ns, simulated.latency_ns, "{}", division.plan().label());
+            prop_assert_eq!(closed.bytes(), simulated.bytes());
+            let (a, b) = (closed.energy.unwrap().0, simulated.energy.unwrap().0);
+            prop_assert!((a - b).abs() <= 1e-9 * b.max(1e-9), "{a} {b}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_link_keeps_the_work_on_the_robot_and_the_reasons_say_so_in_numbers() {
+    let graph = crate::model::zoo::build("vgg19_bn", 1, 224, 224).unwrap();
+    let device = |name: &str| Arc::new(Profile::open(name).unwrap());
+    let levels = device("jetson-xavier-nx").power.map(|p| p.levels());
+    let link = |mbps| Link::constant(BitsPerSecond::from_mbps(mbps));
+    let world = World::pair(
+        device("jetson-xavier-nx"),
+        device("gpu-server"),
+        link(93.0),
+        levels,
+    );
+    let problem = Problem::new(Arc::new(graph), world).unwrap();
+    let mut auto = Auto {
+        objective: Objective::Latency,
+    };
+    let fast = auto.decide(&problem);
+    assert_ne!(fast.chosen.plan, Plan::LOCAL);
+    let slow = auto.decide(&problem.with_link(link(2.0), 0.0));
+    let told = slow.reasons.join("; ");
+    assert_eq!(slow.chosen.plan, Plan::LOCAL, "{told}");
+    assert!(
+        told.contains("at 2.0 Mbps") && told.contains("remote 6"),
+        "{told}"
+    );
+    for (kind, parts) in [
+        (ModeKind::Tensor, ["tensor:", "MB a frame", "93.0 Mbps"]),
+        (ModeKind::Tile, ["tile:", "times as fast", "computed twice"]),
+        (ModeKind::Data, ["data does not apply", "batch", "1 image"]),
+    ] {
+        let why = why_no_gain(&problem, kind).unwrap();
+        assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+    }
+}
+
+#[test]
+fn the_best_of_every_mode_is_listed_or_refused_and_throughput_fills_the_stages() {
+    let problem = problem_of(&chain(4), &[10, 10, 10, 10], &[5, 5, 5, 5], 96.0);
+    let modes = best_per_mode(&problem, Objective::Latency);
+    assert_eq!(modes.len(), ModeKind::ALL.len());
+    for (kind, found) in modes {
+        match found {
+            Ok(candidate) => assert_eq!(candidate.mode(), kind.name()),
+            Err(why) => assert!(kind == ModeKind::Data || kind == ModeKind::Tensor, "{why}"),
+        }
+    }
+    let decision = Auto {
+        objective: Objective::Throughput,
+    }
+    .decide(&problem);
+    let plan = &decision.chosen.plan;
+    let schedule = crate::plan::compile(problem.graph(), plan, Epoch(0)).unwrap();
+    let outcome = run(
+        problem.graph(),
+        &schedule,
+        problem.world(),
+        &Run::of(40, Nanos(0)),
+    )
+    .unwrap();
+    let predicted = decision.chosen.frames_per_s;
+    assert!(
+        (outcome.frames_per_s() / predicted - 1.0).abs() < 0.05,
+        "{predicted} {}",
+        plan.label()
+    );
+    assert!(predicted > 1e3 / 21.0, "two halves at once: {predicted}");
+}
+
+#[test]
+fn policies_are_known_by_name_and_refuse_objectives_they_do_not_have() {
+    for kind in PolicyKind::ALL {
+        assert_eq!(kind.name().parse::<PolicyKind>().unwrap(), kind);
+    }
+    assert!(
+        "best"
+            .parse::<PolicyKind>()
+            .unwrap_err()
+            .contains("neurosurgeon")
+    );
+    let refused = PolicyKind::Deadline.policy(Objective::Latency, &Plan::LOCAL);
+    assert!(refused.err().unwrap().contains("deadline=MS"));
+}

@@ -1,0 +1,48 @@
+//! What is expected of frames: the coordinator tells the predictor what happens, and takes what it says.
+
+use super::super::foresight::{Foreseen, Tell};
+use super::super::frames::Admitted;
+use super::Coordinator;
+use crate::engine::Engine;
+use crate::profile::Observed;
+use crate::units::{DeviceId, Epoch};
+use crate::wire::{FrameRecord, Outcome};
+use crate::worker::predict::{Finished, transfers};
+
+impl<E: Engine> Coordinator<E> {
+    /// A frame is about to start, under a plan or locally.
+    pub(super) fn foresee(&self, frame: &Admitted, under: Option<Epoch>) {
+        let offsets = self.servers.iter().filter_map(|r| r.link.offset());
+        self.foresight.tell(Tell::Admitted {
+            frame: frame.key.frame,
+            under,
+            now: frame.at,
+            // The error of an offset is half the shortest round trip.
+            latency_ns: offsets.map(|offset| offset.error_ns).min(),
+        });
+    }
+
+    pub(super) fn foreseen(&mut self, foreseen: &Foreseen) {
+        self.frames.foreseen(foreseen.frame, foreseen.latency_ns);
+    }
+
+    /// A frame came to its end. What was finished anew, or failed, went no way that a prediction is about.
+    pub(super) fn learn_from(
+        &self,
+        record: &FrameRecord,
+        computed: Vec<(DeviceId, Vec<Observed>)>,
+    ) {
+        if record.outcome == Outcome::Failed || record.attempt > 0 {
+            return;
+        }
+        self.foresight.tell(Tell::Finished(Box::new(Finished {
+            frame: record.frame,
+            mode: record.mode.clone(),
+            warmup: record.warmup,
+            admitted: record.admitted,
+            parts: record.parts,
+            transfers: transfers(record.steps.iter()),
+            computed,
+        })));
+    }
+}
