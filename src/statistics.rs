@@ -222,7 +222,6 @@ pub fn histogram(values: impl IntoIterator<Item = (f64, f64)>, end: f64, bins: u
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "these come out exactly")]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -1,5 +1,11 @@
 //! `splitscope report` as people call it, and its page in a real browser where there is one.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of a test may panic; clippy sees that only in the tests themselves"
+)]
+
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,10 +34,12 @@ fn lines(folder: &Path, name: &str) -> PathBuf {
         let cut = i % 5;
         let latency_ms = 40.0 + f64::from(cut * 10) + f64::from(i % 7);
         let uplink_ms = latency_ms - 15.0;
-        text += &format!(
+        write!(
+            text,
             r#"{{"frame":{i},"epoch":1,"mode":"split","cut":{cut},"latency_ms":{latency_ms},"robot_compute_ms":10.0,"uplink_ms":{uplink_ms},"server_compute_ms":5.0,"downlink_ms":0.0,"wait_ms":0.0,"overlap_ms":0.0,"bytes_up":150528,"bytes_down":4000,"outcome":"ok","top1":null,"top1_score":null,"warmup":{},"preparing":false,"skipped":0,"attempt":0,"emulated":true,"clock_error_ms":0.2}}"#,
             i < 5
-        );
+        )
+        .unwrap();
         text.push('\n');
     }
     let path = folder.join(name);

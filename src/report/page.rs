@@ -1,6 +1,8 @@
 //! One HTML page with all figures and tables of a file, for sending to a colleague. Self-contained: nothing is loaded,
 //! and its policy forbids it. Light, dark and printed.
 
+use std::fmt::Write;
+
 use super::caption::Origin;
 use super::draw::{RenderError, svg};
 use super::evidence::Evidence;
@@ -34,7 +36,8 @@ pub fn html(all: &[Evidence]) -> Result<String, RenderError> {
             .iter()
             .map(|b| format!("<strong class=\"badge\">{b}</strong>"))
             .collect();
-        page += &format!(
+        let _ = write!(
+            page,
             "<p>{} Not everything here was measured on real devices.</p>\n",
             badges.join(" ")
         );
@@ -89,7 +92,7 @@ fn about(evidence: &Evidence) -> String {
     let mut text = "<dl>\n".to_owned();
     for (name, value) in rows {
         let value = value.map_or("<em>not in the file</em>".to_owned(), |v| escape(&v));
-        text += &format!("<dt>{name}</dt><dd>{value}</dd>\n");
+        let _ = write!(text, "<dt>{name}</dt><dd>{value}</dd>\n");
     }
     text + "</dl>\n"
 }

@@ -1,5 +1,7 @@
 //! A figure's numbers as a table: Markdown, CSV, HTML.
 
+use std::fmt::Write;
+
 use crate::statistics::Estimate;
 
 /// Columns with their units in their names, and rows of as many cells.
@@ -63,7 +65,7 @@ impl Table {
     pub fn html(&self) -> String {
         let mut text = String::from("<table>\n<thead><tr>");
         for column in &self.columns {
-            text += &format!("<th scope=\"col\">{}</th>", escape(column));
+            let _ = write!(text, "<th scope=\"col\">{}</th>", escape(column));
         }
         text += "</tr></thead>\n<tbody>\n";
         for row in &self.rows {
@@ -74,7 +76,7 @@ impl Table {
                 } else {
                     ""
                 };
-                text += &format!("<td{class}>{}</td>", escape(cell));
+                let _ = write!(text, "<td{class}>{}</td>", escape(cell));
             }
             text += "</tr>\n";
         }

@@ -87,7 +87,10 @@ pub(super) fn left(scene: &mut Scene, plot: Area, axis: &Axis, name: &str) {
         .iter()
         .map(|l| text_width(l, SMALL, false))
         .fold(0.0, f64::max);
-    let at = (plot.left - widest - 14.0, (plot.top + plot.bottom) / 2.0);
+    let at = (
+        plot.left - widest - 14.0,
+        f64::midpoint(plot.top, plot.bottom),
+    );
     scene.text(at, name, axis_name(true));
 }
 
@@ -108,7 +111,10 @@ pub(super) fn right(scene: &mut Scene, plot: Area, axis: &Axis, name: &str, shad
         .iter()
         .map(|l| text_width(l, SMALL, false))
         .fold(0.0, f64::max);
-    let at = (plot.right + widest + 32.0, (plot.top + plot.bottom) / 2.0);
+    let at = (
+        plot.right + widest + 32.0,
+        f64::midpoint(plot.top, plot.bottom),
+    );
     scene.text(
         at,
         name,
@@ -131,7 +137,7 @@ pub(super) fn below(scene: &mut Scene, plot: Area, axis: &Axis, most: usize, nam
             plain(Across::Middle, Down::Top),
         );
     }
-    let middle = (plot.left + plot.right) / 2.0;
+    let middle = f64::midpoint(plot.left, plot.right);
     scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
 }
 
@@ -170,7 +176,7 @@ pub(super) fn categories(scene: &mut Scene, plot: Area, names: &[(f64, String)],
                 plain(Across::Middle, Down::Top),
             );
         }
-        let middle = (plot.left + plot.right) / 2.0;
+        let middle = f64::midpoint(plot.left, plot.right);
         scene.text((middle, plot.bottom + 30.0), name, axis_name(false));
         return;
     }

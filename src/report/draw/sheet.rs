@@ -188,7 +188,7 @@ pub(super) fn shape(scene: &mut Scene, (x, y): (f64, f64), number: usize, is_ope
         ],
     };
     let mut layer = |r: f64, shade: Shade| {
-        if number % 5 == 0 {
+        if number.is_multiple_of(5) {
             scene.disc((x, y), r, shade);
         } else {
             scene.polygon(corners(r), shade);

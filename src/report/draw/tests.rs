@@ -168,12 +168,12 @@ fn outages_and_gaps_of_a_link_are_drawn_as_such() {
     let outages = scene
         .marks
         .iter()
-        .filter(|m| matches!(m, Mark::Box(a, s) if *s == ink && a.height() == 5.0));
+        .filter(|m| matches!(m, Mark::Box(a, s) if *s == ink && (a.height() - 5.0).abs() < 1e-9));
     assert!(outages.count() >= 1);
     let curves = scene
         .marks
         .iter()
-        .filter(|m| matches!(m, Mark::Line(p, w, _) if *w == 1.5 && p.len() > 20));
+        .filter(|m| matches!(m, Mark::Line(p, w, _) if (*w - 1.5).abs() < 1e-9 && p.len() > 20));
     assert_eq!(curves.count(), 2, "one curve before the gap, one behind it");
 }
 

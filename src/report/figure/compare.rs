@@ -1,5 +1,7 @@
 //! `compare`: two sessions or sweeps, plan by plan.
 
+use std::fmt::Write;
+
 use super::{Body, Figure, FigureKind, NoFigure, of_model, same_model};
 use crate::report::caption::{Caption, Origin};
 use crate::report::evidence::{Evidence, PlanResult};
@@ -68,7 +70,7 @@ pub fn figure(all: &[Evidence]) -> Result<Figure, NoFigure> {
     let mut reading = "Bars: median latency with its 95 % bootstrap interval. Below: the second median over the first."
         .to_owned();
     if only > 0 {
-        reading += &format!(" {only} plans are in one file only and not shown.");
+        let _ = write!(reading, " {only} plans are in one file only and not shown.");
     }
     let title = format!("Latency{} in two runs", of_model(first));
     let compare = Compare {

@@ -1,5 +1,7 @@
 //! `pareto`: latency against energy; what no other plan beats in both is the front.
 
+use std::fmt::Write;
+
 use super::{Body, Figure, FigureKind, NoFigure, of_model, same_model};
 use crate::report::caption::{Caption, Origin};
 use crate::report::evidence::{Energy, Evidence};
@@ -73,7 +75,7 @@ pub fn figure(all: &[Evidence]) -> Result<Figure, NoFigure> {
         reading += " Open marks are predictions.";
     }
     if let Some(lacks) = points.iter().find_map(|p| p.energy.preliminary.as_ref()) {
-        reading += &format!(" Energies are preliminary ({lacks}).");
+        let _ = write!(reading, " Energies are preliminary ({lacks}).");
     }
     let title = format!("Latency against energy{}", of_model(first));
     Ok(Figure {

@@ -1,5 +1,7 @@
 //! Stacked times with energy beside them: what `splits` and `modes` have in common.
 
+use std::fmt::Write;
+
 use crate::report::evidence::{Energy, Evidence, PartsMs, PlanResult};
 use crate::report::table::{Table, cell, estimate_cells, number};
 use crate::statistics::Estimate;
@@ -87,7 +89,7 @@ impl Stacks {
         };
         if let Some(fastest) = self.fastest.and_then(|i| self.stacks.get(i)) {
             let value = fastest.latency.value;
-            text += &format!(" Fastest: {} ({value:.1} ms).", fastest.plan);
+            let _ = write!(text, " Fastest: {} ({value:.1} ms).", fastest.plan);
         }
         let energies: Vec<&Energy> = self
             .stacks
@@ -102,9 +104,9 @@ impl Stacks {
                     text += ", 95 % interval by the block method";
                 }
                 if let Some(lacks) = energies.iter().find_map(|e| e.preliminary.as_ref()) {
-                    text += &format!("; open ones are preliminary ({lacks})");
+                    let _ = write!(text, "; open ones are preliminary ({lacks})");
                 }
-                text += &format!(". Least energy: {} ({joules:.2} J).", frugal.plan);
+                let _ = write!(text, ". Least energy: {} ({joules:.2} J).", frugal.plan);
             }
             None => text += " No power in the file: no energy.",
         }

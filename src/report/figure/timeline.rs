@@ -1,5 +1,7 @@
 //! `timeline`: one frame's steps, measured and predicted where there is both.
 
+use std::fmt::Write;
+
 use super::{Body, Figure, FigureKind, NoFigure, of_model};
 use crate::report::caption::{Caption, Origin};
 use crate::report::evidence::{Evidence, FrameTimeline};
@@ -33,10 +35,13 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
         reading += " All times are predicted.";
     }
     if let Some(ms) = frame.predicted_ms {
-        reading += &format!(" Predicted before: {ms:.1} ms.");
+        let _ = write!(reading, " Predicted before: {ms:.1} ms.");
     }
     if let Some(error) = frame.clock_error_ms {
-        reading += &format!(" Server times are mapped to the robot's clock, \u{b1}{error:.2} ms.");
+        let _ = write!(
+            reading,
+            " Server times are mapped to the robot's clock, \u{b1}{error:.2} ms."
+        );
     }
     let one = std::slice::from_ref(evidence);
     Ok(Figure {

@@ -556,7 +556,7 @@ mod tests {
         );
         let lanes: Vec<_> = timeline.lanes.iter().map(|l| l.name.as_str()).collect();
         assert_eq!(lanes, ["robot", "uplink", "server"]);
-        assert_eq!(timeline.steps[1].start_ms, 10.0);
+        assert!((timeline.steps[1].start_ms - 10.0).abs() < 1e-9);
         let error = super::super::read(&path, Some(99)).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -61,7 +61,7 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
             .remarks
             .push("the sweep did not come to its end".to_owned()),
         Some(end) if end.how != "done" => {
-            evidence.remarks.push(format!("the sweep was {}", end.how))
+            evidence.remarks.push(format!("the sweep was {}", end.how));
         }
         Some(_) => {}
     }
