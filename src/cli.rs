@@ -11,7 +11,9 @@ mod probe;
 mod profile;
 mod report;
 mod robot;
+mod run;
 mod server;
+mod started;
 mod sweep;
 mod trace;
 mod worker;
@@ -42,6 +44,8 @@ enum Command {
     Server(server::ServerArgs),
     /// Measure many plans on a running robot
     Sweep(sweep::SweepArgs),
+    /// Run an experiment file: workers, link, sweep or probes, stored under one name
+    Run(run::RunArgs),
     /// Fill the link to a server and record what it carries
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
@@ -80,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Sweep(args) => sweep::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
@@ -138,8 +143,8 @@ mod tests {
     fn help_does_not_drift() {
         let mut all = String::new();
         for name in [
-            "demo", "attach", "robot", "server", "sweep", "probe", "profile", "plan", "trace",
-            "report",
+            "demo", "attach", "robot", "server", "sweep", "run", "probe", "profile", "plan",
+            "trace", "report",
         ] {
             let mut command = Cli::command();
             let sub = command.find_subcommand_mut(name).unwrap();

@@ -14,6 +14,7 @@
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
+//! sweep                    many plans on a running robot, measured so that they can be compared
 //! store console            the observer's wing: what a console remembers and shows; no libtorch
 //! report                   figures, tables and pages from sessions, sweeps and traces; no libtorch
 //! cli                      one file per subcommand

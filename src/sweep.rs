@@ -6,6 +6,7 @@
 //! machine    the sweep itself: told records and the time, it orders plans; no socket, no clock
 //! visit      one stay at one plan: its frames, and what it took of power
 //! rows file  what is stored: a table of frames, written as it grows
+//! experiment a file that says everything a figure needs to be made again
 //! summary    what the frames say: medians with intervals, energy by the block method, the best
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! Both the console's Sweep screen and `splitscope sweep` drive the same [`Sweep`].
 
 mod choice;
+mod experiment;
 mod file;
 mod machine;
 #[cfg(test)]
@@ -27,8 +29,11 @@ mod visit;
 pub use choice::{
     Best, ChoiceError, Cuts, MAX_PLANS, PlanLine, Wanted, WantedCut, single_tensor_cuts,
 };
+pub use experiment::{
+    Experiment, ExperimentError, Goal, ModelSpec, ProbeSpec, SweepSpec, WorkerSpec,
+};
 pub use file::{MAX_FILE_BYTES, SweepFile, SweepFileError, Writer, is_sweep};
-pub use machine::{Event, How, Order, Pause, Progress, Sweep};
+pub use machine::{Bar, Event, How, Order, Pause, Progress, Sweep};
 pub(crate) use meter::Meter;
 pub use rows::{
     DeviceLine, EndRow, FrameRow, Header, LeftOut, ModelLine, RefusedRow, VisitPower, VisitRow,

@@ -150,6 +150,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         settings: args.how.settings(),
         title: args.title.clone(),
         link: args.link.clone(),
+        seconds: None,
         force: args.force,
     };
     let mut output = Output::new(args.json, args.out.clone());

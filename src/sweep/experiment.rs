@@ -313,7 +313,10 @@ impl Experiment {
     pub fn shortened(mut self) -> Self {
         let quick = self.quick.clone();
         if let Some(sweep) = &mut self.sweep {
-            sweep.cuts = quick.cuts.filter(|_| sweep.cuts.is_some()).or(sweep.cuts.take());
+            sweep.cuts = quick
+                .cuts
+                .filter(|_| sweep.cuts.is_some())
+                .or(sweep.cuts.take());
             if quick.repeats.is_some() {
                 (sweep.repeats, sweep.until_percent) = (quick.repeats, None);
             }
@@ -340,7 +343,11 @@ impl Experiment {
         let text = |field, text: &str, least| {
             let fits = (least..=MAX_TEXT_BYTES).contains(&text.len());
             let problem = || format!("{} bytes; expected {least} to {MAX_TEXT_BYTES}", text.len());
-            if fits { Ok(()) } else { Err((field, problem())) }
+            if fits {
+                Ok(())
+            } else {
+                Err((field, problem()))
+            }
         };
         text("title", &self.title, 1)?;
         text("about", &self.about, 0)?;
@@ -437,7 +444,9 @@ impl SweepSpec {
             seed: self.seed.unwrap_or(usual.seed),
             warmup: self.warmup.unwrap_or(usual.warmup),
             frames: self.frames.unwrap_or(usual.frames),
-            visit_ms: self.visit_seconds.map_or(usual.visit_ms, |s| (s * 1e3) as u32),
+            visit_ms: self
+                .visit_seconds
+                .map_or(usual.visit_ms, |s| (s * 1e3) as u32),
             until: match (self.until_percent, self.repeats) {
                 (Some(percent), most) => Until::Narrow {
                     percent,
@@ -461,17 +470,32 @@ mod tests {
     fn a_file_of_version_1_is_read() {
         let read = Experiment::parse("golden", GOLDEN).unwrap();
         assert_eq!(read.title, "Three cuts and two modes");
-        assert_eq!(read.robot, Some(WorkerSpec::Emulated("jetson-xavier-nx".to_owned())));
-        assert_eq!(read.servers[1], WorkerSpec::Address("ws://gpu-box:7402".to_owned()));
+        assert_eq!(
+            read.robot,
+            Some(WorkerSpec::Emulated("jetson-xavier-nx".to_owned()))
+        );
+        assert_eq!(
+            read.servers[1],
+            WorkerSpec::Address("ws://gpu-box:7402".to_owned())
+        );
         assert_eq!(read.objective, Goal::Energy);
         assert!(read.needs_best());
         let sweep = read.sweep.clone().unwrap();
         let settings = sweep.settings();
-        assert_eq!(settings.until, Until::Narrow { percent: 2.0, most: 40 });
+        assert_eq!(
+            settings.until,
+            Until::Narrow {
+                percent: 2.0,
+                most: 40
+            }
+        );
         assert_eq!((settings.frames, settings.visit_ms), (5, 1_500));
         assert_eq!(sweep.plans[0].to_string(), "tensor:share=0.3:join=reduce");
         let short = read.shortened().sweep.unwrap();
-        assert_eq!((short.cuts.as_deref(), short.settings().until), (Some("0,19"), Until::Repeats(2)));
+        assert_eq!(
+            (short.cuts.as_deref(), short.settings().until),
+            (Some("0,19"), Until::Repeats(2))
+        );
         assert_eq!(short.settings().frames, 1);
     }
 
@@ -481,7 +505,11 @@ mod tests {
             let (called, experiment) = Experiment::open(name).unwrap();
             assert_eq!(called, name);
             assert!(!experiment.about.is_empty(), "{name}");
-            assert_ne!(experiment.clone().shortened(), experiment, "{name}: nothing is quicker");
+            assert_ne!(
+                experiment.clone().shortened(),
+                experiment,
+                "{name}: nothing is quicker"
+            );
         }
         let none = Experiment::open("figure9").unwrap_err().to_string();
         assert!(none.contains("figure1, figure2, modes"), "{none}");
@@ -499,9 +527,17 @@ mod tests {
             ("title =", "titel =", ["x.toml, line 2", "unknown field"]),
             ("batch = 1", "batch = 0", ["model.batch", "1 to 64"]),
             ("\"single\"", "\"some\"", ["cuts", "no choice of cuts"]),
-            ("until_percent = 2", "until_percent = 0", ["sweep.until_percent", "0.01 to 100"]),
+            (
+                "until_percent = 2",
+                "until_percent = 0",
+                ["sweep.until_percent", "0.01 to 100"],
+            ),
             ("emulated =", "imagined =", ["line 12", "unknown variant"]),
-            ("mode = \"tensor\"", "mode = \"tenser\"", ["line 23", "unknown variant"]),
+            (
+                "mode = \"tensor\"",
+                "mode = \"tenser\"",
+                ["line 23", "unknown variant"],
+            ),
         ] {
             let error = with(old, new);
             assert!(parts.iter().all(|p| error.contains(p)), "{new}: {error}");

@@ -9,7 +9,7 @@ use super::{FrameRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow}
 use crate::plan::Plan;
 use crate::statistics::{Estimate, Random};
 use crate::units::{DeviceId, Epoch, Nanos, ns_to_ms};
-use crate::wire::{PeerState, PlanRecord, Record, SwitchStage};
+use crate::wire::{Parts, PeerState, PlanRecord, Record, SwitchStage};
 
 const SECOND: i64 = 1_000_000_000;
 /// A refused plan is asked for again after this long.
@@ -46,6 +46,8 @@ pub enum Event<'a> {
     Skip,
     /// The person has seen enough.
     Abort,
+    /// There is no more time for it.
+    TimeUp,
 }
 
 /// What is to be done.
@@ -64,6 +66,8 @@ pub enum How {
     Done,
     /// The person stopped it.
     Aborted,
+    /// The time that it was given is over.
+    TimeUp,
     /// Another console took control, by this name.
     ControlLost(String),
     /// No plan is left that the robot takes.
@@ -73,11 +77,24 @@ pub enum How {
 }
 
 impl How {
+    /// For people: `done`, `eve@e took control`.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Done => "done".to_owned(),
+            Self::Aborted => "stopped".to_owned(),
+            Self::TimeUp => "the time is over".to_owned(),
+            Self::ControlLost(holder) => format!("{holder} took control"),
+            Self::NothingLeft => "the robot takes none of the plans".to_owned(),
+            Self::Full => "there are more frames than a sweep keeps".to_owned(),
+        }
+    }
+
     /// One word for files.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Aborted => "aborted",
+            Self::TimeUp => "time_up",
             Self::ControlLost(_) => "control_lost",
             Self::NothingLeft => "nothing_left",
             Self::Full => "full",
@@ -112,15 +129,83 @@ enum Phase {
     Ended(How),
 }
 
+/// Sums over the frames that count.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    frames: u32,
+    parts: Parts,
+    predicted_ns: i64,
+    predicted: u32,
+    joules: f64,
+    with_joules: u64,
+    power_emulated: bool,
+    emulated: bool,
+}
+
+impl Sums {
+    fn add(&mut self, row: &FrameRow) {
+        self.frames += 1;
+        self.emulated |= row.emulated;
+        for (sum, part) in [
+            (&mut self.parts.robot_compute_ns, row.parts.robot_compute_ns),
+            (
+                &mut self.parts.server_compute_ns,
+                row.parts.server_compute_ns,
+            ),
+            (&mut self.parts.uplink_ns, row.parts.uplink_ns),
+            (&mut self.parts.downlink_ns, row.parts.downlink_ns),
+            (&mut self.parts.wait_ns, row.parts.wait_ns),
+        ] {
+            *sum = sum.saturating_add(part);
+        }
+        if let Some(ns) = row.predicted_ns {
+            self.predicted_ns = self.predicted_ns.saturating_add(ns);
+            self.predicted += 1;
+        }
+    }
+
+    fn means(&self) -> Parts {
+        let n = i64::from(self.frames.max(1));
+        Parts {
+            robot_compute_ns: self.parts.robot_compute_ns / n,
+            server_compute_ns: self.parts.server_compute_ns / n,
+            uplink_ns: self.parts.uplink_ns / n,
+            downlink_ns: self.parts.downlink_ns / n,
+            wait_ns: self.parts.wait_ns / n,
+            overlap_ns: 0,
+        }
+    }
+}
+
 /// What became of one plan so far.
 #[derive(Debug, Clone, Default)]
 struct Standing {
     latencies_ms: Vec<f64>,
     median: Option<Estimate>,
+    sums: Sums,
     visits: u32,
     tries: u32,
     /// It is visited no more.
     out: bool,
+}
+
+/// A plan's figures so far, for a screen; results come from [`Summary`](super::Summary).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bar {
+    /// Frames that count.
+    pub frames: u32,
+    /// The median latency in milliseconds, with its interval.
+    pub median_ms: Estimate,
+    /// Mean parts.
+    pub parts: Parts,
+    /// Energy per inference over the visits so far, in joules: no result yet.
+    pub joules: Option<f64>,
+    /// Whether that energy is emulated.
+    pub power_emulated: bool,
+    /// The mean of what was predicted, in nanoseconds.
+    pub predicted_ns: Option<i64>,
+    /// Whether a number in it is emulated.
+    pub emulated: bool,
 }
 
 /// How far a sweep is.
@@ -224,6 +309,7 @@ impl Sweep {
             Event::Tick => self.tick(now),
             Event::Skip => self.skip(now),
             Event::Abort => Some(self.end(How::Aborted)),
+            Event::TimeUp => Some(self.end(How::TimeUp)),
         };
         self.settle(now);
         order
@@ -289,6 +375,36 @@ impl Sweep {
     /// A plan's median latency so far, in milliseconds, with its interval.
     pub fn median(&self, plan: usize) -> Option<Estimate> {
         self.standings.get(plan)?.median
+    }
+
+    /// A plan's figures so far; none before its first frame.
+    pub fn bar(&self, plan: usize) -> Option<Bar> {
+        let standing = self.standings.get(plan)?;
+        let sums = &standing.sums;
+        Some(Bar {
+            frames: sums.frames,
+            median_ms: standing.median?,
+            parts: sums.means(),
+            joules: (sums.with_joules > 0).then(|| sums.joules / sums.with_joules as f64),
+            power_emulated: sums.power_emulated,
+            predicted_ns: (sums.predicted > 0)
+                .then(|| sums.predicted_ns / i64::from(sums.predicted)),
+            emulated: sums.emulated,
+        })
+    }
+
+    /// The plans of the least median latency and of the least energy so far.
+    pub fn best(&self) -> (Option<usize>, Option<usize>) {
+        let least = |of: &dyn Fn(Bar) -> Option<f64>| {
+            let known = (0..self.plans.len()).filter_map(|p| Some((p, of(self.bar(p)?)?)));
+            known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p)
+        };
+        (least(&|b| Some(b.median_ms.value)), least(&|b| b.joules))
+    }
+
+    /// Whether a plan is visited no more: the robot does not take it, or it was skipped.
+    pub fn is_out(&self, plan: usize) -> bool {
+        self.standings.get(plan).is_some_and(|s| s.out)
     }
 
     /// How far it is.
@@ -656,11 +772,25 @@ impl Sweep {
     }
 
     fn close(&mut self, visit: Visit) {
+        let standing = &mut self.standings[visit.plan];
         if let Some(mut row) = visit.row() {
             row.power = visit.energy_window().and_then(|w| self.meter.over(w));
+            let window_ns = row.to_ns - row.from_ns;
+            // Where samples do not cover all of a visit, its energy would look small.
+            if let Some(power) = row
+                .power
+                .as_ref()
+                .filter(|p| p.covered_ns >= window_ns / 100 * 95)
+            {
+                let scale = window_ns as f64 / power.covered_ns.max(1) as f64;
+                standing.sums.joules += power.joules * scale;
+                standing.sums.with_joules += row.frames;
+                standing.sums.power_emulated |= power.emulated;
+            }
             self.visit_rows.push(row);
         }
-        let standing = &mut self.standings[visit.plan];
+        let counting = visit.rows.iter().filter(|r| r.left_out.is_none());
+        counting.for_each(|row| standing.sums.add(row));
         let used = visit.used().iter().map(|&ns| ns_to_ms(ns));
         standing.latencies_ms.extend(used);
         standing.median = Estimate::of_median(&standing.latencies_ms);

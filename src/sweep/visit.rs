@@ -89,7 +89,7 @@ impl Visit {
             outcome: frame.outcome,
             left_out,
             emulated: frame.emulated,
-            predicted_ns: None,
+            predicted_ns: frame.predicted_ns,
         });
     }
 

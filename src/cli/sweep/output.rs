@@ -9,9 +9,9 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::clock;
-use crate::console::app::sweeping::{Stage, Sweeping};
+use crate::console::app::sweeping::Sweeping;
 use crate::console::{Observer, SweepEnded};
-use crate::sweep::{EndRow, FrameRow, Header, How, Pause, PlanSummary, Summary, Sweep, Writer};
+use crate::sweep::{EndRow, FrameRow, Header, How, PlanSummary, Summary, Sweep, Writer};
 use crate::units::ns_to_ms;
 
 /// Where a sweep's results go.
@@ -85,6 +85,11 @@ impl Output {
             progress: Line::default(),
         }
     }
+
+    /// Leaves the line of progress.
+    pub(in crate::cli) fn end_progress(&self) {
+        self.progress.end();
+    }
 }
 
 impl Observer for Output {
@@ -111,7 +116,7 @@ impl Observer for Output {
     }
 
     fn progress(&mut self, sweeping: &Sweeping) {
-        self.progress.tell(&progress(sweeping));
+        self.progress.tell(&sweeping.words());
     }
 }
 
@@ -138,50 +143,6 @@ impl Line {
 /// What of a progress line makes it new in a log.
 fn key(text: &str) -> &str {
     text.split_once("  ").map_or(text, |(round, _)| round)
-}
-
-fn progress(sweeping: &Sweeping) -> String {
-    let Some(sweep) = sweeping.sweep() else {
-        return match sweeping.stage() {
-            Stage::Lost => "waiting for the robot".to_owned(),
-            _ => "taking control".to_owned(),
-        };
-    };
-    let progress = sweep.progress();
-    let round = format!(
-        "round {} of {}",
-        (progress.round + 1).min(progress.rounds),
-        progress.rounds
-    );
-    match (&progress.pause, sweeping.stage()) {
-        (_, Stage::Restoring { .. } | Stage::Over { .. }) => {
-            format!("{} comes back", sweep.restore().label())
-        }
-        (Some(Pause::Link(why)), _) => format!("{round}, paused  the link is down: {why}"),
-        (Some(Pause::Robot), _) => format!("{round}, paused  the robot is not reached"),
-        (None, _) => {
-            let label = progress.plan.map(|p| sweep.plans()[p].label.as_str());
-            let left = progress
-                .time_left_ns
-                .map_or_else(String::new, |ns| format!(", {} left", duration(ns)));
-            format!(
-                "{round}  {}  {} of {} visits{left}",
-                label.unwrap_or_default(),
-                progress.visits,
-                progress.visits + progress.visits_left
-            )
-        }
-    }
-}
-
-/// `4 min 10 s`.
-fn duration(ns: i64) -> String {
-    let seconds = ns.max(0) / 1_000_000_000;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
 }
 
 /// Writes the end; the exit code is 0 after a whole sweep.
@@ -255,10 +216,12 @@ pub(in crate::cli) fn finish(mut output: Output, ended: SweepEnded) -> Result<Ex
             .ok();
             return Ok(ExitCode::SUCCESS);
         }
-        How::Aborted => "stopped".to_owned(),
-        How::ControlLost(holder) => format!("{holder} took control"),
-        How::NothingLeft => "the robot takes none of the plans".to_owned(),
-        How::Full => "there are more frames than a sweep keeps".to_owned(),
+        How::TimeUp => {
+            let plans = summary.plans.len();
+            writeln!(notices, "splitscope: the time is over, {plans} plans{kept}").ok();
+            return Ok(ExitCode::SUCCESS);
+        }
+        how => how.words(),
     };
     let back = match (restored, sweep.restore().label()) {
         (true, label) => format!("; {label} is back"),
@@ -369,15 +332,6 @@ fn figures(plan: &PlanSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn times_are_read_at_a_glance() {
-        let s = 1_000_000_000;
-        assert_eq!(duration(9 * s), "9 s");
-        assert_eq!(duration(250 * s), "4 min 10 s");
-        assert_eq!(duration(3 * 3600 * s + 61 * s), "3 h 01 min");
-        assert_eq!(duration(-1), "0 s");
-    }
 
     #[test]
     fn a_log_gets_a_line_when_the_round_changes() {

@@ -7,7 +7,7 @@ mod table;
 use std::fmt::Write as _;
 
 use super::screens::Screen;
-use super::screens::{live, power, timeline};
+use super::screens::{live, power, sweep, timeline};
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -65,6 +65,8 @@ pub enum Action {
     Live(live::Do),
     /// On the timeline.
     Timeline(timeline::Do),
+    /// On the Sweep screen.
+    Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
     /// Apply the proposal, or confirm what is asked.

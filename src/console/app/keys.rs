@@ -68,6 +68,7 @@ impl App {
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
+            Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
             Action::Apply => self.apply(turn),
             Action::Revert => self.revert(turn),

@@ -1,6 +1,8 @@
 //! A sweep that this console drives: [`Sweep`] decides what comes next; here its orders become commands, and what the
 //! robot tells becomes its events. The Sweep screen and `splitscope sweep` begin it alike.
 
+mod words;
+
 use super::{App, Effect, Moment, Redraw, Turn};
 use crate::plan::Plan;
 use crate::sweep::{
@@ -32,6 +34,8 @@ pub struct Request {
     pub title: Option<String>,
     /// The link in the person's words.
     pub link: Option<String>,
+    /// It ends after so many seconds in any case.
+    pub seconds: Option<f64>,
     /// Take control from another console.
     pub force: bool,
 }
@@ -74,6 +78,8 @@ pub struct Sweeping {
     /// When control is asked for again, and how often it was refused.
     again: Option<Nanos>,
     tries: u32,
+    /// When it ends in any case.
+    until: Option<Nanos>,
     /// Why it never came to a sweep.
     failed: Option<String>,
 }
@@ -117,7 +123,10 @@ impl Sweeping {
     fn next_tick(&self) -> Option<Nanos> {
         match &self.stage {
             Stage::Control | Stage::Beginning => self.again,
-            Stage::Running => self.sweep.as_ref().and_then(Sweep::next_tick),
+            Stage::Running => {
+                let next = self.sweep.as_ref().and_then(Sweep::next_tick);
+                next.into_iter().chain(self.until).min()
+            }
             Stage::Restoring { since } => Some(since.shifted(RESTORED_WITHIN_NS)),
             Stage::Lost | Stage::Over { .. } => None,
         }
@@ -198,6 +207,9 @@ impl App {
             command: None,
             again: None,
             tries: 0,
+            until: request
+                .seconds
+                .map(|s| at.now.shifted((s.clamp(0.0, 1e9) * 1e9) as i64)),
             failed: None,
         }));
         self.sweep_ask_control(&mut turn);
@@ -309,7 +321,11 @@ impl App {
         }
         match sweeping.stage {
             Stage::Control | Stage::Beginning => self.sweep_ask_control(turn),
-            Stage::Running => self.sweep_event(Event::Tick, at, turn),
+            Stage::Running => {
+                let over = sweeping.until.is_some_and(|until| at.now >= until);
+                let event = if over { Event::TimeUp } else { Event::Tick };
+                self.sweep_event(event, at, turn);
+            }
             Stage::Restoring { .. } => {
                 sweeping.stage = Stage::Over { restored: false };
                 let text = format!(
