@@ -36,9 +36,9 @@ pub fn html(all: &[Evidence]) -> Result<String, RenderError> {
             .iter()
             .map(|b| format!("<strong class=\"badge\">{b}</strong>"))
             .collect();
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<p>{} Not everything here was measured on real devices.</p>\n",
+            "<p>{} Not everything here was measured on real devices.</p>",
             badges.join(" ")
         );
     }
@@ -92,7 +92,7 @@ fn about(evidence: &Evidence) -> String {
     let mut text = "<dl>\n".to_owned();
     for (name, value) in rows {
         let value = value.map_or("<em>not in the file</em>".to_owned(), |v| escape(&v));
-        let _ = write!(text, "<dt>{name}</dt><dd>{value}</dd>\n");
+        let _ = writeln!(text, "<dt>{name}</dt><dd>{value}</dd>");
     }
     text + "</dl>\n"
 }

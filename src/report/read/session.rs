@@ -254,7 +254,7 @@ impl Reading {
             .first_link
             .get_or_insert(sample.at.shifted(-sample.window_ns));
         let for_s = sample.window_ns as f64 / 1e9;
-        let from_s = sample.at.since(first) as f64 / 1e9 - for_s;
+        let from_s = (sample.at.since(first) - sample.window_ns) as f64 / 1e9;
         for (held, flow) in self.rates.iter_mut().zip([sample.up, sample.down]) {
             let mbps = if sample.connected {
                 flow.mbps()
