@@ -10,6 +10,8 @@ mod power;
 mod script;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
+#[path = "console_screen/sweep.rs"]
+mod sweep;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;

@@ -17,6 +17,7 @@ use std::process::{Child, Command, Output, Stdio};
 use console::Console;
 use process::Worker;
 use serde_json::Value;
+use splitscope::plan::Plan;
 use splitscope::sweep::{LeftOut, SweepFile};
 use splitscope::wire::Outcome;
 
@@ -193,7 +194,12 @@ async fn a_robot_puts_its_plan_back_when_the_sweeping_console_is_killed() {
 #[tokio::test]
 async fn ctrl_c_keeps_what_is_there_and_puts_the_plan_back_at_once() {
     let server = server();
-    let robot = robot(&server.address, &["--cut", "7"]);
+    let robot = robot(&server.address, &[]);
+    // Chosen by a console, not at the start: what comes back is what was in effect.
+    let mut console = Console::attach(&robot.address).await;
+    console.until("the server", |h| h.is_ready(1)).await;
+    console.switch(&Plan::split(7)).await;
+    drop(console);
     let out = place("stopped.csv");
     let mut sweep = endless(&robot.address, out.to_str().unwrap());
     let id = rustix::process::Pid::from_child(&sweep);

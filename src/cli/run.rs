@@ -15,7 +15,7 @@ use super::usage;
 use crate::console::app::sweeping::Request;
 use crate::console::{self, Address, Options, SweepEnded};
 use crate::link::LinkChoice;
-use crate::link::shaper::Shaper;
+use crate::link::shaper::{Shaper, ShaperHandle};
 use crate::profile::Profile;
 use crate::sweep::{
     Cuts, Experiment, Goal, How, ModelSpec, ProbeSpec, Settings, SweepSpec, Until, WorkerSpec,
@@ -95,7 +95,7 @@ fn probes(experiment: &Experiment, probe: &ProbeSpec, stem: &Path, json: bool) -
             Some(profile) => Some(Shaper::start(any_port(), to, profile)?),
             None => None,
         };
-        let through = shaper.as_ref().map_or(to, |s| s.local_addr());
+        let through = shaper.as_ref().map_or(to, ShaperHandle::local_addr);
         let short = Path::new(name)
             .file_stem()
             .unwrap_or_default()

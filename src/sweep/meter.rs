@@ -81,7 +81,7 @@ impl Meter {
         let (source, emulated) = self.source.clone()?;
         let samples = self.samples.make_contiguous();
         let integral = integrate_covered(samples, window, MAX_GAP_NS);
-        (integral.covered_ns > 0).then(|| VisitPower {
+        (integral.covered_ns > 0).then_some(VisitPower {
             source,
             emulated,
             joules: integral.energy.0,

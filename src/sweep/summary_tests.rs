@@ -83,7 +83,6 @@ fn visit(plan: usize, number: u32, seconds: f64, frames: u64, watts: f64) -> Vis
 }
 
 #[test]
-#[expect(clippy::float_cmp, reason = "these come out exactly")]
 fn figures_are_of_the_frames_that_count_alone() {
     let header = header(&["split 1", "split 2", "split 3"], true);
     let mut rows: Vec<FrameRow> = (1..=9).map(|n| row(0, 16 * n, None)).collect();

@@ -9,7 +9,7 @@ use crate::wire::{FrameRecord, Outcome};
 /// A visit that goes on, or waits for its last samples of power.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
-    pub(super) visit: u32,
+    pub(super) number: u32,
     pub(super) round: u32,
     pub(super) plan: usize,
     pub(super) epoch: Epoch,
@@ -28,13 +28,13 @@ pub(super) struct Visit {
 
 impl Visit {
     pub(super) const fn new(
-        (visit, round, plan): (u32, u32, usize),
+        (number, round, plan): (u32, u32, usize),
         epoch: Epoch,
         warmup: u32,
         since: Nanos,
     ) -> Self {
         Self {
-            visit,
+            number,
             round,
             plan,
             epoch,
@@ -76,7 +76,7 @@ impl Visit {
             Some(_) => {}
         }
         self.rows.push(FrameRow {
-            visit: self.visit,
+            visit: self.number,
             round: self.round,
             plan: self.plan,
             frame: frame.frame.0,
@@ -112,7 +112,7 @@ impl Visit {
     pub(super) fn row(&self) -> Option<VisitRow> {
         let window = self.window.as_ref()?;
         Some(VisitRow {
-            visit: self.visit,
+            visit: self.number,
             round: self.round,
             plan: self.plan,
             frames: self.used.len() as u64,

@@ -1,5 +1,6 @@
 //! What a sweep writes: the stored file as it grows, lines of JSON or a table, progress on standard error.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -274,7 +275,7 @@ fn table(summary: &Summary) -> String {
     let widest = widest.max().unwrap_or(0);
     let mut text = String::new();
     for (place, plan) in summary.plans.iter().enumerate() {
-        text += &format!("{:<widest$}  {}", plan.label, figures(plan));
+        let _ = write!(text, "{:<widest$}  {}", plan.label, figures(plan));
         for (best, words) in [
             (summary.fastest, "  <- fastest"),
             (summary.frugal, "  <- least energy"),
