@@ -12,6 +12,8 @@ pub struct Origin {
     pub is_emulated: bool,
     /// Some numbers are predictions.
     pub is_predicted: bool,
+    /// A link's rates come from a stochastic model.
+    pub is_modelled: bool,
 }
 
 impl Origin {
@@ -20,6 +22,7 @@ impl Origin {
         Self {
             is_emulated: all.iter().any(|e| e.is_emulated),
             is_predicted: all.iter().any(Evidence::is_predicted),
+            is_modelled: all.iter().any(|e| e.is_modelled),
         }
     }
 
@@ -28,6 +31,7 @@ impl Origin {
         [
             (self.is_emulated, "EMULATED"),
             (self.is_predicted, "PREDICTED"),
+            (self.is_modelled, "MODELLED"),
         ]
         .into_iter()
         .filter_map(|(is, word)| is.then_some(word))

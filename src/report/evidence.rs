@@ -209,6 +209,8 @@ pub struct Evidence {
     pub timeline: Option<FrameTimeline>,
     /// Whether any number is emulated.
     pub is_emulated: bool,
+    /// Whether a link's rates come from a stochastic model, not from a link.
+    pub is_modelled: bool,
 }
 
 impl Evidence {
@@ -228,6 +230,7 @@ impl Evidence {
             rates: Vec::new(),
             timeline: None,
             is_emulated: false,
+            is_modelled: false,
         }
     }
 

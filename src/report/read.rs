@@ -213,4 +213,19 @@ mod tests {
         assert_eq!(evidence.kind, super::super::evidence::Kind::Trace);
         assert!(!evidence.rates.is_empty());
     }
+
+    #[test]
+    fn a_trace_of_a_model_is_told_from_a_recorded_one() {
+        let model = crate::link::trace::Model::Outdoors
+            .generate(2.0, 1)
+            .unwrap();
+        let made = of(model.to_csv().as_bytes()).unwrap();
+        assert_eq!(
+            crate::report::caption::Origin::of(&[made]).badges(),
+            ["MODELLED"]
+        );
+        let recorded = crate::link::trace::Trace::constant(93.0, 0.0).unwrap();
+        let recorded = of(recorded.with_comment("probe").to_csv().as_bytes()).unwrap();
+        assert!(!recorded.is_modelled);
+    }
 }

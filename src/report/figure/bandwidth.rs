@@ -137,7 +137,8 @@ fn curve(rates: &Rates) -> Curve {
     let covered_s = covered_s(&rates.held);
     let share = |is: &dyn Fn(f64) -> bool| {
         let held = rates.held.iter().filter(|h| is(h.mbps));
-        held.map(|h| h.for_s).sum::<f64>() / covered_s
+        // An empty sum is -0, which nobody wants to read.
+        (held.map(|h| h.for_s).sum::<f64>() / covered_s).abs()
     };
     let mut by_rate: Vec<&Held> = rates.held.iter().collect();
     by_rate.sort_by(|a, b| a.mbps.total_cmp(&b.mbps));

@@ -33,7 +33,7 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
         })
         .collect();
     let stacks = Stacks::new("Mode", false, stacks);
-    let title = format!("Latency and energy{} by mode", of_model(evidence));
+    let title = format!("{}{} by mode", stacks.what(), of_model(evidence));
     let one = std::slice::from_ref(evidence);
     Ok(Figure {
         kind: FigureKind::Modes,

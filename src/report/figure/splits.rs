@@ -22,10 +22,7 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
         .map(|(cut, plan)| Stack::new(plan, cut.to_string()))
         .collect();
     let stacks = Stacks::new("Partition point: operators on the robot", true, stacks);
-    let title = format!(
-        "Latency and energy{} by partition point",
-        of_model(evidence)
-    );
+    let title = format!("{}{} by partition point", stacks.what(), of_model(evidence));
     let one = std::slice::from_ref(evidence);
     Ok(Figure {
         kind: FigureKind::Splits,

@@ -78,6 +78,14 @@ impl Stacks {
         }
     }
 
+    /// What the bars show, for the title.
+    pub const fn what(&self) -> &'static str {
+        match self.frugal {
+            Some(_) => "Latency and energy",
+            None => "Latency",
+        }
+    }
+
     /// How bars, dots and diamonds are to be read.
     pub fn reading(&self, evidence: &Evidence) -> String {
         let mut text = if evidence.is_predicted() {

@@ -35,6 +35,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Evidence, ReadError> {
     } else {
         vec![rates(Direction::Up, "up"), rates(Direction::Down, "down")]
     };
+    evidence.is_modelled = trace.is_modelled();
     evidence.remarks = trace
         .comments()
         .iter()
