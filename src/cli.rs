@@ -2,9 +2,11 @@
 
 pub mod attach;
 mod cache;
+mod config;
 mod demo;
 mod engine;
 mod loaded;
+pub mod look;
 mod model;
 mod plan;
 mod probe;
@@ -13,6 +15,7 @@ mod report;
 mod robot;
 mod run;
 mod server;
+mod shell;
 mod started;
 mod sweep;
 mod trace;
@@ -56,6 +59,12 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Figures and tables from sessions, sweeps, link traces and predictions
     Report(report::ReportArgs),
+    /// The console's settings in effect, and where each comes from
+    Config(config::ConfigArgs),
+    /// Completions of commands and flags for a shell
+    Completions(shell::CompletionsArgs),
+    /// The manual page
+    Man(shell::ManArgs),
 }
 
 /// The caller asked for something that cannot be: exit code 2.
@@ -90,6 +99,9 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Config(args) => config::run(&args),
+        Command::Completions(args) => shell::completions(&args),
+        Command::Man(args) => shell::man(&args),
     };
     match result {
         Ok(code) => code,
@@ -142,14 +154,10 @@ mod tests {
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        for name in [
-            "demo", "attach", "robot", "server", "sweep", "run", "probe", "profile", "plan",
-            "trace", "report",
-        ] {
-            let mut command = Cli::command();
-            let sub = command.find_subcommand_mut(name).unwrap();
+        let mut command = Cli::command();
+        for sub in command.get_subcommands_mut() {
             all += "## ";
-            all += name;
+            all += sub.get_name();
             all += "\n";
             all += &sub.render_help().to_string();
         }

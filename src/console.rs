@@ -5,6 +5,7 @@
 //! connection  how the connection to it stands: a pure state machine
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
@@ -19,6 +20,7 @@ mod input;
 pub mod line;
 mod links;
 mod runtime;
+pub mod settings;
 mod signals;
 mod sweep;
 mod terminal;
@@ -31,6 +33,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use settings::Settings;
 pub use sweep::{Observer, SweepEnded};
 
 use crate::units::Hash32;
@@ -44,6 +47,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Who this is, shown to other consoles; see [`default_name`].
     pub name: String,
+    /// How it looks and which keys it has.
+    pub settings: Settings,
 }
 
 /// The console cannot work.
@@ -105,6 +110,12 @@ impl Options {
         app::Setup {
             addresses: self.targets.clone(),
             token: self.token.clone(),
+            keymap: self.settings.keymap.clone(),
+            remote: self
+                .settings
+                .ssh
+                .value
+                .resolved(settings::Terminal::from_environment().ssh),
             first_command: first_command(),
         }
     }

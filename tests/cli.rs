@@ -17,6 +17,8 @@ mod killed;
 #[cfg(feature = "torch")]
 #[path = "cli/ports.rs"]
 mod ports;
+#[path = "cli/shell.rs"]
+mod shell;
 #[cfg(feature = "torch")]
 #[path = "cli/strangers.rs"]
 mod strangers;

@@ -17,7 +17,9 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 use script::{MS, batch, frame, hello, plan};
-use splitscope::console::app::{App, Effect, Key, Moment, Said, Setup, Update};
+use splitscope::console::app::{
+    Action, App, Effect, Key, Keymap, Moment, Said, Screen, Setup, Update,
+};
 use splitscope::console::connection::Refusal;
 use splitscope::console::view::{Theme, draw};
 use splitscope::plan::Plan;
@@ -47,6 +49,8 @@ impl Console {
         let setup = Setup {
             addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
             token: None,
+            keymap: Keymap::default(),
+            remote: false,
             first_command: 100,
         };
         let (app, effects) = App::new(setup, Nanos(0));
@@ -102,7 +106,7 @@ impl Console {
                 assert_eq!(target, ROBOT);
                 Some(message)
             }
-            Effect::Link { .. } | Effect::Quit => None,
+            Effect::Link { .. } | Effect::Suspend | Effect::Quit => None,
         };
         effects.into_iter().filter_map(message).collect()
     }
@@ -590,6 +594,84 @@ fn q_quits_in_every_state() {
             assert_eq!(console.effects.pop(), Some(Effect::Quit));
         }
     }
+}
+
+#[test]
+fn the_palette_finds_a_command_by_a_few_letters_and_does_it() {
+    let mut console = live();
+    console.key(Key::Char(':'));
+    for letter in "time".chars() {
+        console.key(Key::Char(letter));
+    }
+    let screen = console.screen((80, 24));
+    assert!(screen.contains("▸ 3 t       screen-timeline"), "{screen}");
+    console.key(Key::Enter);
+    assert_eq!(console.app.screen(), Screen::Timeline);
+    // Letters that are keys elsewhere only type here.
+    console.keys(Key::Char(':'), 1);
+    console.keys(Key::Char('q'), 3);
+    assert!(console.screen((40, 12)).contains("nothing is called so"));
+    assert!(!console.effects.contains(&Effect::Quit));
+    console.key(Key::Esc);
+    console.key(Key::Char(':'));
+    console.key(Key::Ctrl('c'));
+    assert_eq!(console.effects.pop(), Some(Effect::Quit));
+}
+
+#[test]
+fn numbers_and_tab_show_every_screen_at_every_size() {
+    for mut console in [Console::new(), live()] {
+        for number in '1'..='8' {
+            console.key(Key::Char(number));
+            assert_eq!(console.app.screen() as u8, number as u8 - b'1');
+            for size in SIZES {
+                let screen = console.screen(size);
+                assert!(screen.contains("quit"), "{number} {size:?}\n{screen}");
+            }
+        }
+        console.key(Key::Tab);
+        assert_eq!(console.app.screen(), Screen::Live);
+        console.key(Key::BackTab);
+        assert_eq!(console.app.screen(), Screen::Log);
+        console.key(Key::Esc);
+        assert_eq!(console.app.screen(), Screen::Live);
+    }
+}
+
+#[test]
+fn in_ascii_there_is_nothing_else_and_the_words_are_the_same() {
+    let mut console = live();
+    console.keys(Key::Right, 3);
+    for size in SIZES {
+        let ascii = text(&console.buffer(size, Theme::PLAIN.in_ascii(true)));
+        assert!(ascii.is_ascii(), "{ascii}");
+        let letters =
+            |text: &str| -> String { text.chars().filter(char::is_ascii_alphanumeric).collect() };
+        let (a, b) = (letters(&ascii), letters(&console.screen(size)));
+        // A few signs have a letter for their likeness.
+        assert!(a.len() >= b.len(), "{ascii}");
+    }
+    insta::assert_snapshot!(
+        "live_split_ascii_80x24",
+        text(&console.buffer((80, 24), Theme::PLAIN.in_ascii(true)))
+    );
+}
+
+#[test]
+fn a_click_asks_for_what_is_written_there() {
+    let console = live();
+    let area = Rect::new(0, 0, 160, 48);
+    let mut buffer = Buffer::empty(area);
+    let hits = draw(&console.app, Theme::COLOUR, Nanos(0), area, &mut buffer);
+    let screen = text(&buffer);
+    let at = |row: usize, word: &str| {
+        let line = screen.lines().nth(row).unwrap();
+        let byte = line.find(word).unwrap();
+        hits.at(line[..byte].chars().count() as u16, row as u16)
+    };
+    assert_eq!(at(1, "Layers"), Some(Action::Show(Screen::Layers)));
+    assert_eq!(at(47, "quit"), Some(Action::Quit));
+    assert_eq!(hits.at(159, 20), None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::look::LookArgs;
 use super::worker;
 use crate::console::{self, Address, Ended, Headless, Options};
 
@@ -31,6 +32,10 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    /// How it looks.
+    #[command(flatten)]
+    pub look: LookArgs,
 }
 
 /// Screen or lines; shared with `demo`.
@@ -62,6 +67,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        settings: args.look.settings()?,
     };
     show(&options, args.show)
 }

@@ -11,6 +11,7 @@ use clap::Args;
 
 use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
+use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
 use super::started::{Worker, words};
 use super::{cache, usage};
@@ -59,12 +60,16 @@ pub(super) struct DemoArgs {
 
     #[command(flatten)]
     show: ShowArgs,
+
+    #[command(flatten)]
+    look: LookArgs,
 }
 
 /// Runs until the person leaves, or as long as was asked.
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
@@ -125,6 +130,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
+        settings,
     };
     let shown = show(&options, args.show);
     drop(robot);

@@ -133,6 +133,7 @@ fn sweeps(
         targets: parties.addresses()?,
         token: None,
         name: console::default_name(),
+        settings: console::Settings::default(),
     };
     let mut request = Request {
         cuts,

@@ -142,6 +142,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        settings: console::Settings::default(),
     };
     let request = Request {
         cuts: args.cuts.clone(),

@@ -3,10 +3,12 @@
 //! No terminal library, no socket, no clock in here: keys come as [`Key`], messages as [`Said`], time as [`Moment`].
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
+mod fuzzy;
 mod keymap;
 mod keys;
 mod links;
 mod orders;
+mod palette;
 mod picker;
 mod proposal;
 pub mod screens;
@@ -24,6 +26,7 @@ use super::connection::{Order, Phase, Refusal};
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
 pub use screens::{Screen, Screens};
@@ -94,6 +97,8 @@ pub enum Effect {
     },
     /// Leave, now.
     Quit,
+    /// Give the terminal back and stop until the shell lets this job go on.
+    Suspend,
 }
 
 /// How urgent a new picture is.
@@ -104,6 +109,8 @@ pub enum Redraw {
     No,
     /// With the next regular picture.
     Soon,
+    /// Time is scrubbed through: the picture moves.
+    Scrubbing,
     /// A person waits for it.
     AtOnce,
 }
@@ -157,6 +164,10 @@ pub struct Setup {
     pub addresses: Vec<Address>,
     /// The control token.
     pub token: Option<String>,
+    /// Which keys do what.
+    pub keymap: Keymap,
+    /// Whether the terminal is at the end of a slow line.
+    pub remote: bool,
     /// The first command's number; another one at each start.
     pub first_command: u64,
 }
@@ -169,12 +180,14 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
     take_over: Option<TakeOver>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
+    remote: bool,
     notice: Option<String>,
     own_events: Events,
     /// The sweep under way, or the last one.
@@ -200,12 +213,14 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            palette: None,
             screens: Screens::default(),
-            keymap: Keymap::default(),
+            keymap: setup.keymap,
             take_over: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,
+            remote: setup.remote,
             notice: None,
             own_events: Events::default(),
             sweeping: None,
@@ -241,6 +256,9 @@ impl App {
             (Scope::Picker, Key::Char(c @ '0'..='9')) => {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
+            (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
+            (Scope::Palette, Key::Ctrl(_)) => self.keymap.action(&[Scope::Anywhere], key),
+            (Scope::Palette, _) => self.keymap.action(&[Scope::Palette], key),
             (Scope::Picker, _) => {
                 let action = self.keymap.action(&scopes, key)?;
                 let works = matches!(action, Action::Pick(_) | Action::Quit | Action::Help);
@@ -323,6 +341,11 @@ impl App {
     /// Whether the help is shown.
     pub const fn help(&self) -> bool {
         self.help
+    }
+
+    /// Whether the terminal is at the end of a slow line, so that pictures are fewer.
+    pub const fn is_remote(&self) -> bool {
+        self.remote
     }
 
     /// Which keys do what.

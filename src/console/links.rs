@@ -62,7 +62,7 @@ impl Links {
         let (target, told) = match effect {
             Effect::Link { target, order } => (target, Told::Link(order)),
             Effect::Send { target, message } => (target, Told::Send(message)),
-            Effect::Quit => return None,
+            Effect::Quit | Effect::Suspend => return None,
         };
         let taken = self.told.get(target).map(|sender| sender.try_send(told));
         match taken {

@@ -15,15 +15,18 @@ use super::{ConsoleError, Options, input};
 use crate::clock;
 use crate::units::Nanos;
 
-/// Between two pictures that only data asks for.
+/// Between two pictures that only data asks for: 10 a second, on a slow line 4.
 const PICTURE_NS: i64 = 100_000_000;
+const SLOW_PICTURE_NS: i64 = 250_000_000;
+/// Between two pictures while time is scrubbed through: 20 a second.
+const SCRUB_NS: i64 = 50_000_000;
 /// Messages taken in before the screen gets its turn.
 const DRAIN: usize = 512;
 
 /// Shows the workers until the person leaves.
 pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
     let mut signals = Signals::new().map_err(ConsoleError::Signals)?;
-    let mut screen = Screen::enter().map_err(ConsoleError::Terminal)?;
+    let mut screen = Screen::enter(&options.settings).map_err(ConsoleError::Terminal)?;
     let (app, effects) = App::new(options.setup(), clock::now());
     // The first picture comes before any connection exists.
     screen
@@ -31,12 +34,19 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
         .map_err(ConsoleError::Terminal)?;
     let links = Links::start(&options.targets, &options.name);
     let mut keys = EventStream::new();
+    let app_is_remote = app.is_remote();
     let mut console = Console {
         app,
         links,
         redraw: Redraw::No,
         drawn: clock::now(),
+        picture_ns: if app_is_remote {
+            SLOW_PICTURE_NS
+        } else {
+            PICTURE_NS
+        },
         quit: false,
+        suspend: false,
     };
     console.perform(effects);
     while !console.quit {
@@ -52,6 +62,11 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
             }
             Some(update) = console.links.next() => console.update(update),
             () = sleep_until(wakes) => console.update(Update::Tick),
+        }
+        if std::mem::take(&mut console.suspend) {
+            screen.suspend().map_err(ConsoleError::Terminal)?;
+            // What waited meanwhile is taken in before the first picture.
+            console.redraw = Redraw::AtOnce;
         }
         console.drain();
         if !console.quit && console.is_due() {
@@ -70,7 +85,9 @@ struct Console {
     links: Links,
     redraw: Redraw,
     drawn: Nanos,
+    picture_ns: i64,
     quit: bool,
+    suspend: bool,
 }
 
 impl Console {
@@ -109,6 +126,8 @@ impl Console {
         for effect in effects {
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if effect == Effect::Suspend {
+                self.suspend = true;
             } else if let Some(update) = self.links.perform(effect, &self.app) {
                 self.update(update);
             }
@@ -124,21 +143,24 @@ impl Console {
         }
     }
 
-    fn is_due(&self) -> bool {
+    /// When the next picture is due, if one is wanted.
+    fn picture(&self) -> Option<Nanos> {
         match self.redraw {
-            Redraw::No => false,
-            Redraw::Soon => clock::now() >= self.drawn.shifted(PICTURE_NS),
-            Redraw::AtOnce => true,
+            Redraw::No => None,
+            Redraw::Soon => Some(self.drawn.shifted(self.picture_ns)),
+            Redraw::Scrubbing => Some(self.drawn.shifted(SCRUB_NS)),
+            Redraw::AtOnce => Some(self.drawn),
         }
+    }
+
+    fn is_due(&self) -> bool {
+        self.picture().is_some_and(|at| clock::now() >= at)
     }
 
     /// When something is to be done without anything happening.
     fn wakes(&self) -> Option<Nanos> {
-        let picture = (self.redraw != Redraw::No).then(|| self.drawn.shifted(PICTURE_NS));
-        [picture, self.app.next_tick(clock::now())]
-            .into_iter()
-            .flatten()
-            .min()
+        let next = self.app.next_tick(clock::now());
+        self.picture().into_iter().chain(next).min()
     }
 }
 

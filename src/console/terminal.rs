@@ -5,6 +5,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::cursor::Show;
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
     disable_raw_mode, enable_raw_mode,
@@ -14,6 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
 use super::app::{Action, App};
+use super::settings::{self, Settings};
 use super::view::{Hits, Theme, draw};
 use crate::units::Nanos;
 
@@ -25,6 +27,7 @@ static HOOK: Once = Once::new();
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     theme: Theme,
+    mouse: bool,
     hits: Hits,
 }
 
@@ -33,7 +36,7 @@ impl Screen {
     ///
     /// # Errors
     /// Standard output is no terminal, or does not obey.
-    pub(super) fn enter() -> io::Result<Self> {
+    pub(super) fn enter(settings: &Settings) -> io::Result<Self> {
         if !io::stdout().is_terminal() {
             return Err(io::Error::other("standard output is no terminal"));
         }
@@ -46,20 +49,21 @@ impl Screen {
         });
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
-        let screen = Self::open();
+        let screen = Self::open(settings);
         if screen.is_err() {
             give_back();
         }
         screen
     }
 
-    fn open() -> io::Result<Self> {
+    fn open(settings: &Settings) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(64 << 10, io::stdout());
-        execute!(out, EnterAlternateScreen)?;
+        take(&mut out, settings.mouse.value)?;
         // Nothing is asked of the terminal (its cursor, its colours): a slow one would hold the first picture up.
         Ok(Self {
             terminal: Terminal::new(CrosstermBackend::new(out))?,
-            theme: Theme::from_environment(),
+            theme: settings.look(&settings::Terminal::from_environment()),
+            mouse: settings.mouse.value,
             hits: Hits::default(),
         })
     }
@@ -98,6 +102,30 @@ impl Drop for Screen {
     }
 }
 
+impl Screen {
+    /// Gives the terminal back, stops this job as its shell expects it of Ctrl-Z, and takes the terminal over again when
+    /// the shell lets it go on. Where no shell could do that, the system stops nothing.
+    ///
+    /// # Errors
+    /// The terminal does not obey any more.
+    pub(super) fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        enable_raw_mode()?;
+        TAKEN.store(true, Ordering::SeqCst);
+        take(self.terminal.backend_mut(), self.mouse)?;
+        self.terminal.clear()
+    }
+}
+
+fn take(out: &mut impl Write, mouse: bool) -> io::Result<()> {
+    execute!(out, EnterAlternateScreen)?;
+    if mouse {
+        execute!(out, EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
 /// Gives the terminal back, once.
 fn give_back() {
     if TAKEN.swap(false, Ordering::SeqCst) {
@@ -105,6 +133,7 @@ fn give_back() {
         execute!(
             io::stdout(),
             EndSynchronizedUpdate,
+            DisableMouseCapture,
             LeaveAlternateScreen,
             Show
         )
@@ -137,9 +166,10 @@ mod tests {
             targets: vec!["127.0.0.1:1".parse().unwrap()],
             token: None,
             name: "test".to_owned(),
+            settings: Settings::default(),
         };
         let (app, _) = App::new(options.setup(), Nanos(0));
-        let mut screen = Screen::enter().unwrap();
+        let mut screen = Screen::enter(&options.settings).unwrap();
         screen.draw(&app, Nanos(0)).unwrap();
         let thread = std::thread::spawn(|| panic!("the thread's last words"));
         assert!(thread.join().is_err());

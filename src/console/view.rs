@@ -27,7 +27,7 @@ use layout::{LEAST, panel};
 use scene::Scene;
 
 pub use scene::Hits;
-pub use theme::Theme;
+pub use theme::{Depth, Palette, Theme};
 
 /// Draws the whole screen; says what a click into it asks for.
 pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -> Hits {
@@ -38,14 +38,22 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
         return Hits::default();
     }
     let scene = Scene::new(app, theme, now);
+    buf.set_style(area, theme.base());
     screens::render(&scene, area, buf);
     if let Some(picker) = app.picker() {
         scene.cover();
         panels::picker::render(&scene, picker, area, buf);
     }
+    if let Some(palette) = app.palette() {
+        scene.cover();
+        panels::palette::render(&scene, palette, area, buf);
+    }
     if app.help() {
         scene.cover();
         panels::help::render(&scene, area, buf);
+    }
+    if theme.is_ascii() {
+        widgets::ascii::replace(buf);
     }
     scene.into_hits()
 }

@@ -294,6 +294,11 @@ impl Sweep {
     /// Takes in what happened; gives what is to be done.
     pub fn event(&mut self, event: Event<'_>, now: Nanos) -> Option<Order> {
         let order = match event {
+            // The last samples of power come after the last frame.
+            Event::Record(Record::Power(power)) => {
+                self.meter.add(power);
+                None
+            }
             _ if self.ended().is_some() => None,
             Event::Record(record) => self.record(record, now),
             Event::Refused(reason) => self.refused(reason, now),
@@ -492,10 +497,6 @@ impl Sweep {
             }
             Record::PowerSources(sources) => {
                 self.meter.set_sources(sources);
-                None
-            }
-            Record::Power(power) => {
-                self.meter.add(power);
                 None
             }
             _ => None,
@@ -746,10 +747,14 @@ impl Sweep {
 
     fn end(&mut self, how: How) -> Order {
         self.phase = Phase::Ended(how.clone());
+        Order::End(how)
+    }
+
+    /// Nothing more is told: closes what waits for samples of power.
+    pub fn finish(&mut self) {
         for visit in std::mem::take(&mut self.open) {
             self.close(visit);
         }
-        Order::End(how)
     }
 
     /// Closes the visits that nothing more comes for.
@@ -760,7 +765,8 @@ impl Sweep {
             let followed = place + 1 < self.open.len();
             let over = visit.left.is_some_and(|left| {
                 let end = visit.window().map_or(Nanos(i64::MIN), |w| w.end);
-                followed && (self.meter.has_passed(end) || now.since(left) > POWER_WITHIN_NS)
+                let complete = self.meter.has_passed(end) || now.since(left) > POWER_WITHIN_NS;
+                (followed || self.ended().is_some()) && complete
             });
             if over {
                 let visit = self.open.remove(place);

@@ -202,6 +202,7 @@ impl Robot {
         let (mut sweep, first) = robot.sweep(cuts, settings);
         let how = robot.run(&mut sweep, first, |_, _| false);
         assert_eq!(how, Some(How::Done));
+        sweep.finish();
         (sweep, robot)
     }
 }
@@ -222,8 +223,8 @@ fn ranking(sweep: &Sweep) -> Vec<usize> {
     places
 }
 
-/// The same tensor crosses all of these cuts, so that the earliest one is the fastest on any link.
-const ALIKE: [u32; 6] = [11, 12, 13, 14, 15, 16];
+/// Tensors of one size cross all of these cuts, so that the earliest one is the fastest on any link.
+const ALIKE: [u32; 6] = [12, 13, 14, 15, 16, 17];
 /// The link gets better from 40 to 120 Mbps over ten minutes, a little every ten seconds.
 fn trend() -> Vec<(u32, f64)> {
     (0..60)
@@ -369,6 +370,7 @@ fn a_lost_link_pauses_and_the_plan_is_visited_again_when_it_is_back() {
         Order::SetPlan(sweep.plans()[plan.unwrap()].plan.clone())
     );
     assert_eq!(robot.run(&mut sweep, order, |_, _| false), Some(How::Done));
+    sweep.finish();
     assert_eq!(sweep.progress().visits, 6);
     assert!(sweep.frames().iter().all(|r| r.outcome == Outcome::Ok));
     for place in 0..3 {
@@ -392,7 +394,7 @@ fn a_plan_refused_for_want_of_the_server_waits_for_it() {
             clock: None,
         })
     };
-    robot.gone = Some("split 11 needs the server".to_owned());
+    robot.gone = Some("split 12 needs the server".to_owned());
     sweep.event(Event::Record(&peer(PeerState::Connecting)), robot.now);
     let paused = |s: &Sweep, _: &mut Robot| s.progress().pause.is_some();
     assert_eq!(robot.run(&mut sweep, first, paused), None);
@@ -407,24 +409,24 @@ fn a_plan_refused_for_want_of_the_server_waits_for_it() {
 #[test]
 fn a_plan_that_the_robot_never_takes_is_left_with_its_reason() {
     let mut robot = Robot::new(&[(0, 93.0)]);
-    robot.refuses = Some((Plan::split(12), 99));
+    robot.refuses = Some((Plan::split(13), 99));
     let (mut sweep, first) = robot.sweep(&ALIKE[..3], rounds(3));
     assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
     assert_eq!(sweep.refusals().len(), 1);
-    assert_eq!(sweep.plans()[sweep.refusals()[0].plan].label, "split 12");
+    assert_eq!(sweep.plans()[sweep.refusals()[0].plan].label, "split 13");
     assert!(sweep.refusals()[0].reason.contains("no memory"));
     assert_eq!(
         robot
             .orders
             .iter()
-            .filter(|&p| *p == Plan::split(12))
+            .filter(|&p| *p == Plan::split(13))
             .count(),
         3
     );
     assert_eq!(sweep.progress().visits, 6);
     // One that it takes at the second time is measured like the others.
     let mut robot = Robot::new(&[(0, 93.0)]);
-    robot.refuses = Some((Plan::split(12), 1));
+    robot.refuses = Some((Plan::split(13), 1));
     let (mut sweep, first) = robot.sweep(&ALIKE[..3], rounds(3));
     assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
     assert_eq!((sweep.refusals().len(), sweep.progress().visits), (0, 9));
@@ -451,6 +453,7 @@ fn skipping_and_stopping_keep_what_is_there() {
     );
     let order = sweep.event(Event::Abort, robot.now);
     assert_eq!(order, Some(Order::End(How::Aborted)));
+    sweep.finish();
     assert!(sweep.median(skipped).is_some());
     assert!(sweep.frames().len() > 12);
     assert_eq!(sweep.event(Event::Tick, robot.now), None);
@@ -500,6 +503,8 @@ fn a_visit_has_its_energy() {
     sweep.event(Event::Record(&sources), robot.now);
     robot.watts = Some(0.5);
     assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
+    sweep.finish();
+    assert_eq!(sweep.visits().len(), 6);
     for visit in sweep.visits() {
         let power = visit.power.as_ref().unwrap();
         let seconds = (visit.to_ns - visit.from_ns) as f64 / 1e9;

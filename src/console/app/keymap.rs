@@ -6,6 +6,7 @@ mod table;
 
 use std::fmt::Write as _;
 
+use super::palette;
 use super::screens::Screen;
 use super::screens::{live, power, sweep, timeline};
 
@@ -61,6 +62,10 @@ pub enum Action {
     Modes,
     /// In the mode picker.
     Pick(Pick),
+    /// Open the command palette.
+    OpenPalette,
+    /// In the command palette.
+    Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
     /// On the timeline.
@@ -83,6 +88,8 @@ pub enum Action {
     NextTarget,
     /// Show or hide the help.
     Help,
+    /// Stop until the shell lets this job go on.
+    Suspend,
     /// Leave the console.
     Quit,
 }
@@ -96,11 +103,13 @@ pub enum Scope {
     On(Screen),
     /// In the mode picker.
     Picker,
+    /// In the command palette.
+    Palette,
 }
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -111,6 +120,7 @@ impl Scope {
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
         Self::Picker,
+        Self::Palette,
     ];
 
     /// Its table in the configuration file.
@@ -119,6 +129,7 @@ impl Scope {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
             Self::Picker => "picker",
+            Self::Palette => "palette",
         }
     }
 }
@@ -189,6 +200,20 @@ impl Keymap {
         let all = TABLE.iter().zip(&self.keys);
         all.filter(move |(entry, _)| entry.scope == scope)
             .map(|(entry, keys)| Bound { entry, keys })
+    }
+
+    /// Gives an action other keys; false where the scope has no action of that name.
+    pub fn rebind(&mut self, scope: Scope, name: &str, keys: Vec<Key>) -> bool {
+        let at = TABLE
+            .iter()
+            .position(|entry| entry.scope == scope && entry.name == name);
+        match at {
+            Some(at) => {
+                self.keys[at] = keys;
+                true
+            }
+            None => false,
+        }
     }
 
     /// What a key asks for where these scopes are in effect, the first before the others.

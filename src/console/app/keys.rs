@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Moment, Move, Pick, Picker, PlanRequest, Proposal, Screen,
-    TakeOver, Turn, proposal,
+    Action, App, Effect, Frozen, Moment, Move, Palette, Pick, Picker, PlanRequest, Proposal,
+    Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
 use crate::store::{Store, Worker};
@@ -43,6 +43,10 @@ impl App {
             turn.effects.push(Effect::Quit);
             return;
         }
+        if action == Action::Suspend {
+            turn.effects.push(Effect::Suspend);
+            return;
+        }
         if self.help {
             let back = [Action::Help, Action::Back, Action::Pick(Pick::Close)];
             if back.contains(&action) {
@@ -64,6 +68,8 @@ impl App {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
             Action::Pick(pick) => self.pick(pick, turn),
+            Action::OpenPalette => self.palette = Some(Palette::default()),
+            Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Show(screen) => self.show(screen),
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
@@ -89,7 +95,7 @@ impl App {
             }
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
-            Action::Quit => {}
+            Action::Suspend | Action::Quit => {}
         }
     }
 

@@ -116,7 +116,9 @@ impl App {
 
     /// Whose keys are in effect, the first before the others. A question is answered with the keys that work anywhere.
     pub const fn scopes(&self) -> [Scope; 2] {
-        let own = if self.take_over.is_none() && self.picker.is_some() {
+        let own = if self.palette.is_some() {
+            Scope::Palette
+        } else if self.take_over.is_none() && self.picker.is_some() {
             Scope::Picker
         } else {
             Scope::On(self.screens.shown)

@@ -120,6 +120,14 @@ impl Sweeping {
         matches!(self.stage, Stage::Over { restored: true })
     }
 
+    /// Nothing more will happen.
+    fn over(&mut self, restored: bool) {
+        self.stage = Stage::Over { restored };
+        if let Some(sweep) = &mut self.sweep {
+            sweep.finish();
+        }
+    }
+
     fn next_tick(&self) -> Option<Nanos> {
         match &self.stage {
             Stage::Control | Stage::Beginning => self.again,
@@ -225,7 +233,7 @@ impl App {
         {
             // Nothing was changed yet.
             sweeping.failed = Some("it was stopped before it began".to_owned());
-            sweeping.stage = Stage::Over { restored: true };
+            sweeping.over(true);
         }
         turn.redraw(Redraw::AtOnce);
     }
@@ -258,7 +266,7 @@ impl App {
         if let (Record::Plan(plan), Stage::Restoring { .. }) = (record, &sweeping.stage)
             && plan.plan == sweeping.restore
         {
-            sweeping.stage = Stage::Over { restored: true };
+            sweeping.over(true);
             turn.redraw(Redraw::Soon);
             return;
         }
@@ -285,7 +293,7 @@ impl App {
         match sweeping.stage {
             Stage::Over { .. } => {}
             // The robot brings the plan back by itself.
-            Stage::Restoring { .. } => sweeping.stage = Stage::Over { restored: false },
+            Stage::Restoring { .. } => sweeping.over(false),
             _ => {
                 sweeping.stage = Stage::Lost;
                 if let Some(sweep) = &mut sweeping.sweep {
@@ -327,7 +335,7 @@ impl App {
                 self.sweep_event(event, at, turn);
             }
             Stage::Restoring { .. } => {
-                sweeping.stage = Stage::Over { restored: false };
+                sweeping.over(false);
                 let text = format!(
                     "the robot did not say that {} is back; look at its plan",
                     sweeping.restore.label()
@@ -367,7 +375,7 @@ impl App {
                 // Without a sweep yet, the first answer is the answer; afterwards our own dead session may hold it.
                 if sweeping.sweep.is_none() {
                     sweeping.failed = Some(why.clone());
-                    sweeping.stage = Stage::Over { restored: true };
+                    sweeping.over(true);
                 } else if sweeping.tries > TRIES {
                     self.sweep_event(Event::ControlLost(&why.clone()), at, turn);
                 } else {
@@ -377,7 +385,7 @@ impl App {
             }
             (Stage::Running, Err(why)) => self.sweep_event(Event::Refused(why), at, turn),
             (Stage::Restoring { .. }, Err(_)) => {
-                sweeping.stage = Stage::Over { restored: false };
+                sweeping.over(false);
             }
             _ => {}
         }
@@ -438,7 +446,7 @@ impl App {
                     sweeping.stage = Stage::Restoring { since: at.now };
                     self.sweep_send(Command::EndSweep, turn);
                 } else {
-                    sweeping.stage = Stage::Over { restored: false };
+                    sweeping.over(false);
                 }
             }
         }
@@ -459,7 +467,7 @@ impl App {
             Err(why) => {
                 if let Some(sweeping) = &mut self.sweeping {
                     sweeping.failed = Some(why);
-                    sweeping.stage = Stage::Over { restored: true };
+                    sweeping.over(true);
                 }
             }
         }

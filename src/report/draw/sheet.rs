@@ -131,7 +131,7 @@ fn draw_key(scene: &mut Scene, (x, y): (f64, f64), key: Key) {
         }
         Key::Diamond => diamond(scene, middle, false),
         Key::OpenDiamond => diamond(scene, middle, true),
-        Key::Cross => cross(scene, middle),
+        Key::Cross => cross(scene, middle, 4.5),
         Key::Line(shade) => scene.line(&[(x, y + 8.0), (x + 18.0, y + 8.0)], 2.5, shade),
         Key::Dashes => scene.dashes((x, y + 8.0), (x + 18.0, y + 8.0), 4.0, INK),
         Key::Shape(number, is_open) => shape(scene, middle, number, is_open),
@@ -155,10 +155,10 @@ pub(super) fn diamond(scene: &mut Scene, (x, y): (f64, f64), is_open: bool) {
 }
 
 /// A prediction.
-pub(super) fn cross(scene: &mut Scene, (x, y): (f64, f64)) {
-    for (width, shade) in [(4.5, PAPER), (2.0, INK)] {
-        scene.line(&[(x - 4.5, y - 4.5), (x + 4.5, y + 4.5)], width, shade);
-        scene.line(&[(x - 4.5, y + 4.5), (x + 4.5, y - 4.5)], width, shade);
+pub(super) fn cross(scene: &mut Scene, (x, y): (f64, f64), r: f64) {
+    for (width, shade) in [(2.0 + r / 2.0, PAPER), (r.min(4.0) / 2.0, INK)] {
+        scene.line(&[(x - r, y - r), (x + r, y + r)], width, shade);
+        scene.line(&[(x - r, y + r), (x + r, y - r)], width, shade);
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
             ..plain(Across::Middle, Down::Bottom)
         };
         scene.text(
-            (x, top - 11.0),
+            (x.max(plot.left + 34.0), top - 11.0),
             &format!("{:.1} ms", fastest.latency.value),
             style,
         );
@@ -178,6 +178,7 @@ fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
     }
     if let Some(predicted) = stack.predicted_ms {
         // Beside the median, which it would cover.
-        cross(scene, (x - half / 2.0, ms.at(predicted)));
+        let r = (half / 2.0).clamp(2.5, 4.5);
+        cross(scene, (x - half * 0.6, ms.at(predicted)), r);
     }
 }

@@ -116,7 +116,7 @@ impl Stacks {
                 }
                 let _ = write!(text, ". Least energy: {} ({joules:.2} J).", frugal.plan);
             }
-            None => text += " No power in the file: no energy.",
+            None => text += " No energy: the file has no power, or too little for a number.",
         }
         if self.stacks.iter().any(|s| s.predicted_ms.is_some()) {
             text += " Crosses: predicted latency.";

@@ -15,7 +15,11 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
     let device = |d: &DeviceLine| super::device_name(&d.host, &d.engine, d.emulated);
     evidence.robot = Some(device(&header.robot));
     evidence.servers = header.servers.iter().map(device).collect();
-    evidence.link.clone_from(&header.link);
+    // A bare rate is told without its unit.
+    evidence.link = header.link.as_ref().map(|link| match link.parse::<f64>() {
+        Ok(_) => format!("{link} Mbps"),
+        Err(_) => link.clone(),
+    });
     evidence.program = Some(format!("splitscope {}", header.version));
     evidence.began = Some(date_time_utc(header.began_unix_ms));
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); header.plans.len()];

@@ -1,6 +1,7 @@
 //! The table itself: every action, where its keys are in effect, its name, its keys, what it does.
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
+use crate::console::app::palette;
 use crate::console::app::screens::{Screen, live, power, sweep, timeline};
 
 const fn entry(
@@ -178,6 +179,14 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::Anywhere,
+        "palette",
+        &[Key::Char(':')],
+        Action::OpenPalette,
+        "every command, found by a few letters",
+    )
+    .hinted("commands"),
+    entry(
+        Scope::Anywhere,
         "help",
         &[Key::Char('?')],
         Action::Help,
@@ -185,6 +194,13 @@ pub static TABLE: &[Entry] = &[
     )
     .hinted("help")
     .narrow(),
+    entry(
+        Scope::Anywhere,
+        "suspend",
+        &[Key::Ctrl('z')],
+        Action::Suspend,
+        "stop until the shell says fg; the workers go on",
+    ),
     entry(
         Scope::Anywhere,
         "quit",
@@ -550,5 +566,47 @@ pub static TABLE: &[Entry] = &[
         "leave things as they are",
     )
     .hinted("drop")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "above",
+        &[Key::Up],
+        Action::Palette(palette::Do::Up),
+        "the command above",
+    )
+    .hinted("choose")
+    .with("below")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "below",
+        &[Key::Down, Key::Tab],
+        Action::Palette(palette::Do::Down),
+        "the command below",
+    ),
+    entry(
+        Scope::Palette,
+        "erase",
+        &[Key::Backspace],
+        Action::Palette(palette::Do::Erase),
+        "take a letter back; letters type",
+    ),
+    entry(
+        Scope::Palette,
+        "run",
+        &[Key::Enter],
+        Action::Palette(palette::Do::Run),
+        "do it",
+    )
+    .hinted("do it")
+    .narrow(),
+    entry(
+        Scope::Palette,
+        "close",
+        &[Key::Esc],
+        Action::Palette(palette::Do::Close),
+        "leave",
+    )
+    .hinted("leave")
     .narrow(),
 ];

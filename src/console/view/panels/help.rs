@@ -30,9 +30,10 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         height,
     };
     Clear.render(over, buf);
+    buf.set_style(over, scene.theme.base());
     let title = match own {
         Scope::On(screen) => format!("Help: {}", screen.title()),
-        Scope::Picker | Scope::Anywhere => "Help: choosing a mode".to_owned(),
+        Scope::Picker | Scope::Palette | Scope::Anywhere => "Help: choosing a mode".to_owned(),
     };
     let inner = panel(over, &title, "? or Esc closes   q quits", theme, buf);
     // Where there is no room for all, the keys at the foot of the screen come first.
@@ -66,5 +67,5 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 
 /// Whether a key that works anywhere works while these keys are in effect.
 fn works(own: Scope, row: &Bound) -> bool {
-    own != Scope::Picker || matches!(row.entry.name, "help" | "quit")
+    !matches!(own, Scope::Picker | Scope::Palette) || matches!(row.entry.name, "help" | "quit")
 }

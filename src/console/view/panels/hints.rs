@@ -14,9 +14,11 @@ const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let [own, anywhere] = scene.app.scopes();
     let keymap = scene.app.keymap();
-    let shared = keymap
-        .of(anywhere)
-        .filter(|row| own != Scope::Picker || LEAVE.contains(&row.entry.action));
+    let shared = keymap.of(anywhere).filter(|row| match own {
+        Scope::Palette => false,
+        Scope::Picker => LEAVE.contains(&row.entry.action),
+        Scope::Anywhere | Scope::On(_) => true,
+    });
     let room = usize::from(area.width);
     let mut hints: Vec<(String, &str, Action, bool)> = keymap
         .of(own)
@@ -33,7 +35,8 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     };
     // The less important ones give way, the last first.
     while width(&hints, 1) > room {
-        match hints.iter().rposition(|h| !h.3) {
+        let least = hints.iter().rposition(|h| !h.3);
+        match least.or_else(|| hints.iter().rposition(|h| !LEAVE.contains(&h.2))) {
             Some(least) => drop(hints.remove(least)),
             None => break,
         }

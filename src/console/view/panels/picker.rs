@@ -55,6 +55,7 @@ pub(in crate::console::view) fn render(
         height,
     };
     Clear.render(over, buf);
+    buf.set_style(over, scene.theme.base());
     let now = scene.store.map(header::plan).unwrap_or_default();
     let title = if now.is_empty() {
         "Mode".to_owned()

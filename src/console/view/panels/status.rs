@@ -15,6 +15,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     if let Some((text, style)) = words(scene) {
         let line = Line::from(vec![Span::raw(" "), Span::styled(text, style)]);
         buf.set_line(area.x, area.y, &line, area.width);
+        return;
+    }
+    if scene.app.is_remote() {
+        let line = Line::styled(" over SSH: 4 pictures a second", scene.theme.faint());
+        buf.set_line(area.x, area.y, &line, area.width);
     }
 }
 

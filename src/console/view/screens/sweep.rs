@@ -110,9 +110,12 @@ fn legend(scene: &Scene, room: usize) -> Line<'static> {
     let mut spans = vec![Span::raw(format!("  {:<NAME$}", "plan"))];
     let mut used = 0;
     for part in Part::ALL {
-        let words = format!("{} {}  ", part.glyph(), part.word());
-        used += text::width(&words);
-        spans.push(Span::styled(words, scene.theme.part(part)));
+        let words = format!("{}{} ", part.glyph(), part.word());
+        let width = text::width(&words);
+        if used + width <= room {
+            used += width;
+            spans.push(Span::styled(words, scene.theme.part(part)));
+        }
     }
     let rest = room.saturating_sub(used);
     spans.push(Span::raw(format!(

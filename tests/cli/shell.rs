@@ -1,0 +1,45 @@
+//! Completions, manual pages and the settings command.
+
+use crate::support::{run, splitscope};
+
+#[test]
+fn completions_and_the_manual_know_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let ended = run(&["completions", shell]);
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stdout.contains("attach"), "{shell}");
+    }
+    let page = run(&["man"]);
+    assert!(page.stdout.contains(".TH splitscope"), "{page:?}");
+}
+
+#[test]
+fn settings_say_where_they_come_from_and_what_is_none_is_an_error_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config.toml");
+    std::fs::write(&path, "theme = \"daylight\"\n[keys.live]\nzoom = \"y\"\n").unwrap();
+    let file = path.to_str().unwrap();
+    let output = splitscope(&["config", "--config", file])
+        .env("SPLITSCOPE_SSH", "yes")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let origin = |setting: &str| {
+        let line = text.lines().find(|line| line.starts_with(setting));
+        line.unwrap().split_once("# ").unwrap().1.to_owned()
+    };
+    assert!(origin("theme").ends_with("file, line 1"), "{text}");
+    assert!(
+        origin("ssh").contains("SPLITSCOPE_SSH in the environment"),
+        "{text}"
+    );
+    assert!(origin("mouse").ends_with("default"), "{text}");
+    assert!(origin("zoom").ends_with("file, line 3"), "{text}");
+    std::fs::write(&path, "\ntheme = \"pink\"\n").unwrap();
+    let ended = run(&["config", "--config", file]);
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(
+        ended.stderr.contains("config.toml:2: \"pink\" is no theme"),
+        "{ended:?}"
+    );
+}
