@@ -235,6 +235,7 @@ fn what_cannot_be_swept_is_refused_with_exit_code_2() {
 #[test]
 fn a_shipped_experiment_runs_with_one_command() {
     let stem = place("quick");
+    let _ = std::fs::remove_file(place("quick.mcap"));
     let output = run(&["run", "figure1", "--quick", "--out", stem.to_str().unwrap()]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{errors}");

@@ -8,6 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::look::LookArgs;
+use super::record::RecordArgs;
 use super::worker;
 use crate::console::{self, Address, Ended, Headless, Options};
 
@@ -24,6 +25,10 @@ pub struct AttachArgs {
     /// What to show and for how long.
     #[command(flatten)]
     pub show: ShowArgs,
+
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
@@ -67,6 +72,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
         settings: args.look.settings()?,
     };
     show(&options, args.show)

@@ -17,10 +17,14 @@ use crate::console::{self, Address, Options, SweepEnded};
 use crate::link::LinkChoice;
 use crate::link::shaper::{Shaper, ShaperHandle};
 use crate::profile::Profile;
+use crate::session;
 use crate::sweep::{
     Cuts, Experiment, Goal, How, ModelSpec, ProbeSpec, Settings, SweepSpec, Until, WorkerSpec,
 };
+use crate::units::Bytes;
 
+/// The most that a recording of an experiment may take.
+const RECORD_LIMIT: Bytes = Bytes(4 << 30);
 /// The short sweep that finds the best cut.
 const SCOUT_ROUNDS: u32 = 3;
 
@@ -35,9 +39,14 @@ pub(super) struct RunArgs {
     #[arg(long)]
     quick: bool,
 
-    /// Where results go: a path without ending, to which .csv is added [default: the experiment's name, here]
+    /// Where results go: a path without ending, to which .csv and .mcap are added [default: the experiment's name,
+    /// here]
     #[arg(long, value_name = "STEM")]
     out: Option<PathBuf>,
+
+    /// Do not record the session, STEM.mcap
+    #[arg(long)]
+    no_record: bool,
 
     /// One JSON object per measurement on standard output, then one per plan
     #[arg(long)]
@@ -133,6 +142,7 @@ fn sweeps(
         targets: parties.addresses()?,
         token: None,
         name: console::default_name(),
+        recording: None,
         settings: console::Settings::default(),
     };
     let mut request = Request {
@@ -154,8 +164,34 @@ fn sweeps(
         )?);
     }
     let mut output = Output::new(args.json, Some(with(stem, ".csv")));
+    let options = Options {
+        recording: recording(args, stem, &experiment.title)?,
+        ..options
+    };
     let ended = console::run_sweep(&options, &request, &mut output)?;
     finish(output, ended)
+}
+
+/// Where the session of the experiment goes, if it is recorded.
+fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session::Settings>> {
+    let file = with(stem, ".mcap");
+    if args.no_record {
+        return Ok(None);
+    }
+    if file.exists() {
+        return Err(usage(format!(
+            "{} exists already; name other results with --out, or record nothing with --no-record",
+            file.display()
+        )));
+    }
+    Ok(Some(session::Settings {
+        file,
+        limit: RECORD_LIMIT,
+        meta: session::Meta {
+            name: Some(title.to_owned()),
+            ..session::Meta::default()
+        },
+    }))
 }
 
 /// The best of the cuts that one tensor crosses, by a short sweep over them.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::record::RecordArgs;
 use super::{usage, worker};
 use crate::console::app::sweeping::Request;
 use crate::console::{self, Address, Options};
@@ -63,6 +64,9 @@ pub(super) struct SweepArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+
+    #[command(flatten)]
+    record: RecordArgs,
 }
 
 /// How often, how long, in which order.
@@ -142,6 +146,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
         settings: console::Settings::default(),
     };
     let request = Request {

@@ -3,12 +3,13 @@
 use std::io;
 
 use super::app::sweeping::{Request, Sweeping};
-use super::app::{App, Effect, Moment, Update};
+use super::app::{App, Effect, Update};
 use super::connection::Phase;
 use super::headless::tell_events;
 use super::links::Links;
-use super::runtime::sleep_until;
+use super::runtime::{now, sleep_until};
 use super::signals::Signals;
+use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
 use crate::sweep::{Header, How, Sweep};
@@ -67,8 +68,10 @@ pub(super) async fn sweep(
 ) -> Result<SweepEnded, ConsoleError> {
     let mut signals = Signals::new().map_err(ConsoleError::Signals)?;
     let (app, effects) = App::new(options.setup(), clock::now());
+    let tape = Tape::start(options, &app, now())?;
     let mut driver = Driver {
         app,
+        tape,
         links: Links::start(&options.targets, &options.name),
         events: vec![0; options.targets.len() + 1],
         began: clock::now(),
@@ -77,39 +80,14 @@ pub(super) async fn sweep(
         stopped: false,
     };
     driver.perform(effects);
-    let mut next_progress = driver.began;
-    loop {
-        let wakes = [driver.app.next_tick(clock::now()), Some(next_progress)];
-        tokio::select! {
-            biased;
-            () = signals.next() => {
-                if std::mem::replace(&mut driver.stopped, true) || driver.app.sweeping().is_none() {
-                    return Ok(driver.left());
-                }
-                driver.abort();
-            }
-            Some(update) = driver.links.next() => driver.update(update),
-            () = sleep_until(wakes.into_iter().flatten().min()) => driver.update(Update::Tick),
-        }
-        driver.tell();
-        if driver.app.sweeping().is_none() {
-            if let Some(ended) = driver.begin(request, observer) {
-                return Ok(ended);
-            }
-        } else if let Some(ended) = driver.keep(observer) {
-            return Ok(ended);
-        }
-        if clock::now() >= next_progress {
-            next_progress = clock::now().shifted(PROGRESS_NS);
-            if let Some(sweeping) = driver.app.sweeping() {
-                observer.progress(sweeping);
-            }
-        }
-    }
+    let ended = driver.run(request, observer, &mut signals).await;
+    driver.tape.finish();
+    Ok(ended)
 }
 
 struct Driver {
     app: App,
+    tape: Tape,
     links: Links,
     /// Events told, of each worker and of the console.
     events: Vec<u64>,
@@ -120,15 +98,62 @@ struct Driver {
 }
 
 impl Driver {
+    async fn run(
+        &mut self,
+        request: &Request,
+        observer: &mut dyn Observer,
+        signals: &mut Signals,
+    ) -> SweepEnded {
+        let mut next_progress = self.began;
+        loop {
+            let wakes = [self.app.next_tick(clock::now()), Some(next_progress)];
+            tokio::select! {
+                biased;
+                () = signals.next() => {
+                    if std::mem::replace(&mut self.stopped, true) || self.app.sweeping().is_none() {
+                        return self.left();
+                    }
+                    self.abort();
+                }
+                Some(update) = self.links.next() => self.update(update),
+                () = sleep_until(wakes.into_iter().flatten().min()) => self.update(Update::Tick),
+            }
+            self.tell();
+            if self.app.sweeping().is_none() {
+                if let Some(ended) = self.begin(request, observer) {
+                    return ended;
+                }
+            } else if let Some(ended) = self.keep(observer) {
+                return ended;
+            }
+            if clock::now() >= next_progress {
+                next_progress = clock::now().shifted(PROGRESS_NS);
+                if let Some(sweeping) = self.app.sweeping() {
+                    observer.progress(sweeping);
+                }
+            }
+        }
+    }
+
     fn update(&mut self, update: Update) {
+        let at = now();
+        self.tape.hear(&self.app, &update, at);
+        self.apply(update);
+        if let Some(news) = self.tape.news(at) {
+            self.apply(news);
+        }
+    }
+
+    fn apply(&mut self, update: Update) {
         let turn = self.app.update(update, now());
         self.perform(turn.effects);
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            self.tape.see(&self.app, &effect, now());
             if let Some(update) = self.links.perform(effect, &self.app) {
-                self.update(update);
+                self.apply(update);
             }
         }
     }
@@ -209,12 +234,5 @@ impl Driver {
         if let Some(told) = self.events.get_mut(own) {
             tell_events("console", self.app.own_events(), Level::Info, told);
         }
-    }
-}
-
-fn now() -> Moment {
-    Moment {
-        now: clock::now(),
-        unix_ms: clock::unix_ms(),
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Effect, Frozen, Moment, Move, Palette, Pick, Picker, PlanRequest, Proposal,
-    Screen, TakeOver, Turn, proposal,
+    Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
+    Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
 use crate::store::{Store, Worker};
@@ -93,6 +93,8 @@ impl App {
                     }),
                 };
             }
+            Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Suspend | Action::Quit => {}
