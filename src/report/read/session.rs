@@ -410,8 +410,8 @@ mod tests {
     use crate::plan::Plan;
     use crate::report::figure::{Body, FigureKind, make};
     use crate::session::{FORMAT, Start, Writer};
-    use crate::units::NodeId;
-    use crate::wire::{Flow, Parts, PlanRecord, StepKind, StepTime};
+    use crate::store::testing::step;
+    use crate::wire::{Flow, Parts, PlanRecord, StepKind};
 
     const MS: i64 = 1_000_000;
 
@@ -421,20 +421,13 @@ mod tests {
             boot: BootId(7),
             seq: 1,
             sent: Nanos(0),
-            late: false,
             record,
         })
     }
 
     fn frame(number: u64, epoch: u32, latency_ms: i64, warmup: bool) -> Record {
-        let step = |device: u8, to: u8, kind, start_ms: i64, bytes| StepTime {
-            device: DeviceId(device),
-            to: DeviceId(to),
-            kind,
-            node: NodeId(3),
-            start_ns: start_ms * MS,
-            duration_ns: 10 * MS,
-            bytes,
+        let step = |device, to, kind, start_ms: i64, bytes| {
+            step(device, kind, 3, start_ms * MS, 10 * MS, to, bytes)
         };
         let mut frame = crate::store::testing::frame_of(
             "split",
