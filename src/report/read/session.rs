@@ -490,6 +490,7 @@ mod tests {
                 epoch: epoch_of,
                 plan,
                 local_because: None,
+                policy: None,
             })));
             for i in 0..9 {
                 add(told(frame(first + i, epoch, latency_ms + i as i64, i == 0)));
