@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::palette;
 use super::screens::Screen;
-use super::screens::{live, power, timeline};
+use super::screens::{live, power, sweep, timeline};
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -70,6 +70,8 @@ pub enum Action {
     Live(live::Do),
     /// On the timeline.
     Timeline(timeline::Do),
+    /// On the Sweep screen.
+    Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
     /// Apply the proposal, or confirm what is asked.
@@ -78,6 +80,8 @@ pub enum Action {
     Back,
     /// Ask for the plan that was in effect before this one.
     Revert,
+    /// Hand the plan to a policy, or take it back.
+    Policy,
     /// Take or release control.
     Control,
     /// Stop or resume the display.

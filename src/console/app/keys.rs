@@ -7,6 +7,7 @@ use super::{
     Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
 
@@ -74,6 +75,7 @@ impl App {
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
+            Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
             Action::Apply => self.apply(turn),
             Action::Revert => self.revert(turn),
@@ -82,6 +84,7 @@ impl App {
                     self.show(Screen::Live);
                 }
             }
+            Action::Policy => self.policy(turn),
             Action::Control => self.control(turn),
             Action::Pause => {
                 self.frozen = match self.frozen.take() {
@@ -254,6 +257,31 @@ impl App {
         }
     }
 
+    /// Hands the plan to `auto`, or takes it back from whichever policy has it.
+    fn policy(&mut self, turn: &mut Turn) {
+        let Some(index) = self.robot() else {
+            return;
+        };
+        let store = &self.targets[index].store;
+        let reigns = store.plan().and_then(|p| p.policy);
+        let policy = reigns.is_none().then_some(Spec::AUTO);
+        match Control::of(store) {
+            Control::You => {}
+            // The two are performed in this order; without control the second is refused with the reason.
+            Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
+            Control::Other(holder) => {
+                self.take_over = Some(TakeOver {
+                    target: index,
+                    holder,
+                    then: None,
+                });
+                return;
+            }
+        }
+        self.proposal = None;
+        self.send(index, Command::SetPolicy { policy }, None, None, turn);
+    }
+
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {
         let command = Command::SetPlan { plan: request.plan };
         self.send(index, command, request.expect, None, turn);
@@ -278,7 +306,7 @@ impl App {
         }
     }
 
-    fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
+    pub(super) fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
         match &self.token {
             _ if !worker.needs_token => Ok(None),
             Some(token) => Ok(Some(proof(token, &worker.nonce))),

@@ -3,6 +3,7 @@
 
 pub mod live;
 pub mod power;
+pub mod sweep;
 pub mod timeline;
 
 use super::{App, Scope};
@@ -88,6 +89,8 @@ pub struct Screens {
     pub live: live::Live,
     /// Timeline.
     pub timeline: timeline::Timeline,
+    /// Sweep.
+    pub sweep: sweep::SweepScreen,
     /// Power and host.
     pub power: power::PowerScreen,
 }
