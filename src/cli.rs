@@ -42,7 +42,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Robot, server, shaped link and console on this machine
-    Demo(demo::DemoArgs),
+    Demo(Box<demo::DemoArgs>),
     /// Watch workers and command them
     Attach(attach::AttachArgs),
     /// Recorded sessions: list, name, edit, cut, delete

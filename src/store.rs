@@ -17,6 +17,7 @@ mod operators;
 mod packings;
 mod power;
 mod prediction;
+mod predictions;
 mod switch;
 mod sync;
 #[cfg(test)]
@@ -32,7 +33,7 @@ pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
-pub use lanes::{FrameLane, LaneKind, lanes};
+pub use lanes::{FrameLane, LaneKind, lanes, lanes_of};
 pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
@@ -40,6 +41,7 @@ pub use operators::{Median, OperatorTimes};
 pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
+pub use predictions::{CutCost, Predictions};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
@@ -111,6 +113,7 @@ pub struct Store {
     syncs: SyncTimes,
     packings: Packings,
     power: Power,
+    predictions: Predictions,
     events: Events,
 }
 
@@ -145,6 +148,11 @@ impl Store {
             self.take_model(model, Nanos(0));
         }
         greeting
+    }
+
+    /// What the robot expects of plans, and what a policy decided.
+    pub const fn predictions(&self) -> &Predictions {
+        &self.predictions
     }
 
     /// What telemetry takes of the robot's link, as told last.
@@ -236,6 +244,14 @@ impl Store {
             }
             Record::Power(power) => {
                 self.power.add(&power);
+                Change::State
+            }
+            Record::Prediction(prediction) => {
+                let model = self.model.as_ref().map(|m| &*m.graph);
+                changed(self.predictions.push(*prediction, model))
+            }
+            Record::Decision(decision) => {
+                self.predictions.decided(*decision);
                 Change::State
             }
             Record::Host(host) => {

@@ -6,6 +6,8 @@
 mod modes;
 #[path = "console_screen/power.rs"]
 mod power;
+#[path = "console_screen/predictions.rs"]
+mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
 #[path = "console_screen/simulate.rs"]
@@ -451,6 +453,7 @@ fn enter_takes_free_control_then_sets_the_plan_and_every_stage_is_seen() {
         epoch,
         plan: Plan::split(30),
         local_because: Some("the server is away".to_owned()),
+        policy: None,
     };
     console.records(ROBOT, vec![Record::Plan(away)]);
     assert_eq!(console.status(), "frames run locally: the server is away");
@@ -571,6 +574,7 @@ fn frames_that_run_locally_say_why() {
             epoch: Epoch(7),
             plan: Plan::split(28),
             local_because: Some("the server is away".to_owned()),
+            policy: None,
         })],
     );
     assert_eq!(console.status(), "frames run locally: the server is away");

@@ -74,6 +74,7 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    args.plan.spec()?;
     fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
     let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
@@ -122,6 +123,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         robot_args.extend([String::from("--cut"), cut.to_string()]);
         robot_args.extend(args.plan.words());
     }
+    robot_args.extend(args.plan.policy_words());
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
     }

@@ -84,7 +84,7 @@ pub enum Update {
 }
 
 /// Something shall be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// To a target's connection.
     Link {
@@ -123,7 +123,7 @@ pub enum Redraw {
 }
 
 /// What an update led to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Turn {
     /// What to do, in order.
     pub effects: Vec<Effect>,

@@ -182,9 +182,11 @@ impl Watcher {
         let robot = *self.robot.get_or_insert(target);
         let store = &self.app.targets()[target].store;
         if let Some(frame) = store.frames().last().filter(|_| robot == target) {
+            let policy = store.plan().and_then(|p| p.policy);
             let line = FrameLine::new(frame, store.model())
                 .with_power(store.power())
-                .with_link(store);
+                .with_link(store)
+                .with_policy(policy.map(|policy| policy.to_string()));
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });
         }

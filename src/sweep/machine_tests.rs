@@ -335,6 +335,7 @@ fn a_lost_link_pauses_and_the_plan_is_visited_again_when_it_is_back() {
             epoch: Epoch(robot.epoch),
             plan: robot.plan.clone(),
             local_because: why.map(str::to_owned),
+            policy: None,
         })
     };
     robot.gone = Some("nobody answers".to_owned());

@@ -80,6 +80,8 @@ pub enum Action {
     Back,
     /// Ask for the plan that was in effect before this one.
     Revert,
+    /// Hand the plan to a policy, or take it back.
+    Policy,
     /// Take or release control.
     Control,
     /// Stop or resume the display.

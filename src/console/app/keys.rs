@@ -7,6 +7,7 @@ use super::{
     Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
 
@@ -83,6 +84,7 @@ impl App {
                     self.show(Screen::Live);
                 }
             }
+            Action::Policy => self.policy(turn),
             Action::Control => self.control(turn),
             Action::Pause => {
                 self.frozen = match self.frozen.take() {
@@ -253,6 +255,31 @@ impl App {
                 });
             }
         }
+    }
+
+    /// Hands the plan to `auto`, or takes it back from whichever policy has it.
+    fn policy(&mut self, turn: &mut Turn) {
+        let Some(index) = self.robot() else {
+            return;
+        };
+        let store = &self.targets[index].store;
+        let reigns = store.plan().and_then(|p| p.policy);
+        let policy = reigns.is_none().then_some(Spec::AUTO);
+        match Control::of(store) {
+            Control::You => {}
+            // The two are performed in this order; without control the second is refused with the reason.
+            Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
+            Control::Other(holder) => {
+                self.take_over = Some(TakeOver {
+                    target: index,
+                    holder,
+                    then: None,
+                });
+                return;
+            }
+        }
+        self.proposal = None;
+        self.send(index, Command::SetPolicy { policy }, None, None, turn);
     }
 
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {

@@ -105,7 +105,7 @@ impl App {
             Command::TakeControl { force, .. } => {
                 self.take_control(index, force, pending.then, turn);
             }
-            Command::SetPlan { .. } => {
+            Command::SetPlan { .. } | Command::SetPolicy { .. } => {
                 self.take_control(index, false, None, turn);
                 let message = self.orders.send_again(pending);
                 turn.effects.push(Effect::Send {
@@ -194,6 +194,13 @@ fn describe(pending: &Pending) -> String {
         (Command::ReleaseControl, _) => "releasing control".to_owned(),
         (Command::BeginSweep { .. }, _) => "the sweep".to_owned(),
         (Command::EndSweep, _) => "the end of the sweep".to_owned(),
+        (
+            Command::SetPolicy {
+                policy: Some(policy),
+            },
+            _,
+        ) => format!("policy {policy}"),
+        (Command::SetPolicy { policy: None }, _) => "taking the plan back".to_owned(),
         (Command::Idle { .. }, _) => "idling".to_owned(),
     }
 }

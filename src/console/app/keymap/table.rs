@@ -156,6 +156,13 @@ pub static TABLE: &[Entry] = &[
     .hinted("undo"),
     entry(
         Scope::Anywhere,
+        "policy",
+        &[Key::Char('a')],
+        Action::Policy,
+        "hand the plan to the policy auto, or take it back; so does any change by hand",
+    ),
+    entry(
+        Scope::Anywhere,
         "control",
         &[Key::Char('c')],
         Action::Control,
