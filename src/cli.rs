@@ -4,6 +4,7 @@ pub mod attach;
 mod cache;
 mod config;
 mod demo;
+mod doctor;
 mod engine;
 mod loaded;
 pub mod look;
@@ -49,6 +50,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// Check this machine: ports, clock, sensors, libtorch, disk, terminal
+    Doctor(doctor::DoctorArgs),
     /// The console's settings in effect, and where each comes from
     Config(config::ConfigArgs),
     /// Completions of commands and flags for a shell
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),
