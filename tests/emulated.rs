@@ -11,13 +11,15 @@ mod console;
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 
 use console::{Console, Heard};
 use splitscope::model::{Graph, zoo};
 use splitscope::plan::{Choice, Join, ModeKind, Plan, Schedule, Step, compile};
 use splitscope::profile::Profile;
-use splitscope::units::{DeviceId, Epoch};
-use splitscope::wire::{FrameRecord, Outcome, StepKind};
+use splitscope::simulate::{self, Costs, Link, Run, World};
+use splitscope::units::{DeviceId, Epoch, Nanos};
+use splitscope::wire::{FrameRecord, Outcome, StepKind, StepTime, Steps};
 
 const MODEL: &str = "mobilenet_v2";
 const SIZE: u32 = 96;
@@ -136,8 +138,9 @@ impl Field {
             let sent: u64 = own(StepKind::Transfer).map(|s| s.bytes).sum();
             assert_eq!(sent, bytes, "{label}: {device}");
         }
+        self.check_prediction(frame, &schedule);
         // Nothing is sent before it is made, on the clock that both times are of.
-        let is_robots = |s: &splitscope::wire::StepTime| s.device == DeviceId::ROBOT;
+        let is_robots = |s: &StepTime| s.device == DeviceId::ROBOT;
         for sent in frame
             .steps
             .iter()
@@ -152,6 +155,38 @@ impl Field {
                 assert!(sent.start_ns >= made, "{label}: {} sent early", sent.node);
             }
         }
+    }
+
+    /// The simulator does the same work: the same steps on the same devices, as long on the lanes, with the same bytes;
+    /// and over a link that costs nothing it is done no later.
+    fn check_prediction(&self, frame: &FrameRecord, schedule: &Schedule) {
+        let label = schedule.plan.label();
+        let server: Arc<dyn Costs> = Arc::new(self.server.clone());
+        let world = World {
+            devices: vec![Arc::new(self.robot.clone()), Arc::clone(&server), server],
+            link: Link::none(),
+            between: Link::none(),
+            power: None,
+        };
+        let one = Run::one(Nanos(0));
+        let outcome = simulate::run(&self.graph, schedule, &world, &one).unwrap();
+        let predicted = &outcome.frames[0];
+        let work = |steps: &Steps| {
+            let told = |s: StepTime| match s.kind {
+                StepKind::Transfer => (s.device, s.to, s.node, 0, s.bytes),
+                _ => (s.device, s.to, s.node, s.duration_ns, 0),
+            };
+            let mut all: Vec<_> = steps.iter().map(told).collect();
+            all.sort_unstable();
+            all
+        };
+        assert_eq!(work(&frame.steps), work(&predicted.steps), "{label}");
+        assert!(predicted.latency_ns <= frame.latency_ns, "{label}");
+        assert_eq!(
+            (predicted.bytes_up, predicted.bytes_down),
+            (frame.bytes_up, frame.bytes_down),
+            "{label}"
+        );
     }
 }
 

@@ -198,6 +198,16 @@ impl FieldData {
         self.of_model("summary.csv", model, &only, "median_ms")
     }
 
+    /// The mean latency in milliseconds and the mean energy per inference in joules of a method's runs over a trace.
+    ///
+    /// # Errors
+    /// A folder that lacks them.
+    pub fn means(&self, approach: &str, env: &str, model: &str) -> Result<(f64, f64), FieldError> {
+        let only = [("approach", approach), ("env", env)];
+        let of = |column| self.of_model("summary.csv", model, &only, column);
+        Ok((of("mean_ms")?, of("energy_per_inference_J")?))
+    }
+
     /// Median latencies of `all` (everything offloaded) in milliseconds, with their numbers, by the link's bucket in
     /// MB/s; none if there are no runs of the model.
     ///

@@ -15,11 +15,19 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let all = names()?;
     let (chosen, rest) = choose(&all, args)?;
     ensure!(!chosen.is_empty(), "there are no benches in benches/");
-    libtorch::provide()?;
-    data::provide()?;
+    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
+    let with_torch = |name: &str| needs_torch(&manifest, name);
+    if chosen.iter().any(|name| with_torch(name)) {
+        libtorch::provide()?;
+        data::provide()?;
+    }
     for name in chosen {
         say(format_args!("\n=== bench {name}"));
-        let mut cargo = libtorch::cargo();
+        let mut cargo = if with_torch(name) {
+            libtorch::cargo()
+        } else {
+            shell::cargo()
+        };
         // The profile of demo and tests: libtorch's bindings take minutes to build.
         cargo
             .args([
@@ -30,12 +38,23 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
                 "splitscope",
                 "--bench",
                 name,
-                "--",
             ])
+            .args((!with_torch(name)).then_some("--no-default-features"))
+            .arg("--")
             .args(rest);
         shell::run(&mut cargo)?;
     }
     Ok(())
+}
+
+/// Whether the manifest asks for the feature `torch` to build a bench; one that it does not name, does.
+fn needs_torch(manifest: &str, name: &str) -> bool {
+    let named = format!("name = \"{name}\"");
+    let mut benches = manifest.split("[[bench]]").skip(1);
+    let bench = benches.find(|bench| bench.lines().any(|line| line.trim() == named));
+    // The last one is followed by other sections.
+    let bench = bench.map(|bench| bench.split("\n[").next().unwrap_or(bench));
+    bench.is_none_or(|bench| bench.contains("required-features") && bench.contains("torch"))
 }
 
 fn names() -> Result<Vec<String>> {
@@ -100,6 +119,14 @@ mod tests {
         let args = strings(&["--", "--quick"]);
         let (chosen, rest) = choose(&all, &args).unwrap();
         assert_eq!((chosen, rest), (vec!["codec", "halo"], &args[1..]));
+    }
+
+    #[test]
+    fn a_bench_that_needs_no_torch_runs_without_it() {
+        let manifest = "[[bench]]\nname = \"codec\"\nharness = false\n\n[[bench]]\nname = \"split\"\n\
+                        required-features = [\"torch\"]\n\n[lints]\nworkspace = true\n";
+        assert!(!needs_torch(manifest, "codec") && needs_torch(manifest, "split"));
+        assert!(needs_torch(manifest, "unnamed"));
     }
 
     #[test]

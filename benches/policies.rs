@@ -1,0 +1,218 @@
+//! Policies over recorded-like traces: an emulated Xavier NX and GPU server, frame after frame, each decided by what is
+//! believed of the link at its admission. Everything here is predicted by `simulate`, nothing is measured.
+//!
+//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--field FOLDER]`
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a bench says its figures and fails like a test"
+)]
+
+#[path = "shared/drive.rs"]
+mod drive;
+#[path = "shared/paired.rs"]
+#[expect(dead_code, reason = "it has more than this bench uses")]
+mod paired;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use drive::{Case, Chooser, Totals};
+use splitscope::model::zoo;
+use splitscope::plan::Plan;
+use splitscope::policy::{Auto, Dads, Deadline, Load, Neurosurgeon, Objective, Policy, Problem};
+use splitscope::profile::trace::{AfterEnd, shipped};
+use splitscope::profile::{FIELD_MODELS, FieldData, Profile};
+use splitscope::simulate::{Link, World};
+use splitscope::units::BitsPerSecond;
+
+/// The deadline policy's, in milliseconds.
+const DEADLINE_MS: f64 = 100.0;
+/// `auto` may be so much worse than the best fixed plan in hindsight.
+const MAY_BE_WORSE: f64 = 0.05;
+/// Rates for which the best streamed plan joins the fixed ones, in megabits per second.
+const STREAM_MBPS: [f64; 3] = [20.0, 45.0, 93.0];
+
+fn main() {
+    let seconds = paired::number_argument("--seconds")
+        .unwrap_or(300)
+        .clamp(1, 3600) as i64;
+    let field = field();
+    println!(
+        "Predicted: {seconds} s of each trace, frames one after the other; J are the robot's per inference.\n"
+    );
+    let mut verdicts = Vec::new();
+    for (field_name, name) in FIELD_MODELS {
+        for trace in ["indoors", "outdoors"] {
+            verdicts.push(table(field_name, name, trace, seconds, field.as_ref()));
+        }
+    }
+    println!(
+        "\n| model | trace | auto over the best fixed plan, latency | energy |\n|---|---|---:|---:|"
+    );
+    let mut is_met = true;
+    for (name, trace, latency, joules) in &verdicts {
+        println!("| {name} | {trace} | {latency:+.1} % | {joules:+.1} % |");
+        is_met &= latency.max(*joules) <= MAY_BE_WORSE * 100.0;
+    }
+    let better = |of: fn(&Verdict) -> f64| verdicts.iter().filter(|v| of(v) < 0.0).count();
+    println!(
+        "\nnever more than 5 % worse: {}; better than every fixed plan in latency in {} of {} cases, in energy in {}",
+        if is_met { "met" } else { "NOT met" },
+        better(|v| v.2),
+        verdicts.len(),
+        better(|v| v.3)
+    );
+}
+
+/// Model, trace, and by how many percent auto is above the best fixed plan in latency and in energy.
+type Verdict = (&'static str, &'static str, f64, f64);
+
+fn field() -> Option<FieldData> {
+    let mut args = std::env::args().skip_while(|arg| arg != "--field");
+    let given = args.nth(1).map(PathBuf::from);
+    let dir = given.or_else(|| std::env::var_os("SPLITSCOPE_FIELD_DATA").map(PathBuf::from))?;
+    let field = FieldData::new(&dir);
+    if !field.is_there() {
+        println!("{} is no folder of field data: skipped\n", dir.display());
+        return None;
+    }
+    Some(field)
+}
+
+fn table(
+    field_name: &'static str,
+    name: &'static str,
+    trace_name: &'static str,
+    seconds: i64,
+    field: Option<&FieldData>,
+) -> Verdict {
+    let device = |name: &str| Arc::new(Profile::open(name).unwrap());
+    let robot = device("jetson-xavier-nx");
+    let power = robot.power.map(|p| p.levels());
+    let trace = Arc::new(shipped(trace_name).unwrap().unwrap());
+    let link = Link::of_trace(&trace, AfterEnd::Loop);
+    let world = World::pair(robot, device("gpu-server"), link, power);
+    let graph = Arc::new(zoo::build(name, 1, 224, 224).unwrap());
+    let problem = Problem::new(graph, world).unwrap();
+    let case = Case::new(problem, seconds * 1_000_000_000);
+
+    println!(
+        "\n| {field_name}, {trace_name} | mean ms | p95 ms | J | frames | changes | finished locally |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|");
+    let tell = |name: &str, t: &Totals| {
+        println!(
+            "| {name} | {:.1} | {:.1} | {:.3} | {} | {} | {} |",
+            t.mean_ms(),
+            t.p95_ms(),
+            t.mean_joules(),
+            t.frames(),
+            t.changes,
+            t.finished_locally
+        );
+    };
+    let fixed = fixed_plans(&case);
+    let of = |plan: &Plan| &fixed.iter().find(|(p, _)| p == plan).unwrap().1;
+    tell("local", of(&Plan::LOCAL));
+    tell("remote", of(&Plan::REMOTE));
+    let run = |name: &str, policy: &mut dyn Policy, learns: bool| {
+        let totals = case.drive(&mut Chooser::new(policy, learns));
+        tell(name, &totals);
+        totals
+    };
+    let latency = Objective::Latency;
+    run(
+        "neurosurgeon",
+        &mut Neurosurgeon { objective: latency },
+        false,
+    );
+    run("dads", &mut Dads { load: Load::Light }, false);
+    run(
+        &format!("deadline {DEADLINE_MS} ms"),
+        &mut Deadline { ms: DEADLINE_MS },
+        false,
+    );
+    let auto = run("auto, latency", &mut Auto { objective: latency }, false);
+    run(
+        "auto, latency, learns the rate",
+        &mut Auto { objective: latency },
+        true,
+    );
+    let frugal = run(
+        "auto, energy",
+        &mut Auto {
+            objective: Objective::Energy,
+        },
+        false,
+    );
+    run(
+        "auto, energy, learns the rate",
+        &mut Auto {
+            objective: Objective::Energy,
+        },
+        true,
+    );
+    let by = |key: fn(&Totals) -> f64| {
+        fixed
+            .iter()
+            .min_by(|a, b| key(&a.1).total_cmp(&key(&b.1)))
+            .unwrap()
+    };
+    let (fastest, frugalest) = (by(Totals::mean_ms), by(Totals::mean_joules));
+    tell(
+        &format!("best fixed in latency: {}", fastest.0.label()),
+        &fastest.1,
+    );
+    tell(
+        &format!("best fixed in energy: {}", frugalest.0.label()),
+        &frugalest.1,
+    );
+    if let Some(field) = field {
+        for approach in ["local", "all", "flex", "mixed2"] {
+            // `local` was measured indoors only; the link has no part in it.
+            let env = if approach == "local" {
+                "indoors"
+            } else {
+                trace_name
+            };
+            if let Ok((ms, joules)) = field.means(approach, env, field_name) {
+                println!("| *field data: {approach}* | {ms:.1} | | {joules:.3} | | | |");
+            }
+        }
+    }
+    let over = |auto: f64, fixed: f64| (auto / fixed - 1.0) * 100.0;
+    (
+        field_name,
+        trace_name,
+        over(auto.mean_ms(), fastest.1.mean_ms()),
+        over(frugal.mean_joules(), frugalest.1.mean_joules()),
+    )
+}
+
+/// Every cut, and the streamed plans that are best at some rates, each over the whole trace.
+fn fixed_plans(case: &Case) -> Vec<(Plan, Totals)> {
+    let mut plans: Vec<Plan> = case
+        .problem
+        .cuts()
+        .iter()
+        .map(|d| d.plan().clone())
+        .collect();
+    for mbps in STREAM_MBPS {
+        let link = Link::constant(BitsPerSecond::from_mbps(mbps));
+        let mut auto = Auto {
+            objective: Objective::Latency,
+        };
+        let best = auto.decide(&case.problem.with_link(link, 0.0)).chosen.plan;
+        if !plans.contains(&best) {
+            plans.push(best);
+        }
+    }
+    plans
+        .into_iter()
+        .map(|plan| {
+            let totals = case.drive_fixed(&plan);
+            (plan, totals)
+        })
+        .collect()
+}

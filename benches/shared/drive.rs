@@ -1,0 +1,254 @@
+//! Frames one after the other along a trace, under a policy or a fixed plan; predicted.
+//!
+//! As in the workers, a frame that is not done by its deadline (three times the recent median, at least 200 ms) is
+//! finished by the robot from what it holds.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::collections::VecDeque;
+
+use splitscope::link::{Belief, Passage};
+use splitscope::plan::Plan;
+use splitscope::policy::{Candidate, Decision, Hysteresis, Policy, Problem, Verdict};
+use splitscope::simulate::{Link, Run, energy};
+use splitscope::units::{BitsPerSecond, Nanos};
+
+const MS: i64 = 1_000_000;
+/// The least deadline of a frame.
+const LEAST_DEADLINE_NS: i64 = 200 * MS;
+/// Recent frames whose median makes the deadline.
+const RECENT: usize = 31;
+/// What a robot that has never sent anything takes the link for, in megabits per second.
+const ASSUMED_MBPS: f64 = 50.0;
+/// Rates this close, as a factor, count as the same for decisions.
+const SAME_RATE: f64 = 1.02;
+
+/// A model in a world with a trace.
+pub(crate) struct Case {
+    pub(crate) problem: Problem,
+    length_ns: i64,
+    local_ns: i64,
+}
+
+/// What became of the frames.
+#[derive(Default)]
+pub(crate) struct Totals {
+    latencies_ns: Vec<i64>,
+    joules: f64,
+    pub(crate) changes: u32,
+    pub(crate) finished_locally: u32,
+}
+
+impl Totals {
+    pub(crate) fn mean_ms(&self) -> f64 {
+        self.latencies_ns.iter().sum::<i64>() as f64 / 1e6 / self.latencies_ns.len() as f64
+    }
+
+    pub(crate) fn p95_ms(&self) -> f64 {
+        let mut sorted = self.latencies_ns.clone();
+        sorted.sort_unstable();
+        sorted[(sorted.len() * 95).div_ceil(100) - 1] as f64 / 1e6
+    }
+
+    pub(crate) fn mean_joules(&self) -> f64 {
+        self.joules / self.latencies_ns.len() as f64
+    }
+
+    pub(crate) fn frames(&self) -> usize {
+        self.latencies_ns.len()
+    }
+}
+
+/// A policy with its hysteresis and what it believes of the link.
+pub(crate) struct Chooser<'a> {
+    policy: &'a mut dyn Policy,
+    hysteresis: Hysteresis,
+    plan: Plan,
+    /// True: the rate is learned from transfers, as the robot does. False: the rate in force at a frame's admission is known,
+    /// as the schedulers of the field data knew it.
+    learns: bool,
+    belief: Belief,
+    /// Decisions by rate, for the same question has the same answer.
+    decided: HashMap<i64, Decision>,
+    priced: HashMap<(i64, String), Option<Candidate>>,
+}
+
+impl<'a> Chooser<'a> {
+    pub(crate) fn new(policy: &'a mut dyn Policy, learns: bool) -> Self {
+        Self {
+            policy,
+            hysteresis: Hysteresis::new(),
+            plan: Plan::LOCAL,
+            learns,
+            belief: Belief::default(),
+            decided: HashMap::new(),
+            priced: HashMap::new(),
+        }
+    }
+
+    /// The rate as the policy believes it.
+    fn believed_mbps(&self, case: &Case, now: Nanos) -> f64 {
+        if self.learns {
+            self.belief.now(now).map_or(ASSUMED_MBPS, |b| b.rate.mbps)
+        } else {
+            case.problem.world().link.up.mbps(now)
+        }
+    }
+
+    /// A frame's values have gone up, the last one at `end`.
+    fn learn(&mut self, end: Nanos, bytes: u64, busy_ns: i64) {
+        let start = end.shifted(-busy_ns);
+        self.belief.frame(vec![Passage { start, end, bytes }]);
+    }
+
+    fn choose(&mut self, case: &Case, now: Nanos) -> bool {
+        let mbps = self.believed_mbps(case, now);
+        let bucket = (mbps.max(1e-3).ln() / SAME_RATE.ln()).round() as i64;
+        let link = &case.problem.world().link;
+        let mut believed = Link::constant(BitsPerSecond::from_mbps(mbps));
+        believed.latency_ns = link.delay_ns(splitscope::profile::trace::Direction::Up, now);
+        let problem = case.problem.with_link(believed, 0.0);
+        let policy = &mut self.policy;
+        let decision = self
+            .decided
+            .entry(bucket)
+            .or_insert_with(|| policy.decide(&problem));
+        let key = (bucket, self.plan.label());
+        let plan = &self.plan;
+        let current = self
+            .priced
+            .entry(key)
+            .or_insert_with(|| problem.evaluate(plan).ok());
+        match self
+            .hysteresis
+            .weigh(decision, current.as_ref(), &self.plan, mbps)
+        {
+            Verdict::Keep(_) => false,
+            Verdict::Change { plan, .. } => {
+                self.plan = plan;
+                true
+            }
+        }
+    }
+}
+
+/// One frame.
+struct Ran {
+    latency_ns: i64,
+    /// Computing, sending, receiving.
+    robot_ns: [i64; 3],
+    bytes_up: u64,
+    locally: bool,
+}
+
+impl Case {
+    pub(crate) fn new(problem: Problem, length_ns: i64) -> Self {
+        let local_ns = problem.operator_ns().0.iter().sum();
+        Self {
+            problem,
+            length_ns,
+            local_ns,
+        }
+    }
+
+    /// A fixed plan over the whole trace.
+    pub(crate) fn drive_fixed(&self, plan: &Plan) -> Totals {
+        self.walk(|_| (plan.clone(), false), |_, _| ())
+    }
+
+    /// A policy over the whole trace.
+    pub(crate) fn drive(&self, chooser: &mut Chooser<'_>) -> Totals {
+        let chooser = RefCell::new(chooser);
+        self.walk(
+            |now| {
+                let mut chooser = chooser.borrow_mut();
+                let changed = chooser.choose(self, now);
+                (chooser.plan.clone(), changed)
+            },
+            |end, ran| {
+                if ran.robot_ns[1] > 0 {
+                    chooser
+                        .borrow_mut()
+                        .learn(end, ran.bytes_up, ran.robot_ns[1]);
+                }
+            },
+        )
+    }
+
+    fn walk(
+        &self,
+        mut plan_at: impl FnMut(Nanos) -> (Plan, bool),
+        mut done: impl FnMut(Nanos, &Ran),
+    ) -> Totals {
+        let mut totals = Totals::default();
+        let mut recent: VecDeque<i64> = VecDeque::new();
+        let mut now = Nanos(0);
+        let levels = self.problem.world().power;
+        let mut places: HashMap<String, Option<usize>> = HashMap::new();
+        while now.0 < self.length_ns {
+            let (plan, changed) = plan_at(now);
+            totals.changes += u32::from(changed);
+            let mut sorted: Vec<i64> = recent.iter().copied().collect();
+            sorted.sort_unstable();
+            let median = sorted.get(sorted.len() / 2).copied().unwrap_or(0);
+            let deadline_ns = LEAST_DEADLINE_NS.max(3 * median);
+            let divisions = self.problem.divisions();
+            let place = *places
+                .entry(format!("{plan:?}"))
+                .or_insert_with(|| divisions.iter().position(|d| *d.plan() == plan));
+            let ran = self.frame(&plan, place, now, deadline_ns);
+            totals.finished_locally += u32::from(ran.locally);
+            if let Some(levels) = &levels {
+                totals.joules += energy(levels, ran.latency_ns, ran.robot_ns).0;
+            }
+            totals.latencies_ns.push(ran.latency_ns);
+            if recent.len() == RECENT {
+                recent.pop_front();
+            }
+            recent.push_back(ran.latency_ns);
+            now = now.shifted(ran.latency_ns.max(1));
+            done(now, &ran);
+        }
+        totals
+    }
+
+    /// A frame admitted now, in closed form where the plan is the division at `place`, else simulated.
+    fn frame(&self, plan: &Plan, place: Option<usize>, now: Nanos, deadline_ns: i64) -> Ran {
+        let (graph, world) = (self.problem.graph(), self.problem.world());
+        let ran = match place {
+            Some(place) => {
+                let division = &self.problem.divisions()[place];
+                division.timeline(&world.link, now).map(|t| Ran {
+                    latency_ns: t.latency_ns,
+                    robot_ns: t.robot_ns,
+                    bytes_up: division.bytes().0,
+                    locally: false,
+                })
+            }
+            None => {
+                let prepared = self.problem.prepared(plan).ok();
+                let outcome = prepared.and_then(|p| p.run(graph, world, &Run::one(now)).ok());
+                outcome.map(|o| Ran {
+                    latency_ns: o.frames[0].latency_ns,
+                    robot_ns: o.frames[0].robot_ns,
+                    bytes_up: o.frames[0].bytes_up,
+                    locally: false,
+                })
+            }
+        };
+        match ran {
+            Some(ran) if ran.latency_ns <= deadline_ns => ran,
+            late => {
+                let computed = late.map_or(0, |ran| ran.robot_ns[0]).min(self.local_ns);
+                let waited = (deadline_ns - computed).max(0);
+                let passed = world.link.up.bits_between(now, now.shifted(deadline_ns)) / 8.0;
+                Ran {
+                    latency_ns: deadline_ns.max(computed) + self.local_ns - computed,
+                    robot_ns: [self.local_ns, waited, 0],
+                    bytes_up: passed as u64,
+                    locally: true,
+                }
+            }
+        }
+    }
+}
