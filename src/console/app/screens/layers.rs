@@ -255,7 +255,7 @@ impl App {
                 self.proposal = differs.then_some(Proposal(moved));
             }
             None => {
-                self.notice = Some("this mode has no cut to move: m chooses another".to_owned())
+                self.notice = Some("this mode has no cut to move: m chooses another".to_owned());
             }
         }
     }

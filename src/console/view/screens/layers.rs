@@ -11,8 +11,10 @@
 //! | status; hints                                                                   |
 //! ```
 //!
-//! A layer's row is one operator on one device: what is divided has a row for each. On narrow screens kind, share and
-//! bar give way, in this order the last first.
+//! A row is one operator on one device: what is divided has a row for each. Where there is less room the bar gives way,
+//! then the kind; on the smallest screens p95, share and bytes too.
+
+use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -31,6 +33,8 @@ use crate::units::DeviceId;
 
 /// Columns of number, where, p50, p95, share and bytes with their spaces.
 const FIXED: usize = 7 + 8 + 8 + 8 + 8 + 9;
+/// The same without p95, share and bytes.
+const LEAST: usize = 7 + 8 + 8;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = framed(scene, area, buf);
@@ -95,23 +99,20 @@ fn title(scene: &Scene, store: &Store, shown: usize, count: u32) -> String {
     let mut title = format!("Layers  {shown} of {count}");
     let (sort, reverse) = table.sort();
     if sort != Sort::Order || reverse {
-        title += &format!(
-            "  by {}{}",
-            sort.word(),
-            if reverse { " upwards" } else { "" }
-        );
+        let way = if reverse { " upwards" } else { "" };
+        let _ = write!(title, "  by {}{way}", sort.word());
     }
     if let Some(device) = table.device() {
-        title += &format!("  on {device}");
+        let _ = write!(title, "  on {device}");
     }
     if table.typing() || !table.search().is_empty() {
         let cursor = if table.typing() { "_" } else { "" };
-        title += &format!("  /{}{cursor}", table.search());
+        let _ = write!(title, "  /{}{cursor}", table.search());
     }
-    match store.epoch() {
-        Some(epoch) => title + &format!("  epoch {epoch}"),
-        None => title,
+    if let Some(epoch) = store.epoch() {
+        let _ = write!(title, "  epoch {epoch}");
     }
+    title
 }
 
 fn foot(scene: &Scene, model: &ModelView) -> String {
@@ -125,26 +126,37 @@ struct Columns {
     name: usize,
     kind: usize,
     bar: usize,
+    /// Whether there is no room for p95, share and bytes.
+    least: bool,
 }
 
 impl Columns {
     const fn of(width: usize) -> Self {
         let left = width.saturating_sub(FIXED);
         match left {
-            0..32 => Self {
+            0..12 => Self {
+                name: width.saturating_sub(LEAST),
+                kind: 0,
+                bar: 0,
+                least: true,
+            },
+            12..32 => Self {
                 name: left,
                 kind: 0,
                 bar: 0,
+                least: false,
             },
             32..60 => Self {
                 name: left - 13,
                 kind: 12,
                 bar: 0,
+                least: false,
             },
             _ => Self {
                 name: 34,
                 kind: 19,
                 bar: left.saturating_sub(55),
+                least: false,
             },
         }
     }
@@ -156,10 +168,14 @@ impl Columns {
         } else {
             String::new()
         };
-        let text = format!(
-            "    # {:<name$} {kind}{:<7} {:>7} {:>7} {:>7} {:<bar$}{:>8}",
-            "name", "where", "p50", "p95", "share", "", "out"
-        );
+        let mut text = format!("    # {:<name$} {kind}{:<7} {:>7}", "name", "where", "p50");
+        if !self.least {
+            let _ = write!(
+                text,
+                " {:>7} {:>7} {:<bar$}{:>8}",
+                "p95", "share", "", "out"
+            );
+        }
         Line::styled(text, scene.theme.faint())
     }
 
@@ -195,8 +211,11 @@ impl Columns {
             format!("{:<7} ", text::head(&place, 7)),
             theme.part(part),
         ));
-        let times = format!("{:>7} {:>7} {share:>7} ", ms(row.p50_ns), ms(row.p95_ns));
-        spans.push(Span::raw(times));
+        spans.push(Span::raw(format!("{:>7} ", ms(row.p50_ns))));
+        if self.least {
+            return Line::from(spans);
+        }
+        spans.push(Span::raw(format!("{:>7} {share:>7} ", ms(row.p95_ns))));
         if bar > 0 {
             let long = row.p50_ns.unwrap_or(0).max(0) as f64 / longest.max(1) as f64;
             let long = ((long * (bar - 1) as f64).round() as usize).min(bar - 1);

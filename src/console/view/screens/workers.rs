@@ -28,7 +28,7 @@ use crate::console::view::panels::{header, targets};
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::host::HostRecord;
-use crate::store::Store;
+use crate::store::{LinkSeries, Store};
 use crate::units::{DeviceId, ns_to_ms};
 use crate::wire::{PeerRecord, PeerState};
 
@@ -47,7 +47,13 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
 
 fn workers(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
-    let inner = panel(area, "Workers", "Enter or n shows another one", theme, buf);
+    let inner = panel(
+        area,
+        "Workers",
+        "↑↓ or n: the worker that all screens are about",
+        theme,
+        buf,
+    );
     let wide = inner.width >= 110;
     let who = if wide { 30 } else { 20 };
     let heading = format!(
@@ -149,7 +155,7 @@ fn peers(scene: &Scene, area: Rect, buf: &mut Buffer) {
         return;
     };
     let heading = format!(
-        "  {:<10} {:<22} {:<26} {:>9}  {}",
+        "  {:<9} {:<21} {:<14} {:>7}  {}",
         "to", "address", "state", "rtt ms", "clock offset ms"
     );
     buf.set_stringn(inner.x, inner.y, heading, width, theme.faint());
@@ -159,10 +165,7 @@ fn peers(scene: &Scene, area: Rect, buf: &mut Buffer) {
 }
 
 fn link(store: &Store, peer: &PeerRecord) -> String {
-    let rtt = store
-        .links()
-        .of(peer.device)
-        .and_then(|series| series.rtt_ns());
+    let rtt = store.links().of(peer.device).and_then(LinkSeries::rtt_ns);
     let rtt = rtt.map_or_else(|| "-".to_owned(), text::ms);
     let clock = peer.clock.map_or_else(
         || "-".to_owned(),
@@ -178,12 +181,12 @@ fn link(store: &Store, peer: &PeerRecord) -> String {
     let state = match &peer.state {
         PeerState::None => "none".to_owned(),
         PeerState::Connecting => "connecting".to_owned(),
-        PeerState::Loading { what, .. } => text::head(what, 26),
+        PeerState::Loading { what, .. } => text::head(what, 14),
         PeerState::Ready => "ready".to_owned(),
-        PeerState::Retrying { reason, .. } => text::head(reason, 26),
+        PeerState::Retrying { reason, .. } => text::head(reason, 14),
     };
     format!(
-        "  {to:<10} {:<22} {state:<26} {rtt:>9}  {clock}",
+        "  {to:<9} {:<21} {state:<14} {rtt:>7}  {clock}",
         peer.address
     )
 }
