@@ -18,7 +18,7 @@ use splitscope::engine::Engine;
 use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, zoo};
-use splitscope::plan::{Admit, Linked, Piece, Plan, Value, compile};
+use splitscope::plan::{Admit, Codec, Linked, Piece, Plan, Value, compile};
 use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use splitscope::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use tch::nn::ModuleT;
@@ -131,7 +131,7 @@ impl Ours {
         let pixels = TorchEngine::import(&graph, &image, pixels)?;
         let (sender, events) = sync_channel(8);
         let runtime = Runtime::start(DeviceId::ROBOT, graph, engine, Some(CORE), sender)?;
-        runtime.prepare(Epoch(1), linked);
+        runtime.prepare(Epoch(1), linked, Codec::None);
         Ok(Self {
             runtime,
             events,

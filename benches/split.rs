@@ -103,7 +103,7 @@ fn demo(cut: u32, frames: usize) -> Result<Vec<Frame>, Failure> {
     // The first frames run locally, until the server has its weights.
     let frames = frames + 30;
     let out = Command::new(env!("CARGO_BIN_EXE_splitscope"))
-        .args(["demo", "--headless", "--json"])
+        .args(["demo", "--headless", "--json", "--no-record"])
         .args(["--link", &LINK_MBPS.to_string()])
         .args(["--cut", &cut.to_string()])
         .args(["--frames", &frames.to_string()])

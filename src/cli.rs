@@ -2,18 +2,23 @@
 
 pub mod attach;
 mod cache;
+mod card;
 mod config;
 mod demo;
 mod doctor;
 mod engine;
+mod export;
+mod info;
 mod loaded;
 pub mod look;
 mod model;
 mod plan;
 mod probe;
 mod profile;
+mod record;
 mod robot;
 mod server;
+mod sessions;
 mod shell;
 mod trace;
 mod worker;
@@ -38,6 +43,14 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Watch workers and command them
     Attach(attach::AttachArgs),
+    /// Recorded sessions: list, name, edit, cut, delete
+    Sessions(sessions::SessionsArgs),
+    /// What is in a session
+    Info(info::InfoArgs),
+    /// Check a session and write its index anew, after a crash
+    Repair(info::RepairArgs),
+    /// A session as tables (CSV, JSON lines, Parquet) or as a timeline for Perfetto
+    Export(export::ExportArgs),
     /// Run a model on every camera frame, alone or with a server
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
@@ -83,6 +96,10 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(args) => demo::run(&args),
         Command::Attach(args) => attach::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Repair(args) => info::repair(&args),
+        Command::Export(args) => export::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
         Command::Probe(args) => probe::run(&args),

@@ -5,6 +5,7 @@
 //! connection  how the connection to it stands: a pure state machine
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
@@ -22,6 +23,8 @@ mod links;
 mod runtime;
 pub mod settings;
 mod signals;
+mod tap;
+mod tape;
 mod terminal;
 mod transport;
 pub mod view;
@@ -45,6 +48,8 @@ pub struct Options {
     pub token: Option<String>,
     /// Who this is, shown to other consoles; see [`default_name`].
     pub name: String,
+    /// Where to record, if at all.
+    pub recording: Option<crate::session::Settings>,
     /// How it looks and which keys it has.
     pub settings: Settings,
 }

@@ -29,6 +29,9 @@ pub enum EngineError {
     /// A parameter is missing or has another shape.
     #[error("{0}")]
     Weights(String),
+    /// A value could not be packed for the link.
+    #[error("a value could not be packed: {0}")]
+    Packing(String),
     /// Bytes that are no such value.
     #[error("a value of {expected} bytes cannot be made of {got}")]
     Length {

@@ -110,6 +110,11 @@ impl HostReader {
     }
 }
 
+/// This machine's memory, by itself; none where the system does not say, or says it in another form.
+pub fn memory(root: &Path) -> Option<Memory> {
+    memory::read(root).ok()
+}
+
 #[cfg(test)]
 #[path = "host/tests.rs"]
 mod tests;

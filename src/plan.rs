@@ -6,6 +6,7 @@
 
 mod account;
 mod choice;
+mod codec;
 mod compile;
 mod data;
 mod linked;
@@ -31,6 +32,7 @@ use crate::units::{Bytes, DeviceId, Epoch, NodeId};
 
 pub use account::{Account, Measured, account, covered_ns, result_at};
 pub use choice::{Choice, ModeKind};
+pub use codec::{Codec, Packed, ValueCodec};
 pub use compile::{MAX_WINDOW, PlanError, compile};
 pub use data::best_server_share;
 pub use linked::Linked;
@@ -39,7 +41,7 @@ pub use machine::{
     Withdrawn, Work,
 };
 pub use resume::resume;
-pub use steps::{Parts, StepKind, StepTime, Steps};
+pub use steps::{Packing, Parts, StepKind, StepTime, Steps};
 pub use tensor::{Join, shard_all};
 pub use tile::simple as simple_tiles;
 pub use validate::{Invalid, validate, validate_program};
@@ -263,15 +265,6 @@ pub enum Mode {
     },
 }
 
-/// How values are packed for the link.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Codec {
-    /// Raw little-endian elements.
-    #[default]
-    None,
-}
-
 /// A mode with everything that an operator can choose about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -330,6 +323,13 @@ impl Plan {
     #[must_use]
     pub const fn with_window(mut self, window: u16) -> Self {
         self.window = window;
+        self
+    }
+
+    /// The same plan with its values packed so.
+    #[must_use]
+    pub const fn with_codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
         self
     }
 
@@ -399,6 +399,9 @@ impl Plan {
         };
         if self.window > 1 {
             let _ = write!(label, ", window {}", self.window);
+        }
+        if self.codec != Codec::None {
+            let _ = write!(label, ", codec {}", self.codec);
         }
         label
     }

@@ -20,7 +20,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use calibrate::{Calibrated, Observed};
-pub use check::{LocalRow, OffloadRow, compare_local, compare_offload, markdown};
+pub use check::{
+    LocalRow, OffloadRow, PowerRow, compare_local, compare_offload, compare_power, markdown,
+};
 pub use cost::{Work, kind, work};
 pub use field::{ByBucket, FIELD_MODELS, FieldData, FieldError, Side};
 pub use fit::{Sample, fit_kinds, fit_profile, forward_without_normalize_ns, nnls};
@@ -55,6 +57,19 @@ pub struct Profile {
     /// Models that were measured on the device.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub models: Vec<ModelFit>,
+}
+
+impl Profile {
+    /// What the device draws with a model, for [`crate::power::Emulated`]; none where nobody knows.
+    pub fn levels(&self, model: &str) -> Option<Levels> {
+        let levels = self.power?.levels();
+        let measured = self.models.iter().find(|m| m.name == model);
+        let compute = measured.and_then(|m| m.compute_w);
+        Some(Levels {
+            compute: compute.map_or(levels.compute, Watts),
+            ..levels
+        })
+    }
 }
 
 /// Who measured, when and how.
@@ -131,6 +146,9 @@ pub struct ModelFit {
     /// By how much costs fitted without this model miss it: what to expect of models that were not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen_error_pct: Option<f64>,
+    /// Mean power while the device ran this model frame after frame; none: as [`PowerLevels::compute_w`] says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_w: Option<f64>,
     /// Measured over fitted time by kind, applied to this model.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scale: BTreeMap<String, f64>,

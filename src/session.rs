@@ -8,6 +8,9 @@
 //! opened     a file as it is found, whole or not
 //! reader     the index at once, entries of any stretch in the order of time
 //! repair     the index written anew
+//! folder     where sessions lie and how they are called
+//! snapshot   a stretch of one as a session of its own
+//! export     tables (CSV, JSON lines, Parquet) and a timeline for Perfetto
 //! container  MCAP itself
 //! schema     a JSON Schema per channel
 //! ranges     which numbers of a sequence were seen
@@ -19,12 +22,15 @@ mod card;
 mod container;
 mod entry;
 mod error;
+pub mod export;
+pub mod folder;
 mod opened;
 mod ranges;
 mod reader;
 mod recorder;
 mod repair;
 mod schema;
+mod snapshot;
 mod writer;
 
 pub use card::{Card, CardMarker, CardWorker};
@@ -37,6 +43,7 @@ pub use ranges::Ranges;
 pub use reader::{Entries, Reader};
 pub use recorder::{Recorder, Settings, State, Status};
 pub use repair::{Repaired, repair};
+pub use snapshot::snapshot;
 pub use writer::Writer;
 
 #[cfg(test)]

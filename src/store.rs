@@ -4,6 +4,7 @@
 //! excess, rings forget their oldest, a frame told twice counts once. Every statistic is of one epoch.
 //! No socket, no terminal, no clock.
 
+mod activity;
 mod events;
 mod frames;
 mod intervals;
@@ -13,6 +14,7 @@ mod link;
 mod links;
 mod model;
 mod operators;
+mod packings;
 mod power;
 mod prediction;
 mod switch;
@@ -24,8 +26,9 @@ mod text;
 use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record};
+use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record, TelemetryShare};
 
+pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
@@ -34,6 +37,7 @@ pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
+pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
 pub use switch::Switch;
@@ -104,8 +108,10 @@ pub struct Store {
     frames: Frames,
     server_frames: ServerFrames,
     links: Links,
+    telemetry: Option<TelemetryShare>,
     operators: OperatorTimes,
     syncs: SyncTimes,
+    packings: Packings,
     power: Power,
     events: Events,
 }
@@ -144,6 +150,11 @@ impl Store {
         greeting
     }
 
+    /// What telemetry takes of the robot's link, as told last.
+    pub const fn telemetry(&self) -> Option<&TelemetryShare> {
+        self.telemetry.as_ref()
+    }
+
     /// Power and host readings.
     pub const fn power(&self) -> &Power {
         &self.power
@@ -165,7 +176,8 @@ impl Store {
                 }
                 self.operators.add(&frame);
                 self.syncs.add(&frame);
-                self.power.frame(frame.admitted.shifted(frame.latency_ns));
+                self.packings.add(&frame);
+                self.power.frame(&frame);
                 self.frames.push(*frame);
                 Change::Frame
             }
@@ -175,6 +187,11 @@ impl Store {
                 Change::State
             }
             Record::Link(sample) => changed(self.links.push(sample)),
+            Record::LinkState(state) => changed(self.links.set_state(*state)),
+            Record::TelemetryShare(share) => {
+                self.telemetry = Some(share);
+                Change::State
+            }
             Record::Event(event) => {
                 if self.events.push(&event, arrived) {
                     Change::Event
@@ -240,6 +257,7 @@ impl Store {
                 if self.model.as_ref().is_some_and(|m| m.hash != model.hash) {
                     self.operators = OperatorTimes::default();
                     self.syncs = SyncTimes::default();
+                    self.packings = Packings::default();
                 }
                 self.model = Some(model);
             }
@@ -255,6 +273,7 @@ impl Store {
             self.epoch = Some(epoch);
             self.operators.begin(epoch);
             self.syncs.begin(epoch);
+            self.packings.begin(epoch);
         }
     }
 
@@ -331,6 +350,11 @@ impl Store {
     /// What joining divided operators takes in this epoch.
     pub const fn syncs(&self) -> &SyncTimes {
         &self.syncs
+    }
+
+    /// What codecs do to the values of the plan in effect.
+    pub const fn packings(&self) -> &Packings {
+        &self.packings
     }
 
     /// What happened.

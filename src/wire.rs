@@ -12,13 +12,14 @@ mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
 pub use record::{
-    BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, LeaseRecord, Level,
-    LinkSample, ModelRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record,
-    ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord, SwitchStage,
+    BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
+    Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,
+    PlanRecord, RateEstimate, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
+    SwitchStage, TelemetryShare,
 };
 
 /// Version of both protocols; peers with another one are refused by name.
-pub const PROTOCOL: u32 = 2;
+pub const PROTOCOL: u32 = 3;
 
 /// This program's version, as said in every hello.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

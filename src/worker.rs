@@ -6,6 +6,7 @@
 
 pub mod classes;
 pub mod endpoint;
+pub mod fits;
 pub mod input;
 pub mod lease;
 pub mod peer;

@@ -32,6 +32,7 @@ fn attach(address: &str, options: &[&str]) -> Process {
     process
         .args(["attach", address, "--headless", "--name", "ann@desk"])
         .args(options)
+        .env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

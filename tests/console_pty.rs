@@ -56,6 +56,7 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env("TERM", "xterm-256color");
+        command.env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"));
         let child = pair.slave.spawn_command(command).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = sync_channel(1024);
@@ -246,6 +247,7 @@ fn a_storm_of_sizes_ends_with_the_last_one() {
 fn without_a_terminal_it_says_what_to_do() {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_splitscope"))
         .args(["attach", &nobody()])
+        .env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"))
         .stdin(std::process::Stdio::null())
         .output()
         .unwrap();

@@ -106,7 +106,7 @@ impl Console {
                 assert_eq!(target, ROBOT);
                 Some(message)
             }
-            Effect::Link { .. } | Effect::Suspend | Effect::Quit => None,
+            Effect::Link { .. } | Effect::Note(_) | Effect::Suspend | Effect::Quit => None,
         };
         effects.into_iter().filter_map(message).collect()
     }

@@ -13,7 +13,9 @@ use splitscope::engine::Engine;
 use splitscope::engine::torch::TorchEngine;
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, crossing, crossing_bytes, zoo};
-use splitscope::plan::{Admit, Linked, Plan, Schedule, Step, Value, compile, resume, validate};
+use splitscope::plan::{
+    Admit, Codec, Linked, Plan, Schedule, Step, Value, compile, resume, validate,
+};
 use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use tch::nn::ModuleT;
 use tch::{Device, Kind, Tensor, nn, vision};
@@ -281,7 +283,7 @@ fn a_lane_keeps_to_its_threads() {
         Runtime::start(DeviceId::ROBOT, Arc::clone(&graph), engine, None, events).unwrap();
     let schedule = compile(&graph, &Plan::LOCAL, Epoch(1)).unwrap();
     let linked = Linked::new(&graph, schedule.programs[0].clone(), Some(schedule.output));
-    runtime.prepare(Epoch(1), linked);
+    runtime.prepare(Epoch(1), linked, Codec::None);
     let image = Value::whole(&graph, NodeId::INPUT);
     let pixels = noise(&graph);
     let cpu = || {

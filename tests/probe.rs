@@ -20,7 +20,7 @@ use splitscope::link::shaper::{Outage, Rates, Shaper, ShaperHandle, ShaperProfil
 use splitscope::link::trace::Direction;
 use splitscope::link::{LinkError, MessageReader, exchange_magic};
 use splitscope::model::{Graph, Node, Region, Span, zoo};
-use splitscope::plan::{Piece, Plan, Term, Value, compile};
+use splitscope::plan::{Codec, Piece, Plan, Term, Value, ValueCodec, compile};
 use splitscope::units::{BitsPerSecond, BootId, DeviceId, Epoch, FrameId, FrameKey, Nanos};
 use splitscope::wire::data::{
     CHUNK_HEAD_BYTES, ChunkHead, Control, Kind, MAX_BODY_BYTES, RobotHello, WeightsRef,
@@ -318,7 +318,15 @@ impl Robot {
         let schedule = compile(&graph, &Plan::REMOTE, epoch).unwrap();
         let program = schedule.program(DeviceId::SERVER).unwrap();
         let program = Compressed::encode(program);
-        say(&mut stream, Control::Prepare { epoch, program });
+        let codec = Codec::None;
+        say(
+            &mut stream,
+            Control::Prepare {
+                epoch,
+                program,
+                codec,
+            },
+        );
         hear(&|m| matches!(m, Control::Prepared { result: Ok(()), .. }));
         let value = Value::whole(&graph, splitscope::units::NodeId::INPUT);
         let head = ChunkHead {
@@ -328,6 +336,7 @@ impl Robot {
                 epoch,
             },
             value,
+            codec: ValueCodec::None,
             total: value.bytes(&graph).0,
             offset: 0,
             began: Nanos(0),
@@ -453,4 +462,27 @@ fn a_terminal_shows_the_link_and_ctrl_c_keeps_what_was_measured() {
     assert!(shown.contains("what was measured is kept"), "{shown}");
     let rows = splitscope::link::read_trace(&out).unwrap().rows().len();
     assert!((6..30).contains(&rows), "{rows} rows");
+}
+
+#[test]
+fn a_connection_that_finds_no_place_is_told_so_in_its_own_language() {
+    let (server, _dir) = server();
+    let connect = || TcpStream::connect(server.address()).unwrap();
+    // Who says nothing yet holds a place for some seconds.
+    let held: Vec<TcpStream> = (0..64).map(|_| connect()).collect();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut console = connect();
+    console.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    console.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+    assert!(answer.contains("64 connections already"), "{answer}");
+    let mut robot = connect();
+    exchange_magic(&mut robot, Duration::from_secs(5)).unwrap();
+    let mut reader = MessageReader::new(robot, Duration::from_secs(5));
+    let (kind, body) = reader.next(MAX_BODY_BYTES).unwrap();
+    assert_eq!(kind, Kind::Control);
+    let told = decode_control(body).unwrap();
+    assert!(matches!(told, Control::Refused { reason } if reason.contains("64 connections")));
+    drop(held);
 }

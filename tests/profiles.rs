@@ -6,7 +6,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use splitscope::model::{Region, Span, zoo};
 use splitscope::profile::{
-    FieldData, Profile, SHIPPED, compare_local, compare_offload, forward_without_normalize_ns,
+    FieldData, Profile, SHIPPED, compare_local, compare_offload, compare_power,
+    forward_without_normalize_ns,
 };
 
 /// Every field of the format.
@@ -208,5 +209,10 @@ fn emulated_devices_are_within_5_percent_of_the_measured_system() {
     assert!(offload.len() > 90, "{} buckets", offload.len());
     for row in offload {
         assert!(row.error_pct().abs() < 5.0, "{row:?}");
+    }
+    let power = compare_power(&robot, &field).unwrap();
+    assert_eq!(power.len(), 9);
+    for row in power {
+        assert!(row.error_pct().abs() < 10.0, "{row:?}");
     }
 }

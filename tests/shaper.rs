@@ -105,6 +105,36 @@ fn both_directions_share_the_rate_and_arrive_intact() {
 }
 
 #[test]
+fn servers_behind_one_relay_share_its_medium() {
+    let upstreams = [(); 2].map(|()| TcpListener::bind(any_port()).unwrap());
+    let ends = upstreams
+        .each_ref()
+        .map(|u| (any_port(), u.local_addr().unwrap()));
+    let profile = ShaperProfile::constant(BitsPerSecond::from_mbps(40.0));
+    let shaper = Shaper::start_each(&ends, profile).unwrap();
+    let clients = [0, 1].map(|i| TcpStream::connect(shaper.local_addrs()[i]).unwrap());
+    let servers = [0, 1].map(|i| upstreams[i].accept().unwrap().0);
+    let began = clock::now();
+    let bytes = [noise(1, 500_000), noise(2, 500_000)];
+    let senders = [0, 1].map(|i| send(&clients[i], bytes[i].clone()));
+    for (server, sent) in servers.into_iter().zip(&bytes) {
+        let mut server = server;
+        let mut got = vec![0; sent.len()];
+        server.read_exact(&mut got).unwrap();
+        assert!(got == *sent, "each upstream gets what was meant for it");
+    }
+    let seconds = clock::now().since(began) as f64 / 1e9;
+    // Alone, each would take 0.1 s; a medium each would be done then.
+    assert!(
+        seconds > 0.19,
+        "{seconds} s for 8 Mbit over one medium of 40 Mbps"
+    );
+    for sender in senders {
+        sender.join().unwrap();
+    }
+}
+
+#[test]
 fn on_a_duplex_link_each_direction_has_the_rate() {
     let profile = ShaperProfile {
         duplex: true,

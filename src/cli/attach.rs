@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use super::look::LookArgs;
+use super::record::RecordArgs;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -24,6 +25,10 @@ pub struct AttachArgs {
     /// What to show and for how long.
     #[command(flatten)]
     pub show: ShowArgs,
+
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
@@ -80,6 +85,7 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        recording: args.record.settings()?,
         settings: args.look.settings()?,
     };
     show(&options, args.show)

@@ -16,11 +16,13 @@ use super::attach::{ShowArgs, show};
 use super::engine::{EngineName, words as engine_words};
 use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
+use super::record::RecordArgs;
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
 use crate::link::shaper::Shaper;
 use crate::profile::Profile;
+use crate::worker::fits::fits;
 
 /// Robot, server, shaped link and console on this machine.
 #[derive(Debug, Clone, Args)]
@@ -64,6 +66,9 @@ pub(super) struct DemoArgs {
     show: ShowArgs,
 
     #[command(flatten)]
+    record: RecordArgs,
+
+    #[command(flatten)]
     look: LookArgs,
 }
 
@@ -71,8 +76,10 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
     let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
         for device in [&args.device, &args.server_device] {
@@ -81,10 +88,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     }
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
-    // As many servers as the plan takes part in, each behind a relay of its own.
+    // As many servers as the plan takes part in, all reached over one medium.
     let count = usize::from(plan.last_device().0.max(1)).max(args.servers);
     let mut servers = Vec::new();
-    let mut shapers = Vec::new();
     let mut robot_args = words(&["robot", "--listen", "127.0.0.1:0"]);
     for i in 1..=count {
         let mut server_args = words(&["server", "--listen", "127.0.0.1:0"]);
@@ -98,15 +104,15 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             format!("server-{i}")
         };
         let server = Worker::start(&name, &server_args)?;
-        let mut through = server.address;
-        if let Some(profile) = link.profile() {
-            let any = SocketAddr::from(([127, 0, 0, 1], 0));
-            let shaper = Shaper::start(any, server.address, profile)?;
-            through = shaper.local_addr();
-            shapers.push(shaper);
-        }
-        robot_args.extend([String::from("--server"), through.to_string()]);
         servers.push(server);
+    }
+    let addresses: Vec<String> = servers.iter().map(|s| s.address.to_string()).collect();
+    let shaper = link.profile().map(|p| Shaper::before_each(&addresses, p));
+    let shaper = shaper.transpose()?;
+    let through = shaper.as_ref().map(|s| s.local_addrs().iter());
+    let through = through.map_or(addresses, |all| all.map(ToString::to_string).collect());
+    for address in through {
+        robot_args.extend([String::from("--server"), address]);
     }
     robot_args.extend(model_words(args));
     robot_args.extend(engine_words(args.engine, &args.device));
@@ -116,6 +122,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         // A split is what the demo is about; a third of the way the tensors have become small.
         let cut = graph.operator_count() / 3;
         robot_args.extend([String::from("--cut"), cut.to_string()]);
+        robot_args.extend(args.plan.words());
     }
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
@@ -132,11 +139,12 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
+        recording,
         settings,
     };
     let shown = show(&options, args.show);
     drop(robot);
-    drop(shapers);
+    drop(shaper);
     drop(servers);
     shown
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 
 use super::usage;
 use crate::model::{Graph, zoo};
-use crate::plan::{Choice, Join, MAX_WINDOW, ModeKind, Plan};
+use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan};
 use crate::worker::input::Source;
 
 /// What is computed.
@@ -103,6 +104,19 @@ pub(super) struct PlanArgs {
     /// How tensor-parallel layers are joined
     #[arg(long, value_enum)]
     pub(super) join: Option<JoinArg>,
+
+    /// How values are packed for the link; auto tries the lossless ones on every edge, f16 loses bits [default: none]
+    #[arg(long, value_name = "CODEC", value_parser = codec_names())]
+    pub(super) codec: Option<Codec>,
+}
+
+/// The codecs by their names.
+fn codec_names() -> impl TypedValueParser<Value = Codec> {
+    let names: PossibleValuesParser = Codec::ALL.map(Codec::name).into();
+    names.map(|name| {
+        let mut all = Codec::ALL.into_iter();
+        all.find(|c| c.name() == name).unwrap_or_default()
+    })
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -204,6 +218,7 @@ impl PlanArgs {
         if self.join == Some(JoinArg::Reduce) {
             choice.join = Join::Reduce;
         }
+        choice.codec = self.codec.unwrap_or_default();
         let plan = choice.plan(graph).map_err(usage)?;
         crate::plan::compile(graph, &plan, crate::units::Epoch(0)).map_err(usage)?;
         Ok(plan)
@@ -234,6 +249,7 @@ impl PlanArgs {
             "--join",
             self.join.and_then(|j| j.to_possible_value()).map(name),
         );
+        flag("--codec", self.codec.map(|c| c.name().to_owned()));
         words
     }
 }

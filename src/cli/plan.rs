@@ -168,7 +168,7 @@ fn answer(args: &PlanCommand) -> Result<Answer<'_>> {
 fn problem(args: &PlanCommand, graph: &Arc<crate::model::Graph>) -> Result<(Problem, String)> {
     let open = |name: &str| -> Result<Profile> { Profile::open(name).map_err(usage) };
     let robot = open(&args.robot)?;
-    let power = robot.power.map(|p| p.levels());
+    let power = robot.levels(graph.name());
     let mut devices: Vec<Arc<dyn Costs>> = vec![Arc::new(robot)];
     for server in &args.servers {
         devices.push(Arc::new(open(server)?));

@@ -11,7 +11,7 @@ use super::usage;
 use crate::model::Graph;
 use crate::profile::{
     FIELD_MODELS, FieldData, PowerLevels, Profile, Provenance, Sample, Side, compare_local,
-    compare_offload, fit_profile, forward_without_normalize_ns, markdown,
+    compare_offload, compare_power, fit_profile, forward_without_normalize_ns, markdown,
 };
 
 /// Measure this machine, or check how well an emulated device matches a real one.
@@ -130,7 +130,14 @@ fn fit(side: SideArg, field: &FieldData) -> Result<Profile> {
         measured.push((graph, field.forward_ns(side, folder)?));
     }
     let measured: Vec<(&Graph, i64)> = measured.iter().map(|(graph, ns)| (graph, *ns)).collect();
-    Ok(fit_profile(name, &provenance, power, &samples, &measured))
+    let mut profile = fit_profile(name, &provenance, power, &samples, &measured);
+    if side == Side::Robot {
+        for ((folder, _), model) in FIELD_MODELS.iter().zip(&mut profile.models) {
+            let watts = field.local_w(folder)?;
+            model.compute_w = Some((watts * 100.0).round() / 100.0);
+        }
+    }
+    Ok(profile)
 }
 
 fn write_profile(profile: &Profile, out: Option<&Path>) -> Result<ExitCode> {
@@ -174,7 +181,8 @@ fn check(args: &ProfileArgs, field: &FieldData) -> Result<ExitCode> {
     }
     let local = compare_local(&robot, field)?;
     let offload = compare_offload(&server, field)?;
-    write!(out, "\n{}", markdown(&local, &offload))?;
+    let power = compare_power(&robot, field)?;
+    write!(out, "\n{}", markdown(&local, &offload, &power))?;
     Ok(ExitCode::SUCCESS)
 }
 

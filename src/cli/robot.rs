@@ -17,9 +17,10 @@ use crate::clock::SystemClock;
 use crate::engine::Engine;
 use crate::engine::emulated::EmulatedEngine;
 use crate::link::LinkChoice;
-use crate::link::shaper::{Shaper, ShaperHandle};
+use crate::link::shaper::Shaper;
 use crate::power::{Discovered, Emulated};
 use crate::profile::Profile;
+use crate::worker::fits::fits;
 use crate::worker::input::{Input, Source};
 use crate::worker::robot::{Robot, RobotOptions};
 
@@ -39,7 +40,7 @@ pub(super) struct RobotArgs {
     #[arg(long, value_name = "HOST:PORT", value_parser = host_and_port)]
     server: Vec<String>,
 
-    /// Put an emulated link before each server: a trace (indoors, outdoors or a file, played again and
+    /// Put an emulated link, one for all, before the servers: a trace (indoors, outdoors or a file, played again and
     /// again), Mbps that both directions share, or none
     #[arg(
         long,
@@ -71,7 +72,7 @@ pub(super) struct RobotArgs {
     threads: u16,
 
     /// Keep the compute lane on this CPU core
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = worker::core)]
     core: Option<usize>,
 
     /// File with a secret that consoles must know to take control
@@ -103,8 +104,11 @@ fn host_and_port(text: &str) -> Result<String, String> {
 
 /// Runs until a signal.
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
-    args.plan.plan(&args.model.graph()?)?;
-    match args.engine.emulated()? {
+    let graph = args.model.graph()?;
+    args.plan.plan(&graph)?;
+    let profile = args.engine.emulated()?;
+    fits(&graph, profile.is_some()).map_err(usage)?;
+    match profile {
         Some(profile) => run_emulated(args, profile),
         None => run_torch(args),
     }
@@ -133,9 +137,9 @@ fn run_torch(_args: &RobotArgs) -> Result<ExitCode> {
 }
 
 fn run_emulated(args: &RobotArgs, profile: Profile) -> Result<ExitCode> {
-    let power = profile
-        .power
-        .map(|power| Emulated::new(power.levels(), Arc::new(SystemClock)));
+    let graph = args.model.graph()?;
+    let levels = profile.levels(graph.name());
+    let power = levels.map(|levels| Emulated::new(levels, Arc::new(SystemClock)));
     let mut engine = EmulatedEngine::new(profile);
     // An emulated device's power is made up, too: what this machine takes says nothing about it.
     let mut found = Discovered::default();
@@ -159,19 +163,16 @@ fn run_with<E: Engine>(
     let input = Input::open(&args.input, args.model.batch, rows, columns)?;
     let source = Source::start(input, args.fps).map_err(usage)?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
-    // Each server is behind a relay of its own, as in the demo.
-    let shapers = match link.profile() {
-        None => Vec::new(),
-        Some(profile) => {
-            let before = |server: &String| Shaper::before(server, profile.clone());
-            args.server.iter().map(before).collect::<Result<_, _>>()?
+    // All servers are reached over one medium, as over one radio.
+    let profile = link.profile().filter(|_| !args.server.is_empty());
+    let shaper = profile.map(|profile| Shaper::before_each(&args.server, profile));
+    let shaper = shaper.transpose()?;
+    let servers = match &shaper {
+        None => args.server.clone(),
+        Some(shaper) => {
+            let addresses = shaper.local_addrs().iter();
+            addresses.map(ToString::to_string).collect()
         }
-    };
-    let servers = if shapers.is_empty() {
-        args.server.clone()
-    } else {
-        let addresses = shapers.iter().map(ShaperHandle::local_addr);
-        addresses.map(|address| address.to_string()).collect()
     };
     let (engine, loaded) = make()?;
     let robot = Robot::start(
@@ -197,6 +198,6 @@ fn run_with<E: Engine>(
     let ready = format!("robot ready: attach to ws://{}", robot.address());
     worker::serve_until_stopped(&ready, args.until_stdin_ends)?;
     drop(robot);
-    drop(shapers);
+    drop(shaper);
     Ok(ExitCode::SUCCESS)
 }

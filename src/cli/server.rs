@@ -32,7 +32,7 @@ pub(super) struct ServerArgs {
     threads: u16,
 
     /// Keep the compute lane on this CPU core
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = super::worker::core)]
     core: Option<usize>,
 
     /// Folder for weights that robots send [default: the user's cache]

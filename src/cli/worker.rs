@@ -42,6 +42,21 @@ pub(super) fn token(path: Option<&Path>) -> Result<Option<String>> {
     Ok(Some(token))
 }
 
+/// A CPU core that this process may use.
+pub(super) fn core(text: &str) -> Result<usize, String> {
+    let usable = crate::worker::runtime::usable_cores();
+    let number = text.parse::<usize>().ok();
+    number
+        .filter(|core| usable.is_empty() || usable.contains(core))
+        .ok_or_else(|| {
+            let usable: Vec<_> = usable.iter().map(ToString::to_string).collect();
+            format!(
+                "{text:?} is no CPU core that this process may use; expected one of {}",
+                usable.join(", ")
+            )
+        })
+}
+
 /// This host's name, for people.
 pub(super) fn host_name() -> String {
     rustix::system::uname()

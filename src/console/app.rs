@@ -7,6 +7,7 @@ mod fuzzy;
 mod keymap;
 mod keys;
 mod links;
+mod notes;
 mod orders;
 mod palette;
 mod picker;
@@ -14,6 +15,7 @@ mod proposal;
 pub mod screens;
 mod target;
 
+use crate::session::Status;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -24,6 +26,7 @@ use super::connection::{Order, Phase, Refusal};
 
 pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
 pub(crate) use keys::Control;
+pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
@@ -71,6 +74,8 @@ pub enum Update {
         /// What it brought.
         said: Said,
     },
+    /// How the recording stands.
+    Recording(Box<Status>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -94,6 +99,8 @@ pub enum Effect {
         /// The command.
         message: CommandMessage,
     },
+    /// Something for the recording.
+    Note(Note),
     /// Leave, now.
     Quit,
     /// Give the terminal back and stop until the shell lets this job go on.
@@ -200,6 +207,8 @@ pub struct App {
     remote: bool,
     notice: Option<String>,
     own_events: Events,
+    recording: Option<Status>,
+    prompt: Option<Prompt>,
 }
 
 impl App {
@@ -231,6 +240,8 @@ impl App {
             remote: setup.remote,
             notice: None,
             own_events: Events::default(),
+            recording: None,
+            prompt: None,
         };
         (app, effects)
     }
@@ -239,6 +250,7 @@ impl App {
     pub fn update(&mut self, update: Update, at: Moment) -> Turn {
         let mut turn = Turn::default();
         match update {
+            Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
@@ -250,6 +262,7 @@ impl App {
                 turn.redraw(Redraw::AtOnce);
             }
             Update::Link { target, dial, said } => self.hear(target, dial, said, at, &mut turn),
+            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
             Update::Tick => self.pass(at, &mut turn),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }

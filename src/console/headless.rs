@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::app::{App, Effect, Moment, Said, Update};
+use super::app::{App, Effect, Said, Update};
 use super::connection::Phase;
 use super::line::FrameLine;
 use super::links::Links;
-use super::runtime::sleep_until;
+use super::runtime::{now, sleep_until};
 use super::signals::Signals;
+use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
 use crate::store::{EventRow, Events};
@@ -52,8 +53,10 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
         .map(|s| began.shifted((s.clamp(0.0, 1e9) * 1e9) as i64));
     let (lines, mut broken) = Lines::start()?;
     let (app, effects) = App::new(options.setup(), began);
+    let tape = Tape::start(options, &app, now())?;
     let mut watcher = Watcher {
         app,
+        tape,
         links: Links::start(&options.targets, &options.name),
         told: vec![String::new(); options.targets.len()],
         events: vec![0; options.targets.len() + 1],
@@ -87,11 +90,13 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
         }
     };
     lines.finish().await;
+    watcher.tape.finish();
     Ok(ended)
 }
 
 struct Watcher {
     app: App,
+    tape: Tape,
     links: Links,
     /// What was last said of each worker's connection.
     told: Vec<String>,
@@ -107,6 +112,15 @@ struct Watcher {
 
 impl Watcher {
     fn update(&mut self, update: Update) {
+        let at = now();
+        self.tape.hear(&self.app, &update, at);
+        self.take(update);
+        if let Some(news) = self.tape.news(at) {
+            self.apply(news);
+        }
+    }
+
+    fn take(&mut self, update: Update) {
         match update {
             // Record by record, so that a frame is written with the model that was known when it came.
             Update::Link {
@@ -144,16 +158,13 @@ impl Watcher {
     }
 
     fn apply(&mut self, update: Update) {
-        let at = Moment {
-            now: clock::now(),
-            unix_ms: clock::unix_ms(),
-        };
-        let turn = self.app.update(update, at);
+        let turn = self.app.update(update, now());
         self.perform(turn.effects);
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            self.tape.see(&self.app, &effect, now());
             if let Some(update) = self.links.perform(effect, &self.app) {
                 self.apply(update);
             }
@@ -170,7 +181,9 @@ impl Watcher {
         let robot = *self.robot.get_or_insert(target);
         let store = &self.app.targets()[target].store;
         if let Some(frame) = store.frames().last().filter(|_| robot == target) {
-            let line = FrameLine::new(frame, store.model()).with_power(store.power().estimate());
+            let line = FrameLine::new(frame, store.model())
+                .with_power(store.power())
+                .with_link(store);
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });
         }

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::store::{FrameSync, ModelView, class_name};
+use crate::plan::ValueCodec;
+use crate::store::{FrameSync, ModelView, Power, Store, class_name};
 use crate::units::{Bytes, DeviceId};
-use crate::wire::FrameRecord;
+use crate::wire::{FrameRecord, StepKind};
 
 /// A frame as `--headless --json` writes it. The fields and their order are an interface; units are in the names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +36,9 @@ pub struct FrameLine {
     pub bytes_up: u64,
     /// Payload to the robot.
     pub bytes_down: u64,
+    /// What packing did, where the plan has a codec.
+    #[serde(flatten)]
+    pub packing: Option<PackingFields>,
     /// `ok`, `finished_locally` or `failed`.
     pub outcome: &'static str,
     /// The best class: its label, or `#412` where the weights are untrained.
@@ -65,15 +69,141 @@ pub struct FrameLine {
     /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
+    /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_net_j: Option<f64>,
     /// Whether power is made up from given levels; absent where none is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_emulated: Option<bool>,
+    /// The link to the first server of late.
+    #[serde(flatten)]
+    pub link: Option<LinkFields>,
     /// The best class of every image of a batch, the first one's first; absent where there is one image.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub batch_top1: Vec<Option<String>>,
     /// What the robot expected of the latency at the frame's admission: a prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted_ms: Option<f64>,
+}
+
+/// What codecs did to the frame's values.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PackingFields {
+    /// The codecs of its transfers: `none`, `zero-bitmap`, `zero-bitmap+none`.
+    pub codec: String,
+    /// Payload bytes over bytes on the wire, all transfers together.
+    pub codec_ratio: f64,
+    /// Bytes of values on the wire to servers.
+    pub wire_bytes_up: u64,
+    /// Bytes of values on the wire to the robot.
+    pub wire_bytes_down: u64,
+    /// Packing took so long, on all devices; within `uplink_ms` and `downlink_ms` where nothing else went on.
+    pub encode_ms: f64,
+    /// Unpacking.
+    pub decode_ms: f64,
+    /// Of a lossy codec only: the largest error of an element over the largest element of its value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub codec_error: Option<f64>,
+}
+
+impl PackingFields {
+    fn of(frame: &FrameRecord) -> Option<Self> {
+        let packing = frame.steps.packing(None)?;
+        let is_plain = packing.encode_ns == 0 && packing.codecs == [ValueCodec::None];
+        if is_plain {
+            return None;
+        }
+        let (mut up, mut down) = (0, 0);
+        for step in frame.steps.iter().filter(|s| s.kind == StepKind::Transfer) {
+            match (step.device, step.to) {
+                (DeviceId::ROBOT, _) => up += step.wire_bytes,
+                (_, DeviceId::ROBOT) => down += step.wire_bytes,
+                _ => {}
+            }
+        }
+        Some(Self {
+            codec: packing.names(),
+            codec_ratio: rounded(packing.ratio()),
+            wire_bytes_up: up,
+            wire_bytes_down: down,
+            encode_ms: ms(packing.encode_ns),
+            decode_ms: ms(packing.decode_ns),
+            codec_error: packing
+                .is_lossy()
+                .then(|| f64::from(packing.error_ppb) / 1e9),
+        })
+    }
+}
+
+/// The link to the first server as it was told last; what nobody tells is absent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct LinkFields {
+    /// Heartbeat's round trip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtt_ms: Option<f64>,
+    /// The kernel's smoothed round trip of segments.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tcp_rtt_ms: Option<f64>,
+    /// Segments sent again since the connection began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retransmits: Option<u32>,
+    /// Rate at which the server's kernel last acknowledged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_mbps: Option<f64>,
+    /// Bytes in the kernel that were never sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unsent_bytes: Option<u64>,
+    /// Values that are ready and wait for the send lane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_values: Option<u32>,
+    /// What is believed of the way up, and its standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_up_mbps: Option<f64>,
+    /// See `estimate_up_mbps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_up_std_mbps: Option<f64>,
+    /// What is believed of the way down, and its standard deviation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_down_mbps: Option<f64>,
+    /// See `estimate_down_mbps`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub estimate_down_std_mbps: Option<f64>,
+    /// The radio's signal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wifi_signal_dbm: Option<f64>,
+    /// The radio's bit rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wifi_tx_mbps: Option<f64>,
+    /// What telemetry takes of the link, 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_share: Option<f64>,
+}
+
+impl LinkFields {
+    fn of(store: &Store) -> Option<Self> {
+        let (device, series) = store.links().at(0)?;
+        let state = store.links().state(device);
+        let kernel = state.and_then(|s| s.kernel);
+        let mbps = |bps: u64| rounded(bps as f64 / 1e6);
+        let (up, down) = (state.and_then(|s| s.up), state.and_then(|s| s.down));
+        let host = store.power().host();
+        let wifi = host.and_then(|h| h.wifi.first());
+        Some(Self {
+            rtt_ms: series.rtt_ns().map(ms),
+            tcp_rtt_ms: kernel.map(|k| ms(i64::from(k.rtt_us) * 1000)),
+            retransmits: kernel.map(|k| k.retransmits),
+            delivery_mbps: kernel.and_then(|k| k.delivery_bps).map(mbps),
+            unsent_bytes: kernel.and_then(|k| k.unsent_bytes),
+            queue_values: state.map(|s| s.values_waiting),
+            estimate_up_mbps: up.map(|e| mbps(e.bps)),
+            estimate_up_std_mbps: up.map(|e| mbps(e.std_bps)),
+            estimate_down_mbps: down.map(|e| mbps(e.bps)),
+            estimate_down_std_mbps: down.map(|e| mbps(e.std_bps)),
+            wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
+            wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
+            telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+        })
+    }
 }
 
 /// What joining divided operators took (`tensor` and `tile`).
@@ -132,6 +262,7 @@ impl FrameLine {
             overlap_ms: ms(frame.parts.overlap_ns),
             bytes_up: frame.bytes_up,
             bytes_down: frame.bytes_down,
+            packing: PackingFields::of(frame),
             outcome: frame.outcome.name(),
             top1: top1.map(|c| class_name(c.class, trained)),
             top1_score: top1.map(|c| rounded(f64::from(c.score))),
@@ -145,7 +276,9 @@ impl FrameLine {
             sync: SyncFields::of(frame),
             power_w: None,
             energy_j: None,
+            energy_net_j: None,
             power_emulated: None,
+            link: None,
             batch_top1: if frame.other_tops.is_empty() {
                 Vec::new()
             } else {
@@ -158,10 +291,22 @@ impl FrameLine {
         }
     }
 
+    /// The same line with what is known of the link to the first server.
+    #[must_use]
+    pub fn with_link(self, store: &Store) -> Self {
+        Self {
+            link: LinkFields::of(store),
+            ..self
+        }
+    }
+
     /// The same line with the robot's power of late.
     #[must_use]
-    pub fn with_power(self, power: Option<(crate::power::energy::Estimate, bool)>) -> Self {
+    pub fn with_power(self, power: &Power) -> Self {
+        let net = power.net_joules();
+        let power = power.estimate();
         Self {
+            energy_net_j: net.map(|j| rounded(j.0)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),
@@ -196,6 +341,18 @@ impl FrameLine {
             Bytes(self.bytes_down)
         );
         let mut words = vec![time, bytes];
+        if let Some(packing) = &self.packing {
+            let error = packing.codec_error;
+            let lossy = error.map(|e| format!(", LOSSY: error up to {:.3} %", e * 100.0));
+            words.push(format!(
+                "as {} x{:.2}, packing {:.1} + {:.1} ms{}",
+                packing.codec,
+                packing.codec_ratio,
+                packing.encode_ms,
+                packing.decode_ms,
+                lossy.unwrap_or_default()
+            ));
+        }
         if let (Some(top1), Some(score)) = (&self.top1, self.top1_score) {
             words.push(format!("{top1} {score:.2}"));
         }

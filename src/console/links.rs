@@ -62,7 +62,7 @@ impl Links {
         let (target, told) = match effect {
             Effect::Link { target, order } => (target, Told::Link(order)),
             Effect::Send { target, message } => (target, Told::Send(message)),
-            Effect::Quit | Effect::Suspend => return None,
+            Effect::Note(_) | Effect::Quit | Effect::Suspend => return None,
         };
         let taken = self.told.get(target).map(|sender| sender.try_send(told));
         match taken {

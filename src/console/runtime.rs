@@ -10,6 +10,7 @@ use futures_util::{FutureExt, StreamExt};
 use super::app::{App, Effect, Moment, Redraw, Turn, Update};
 use super::links::Links;
 use super::signals::Signals;
+use super::tape::Tape;
 use super::terminal::Screen;
 use super::{ConsoleError, Options, input};
 use crate::clock;
@@ -32,12 +33,14 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
     screen
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
+    let tape = Tape::start(options, &app, now())?;
     let links = Links::start(&options.targets, &options.name);
     let mut keys = EventStream::new();
     let app_is_remote = app.is_remote();
     let mut console = Console {
         app,
         links,
+        tape,
         redraw: Redraw::No,
         drawn: clock::now(),
         picture_ns: if app_is_remote {
@@ -77,12 +80,23 @@ pub(super) async fn watch(options: &Options) -> Result<(), ConsoleError> {
             console.drawn = clock::now();
         }
     }
+    drop(screen);
+    console.tape.finish();
     Ok(())
+}
+
+/// This moment.
+pub(super) fn now() -> Moment {
+    Moment {
+        now: clock::now(),
+        unix_ms: clock::unix_ms(),
+    }
 }
 
 struct Console {
     app: App,
     links: Links,
+    tape: Tape,
     redraw: Redraw,
     drawn: Nanos,
     picture_ns: i64,
@@ -113,10 +127,15 @@ impl Console {
     }
 
     fn update(&mut self, update: Update) {
-        let at = Moment {
-            now: clock::now(),
-            unix_ms: clock::unix_ms(),
-        };
+        let at = now();
+        self.tape.hear(&self.app, &update, at);
+        self.reduce(update, at);
+        if let Some(news) = self.tape.news(at) {
+            self.reduce(news, at);
+        }
+    }
+
+    fn reduce(&mut self, update: Update, at: Moment) {
         let Turn { effects, redraw } = self.app.update(update, at);
         self.redraw = self.redraw.max(redraw);
         self.perform(effects);
@@ -124,6 +143,7 @@ impl Console {
 
     fn perform(&mut self, effects: Vec<Effect>) {
         for effect in effects {
+            self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
             } else if effect == Effect::Suspend {

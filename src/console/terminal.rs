@@ -166,6 +166,7 @@ mod tests {
             targets: vec!["127.0.0.1:1".parse().unwrap()],
             token: None,
             name: "test".to_owned(),
+            recording: None,
             settings: Settings::default(),
         };
         let (app, _) = App::new(options.setup(), Nanos(0));

@@ -60,6 +60,7 @@ pub fn measure<E: Engine>(
         measured_ns,
         error_pct: ((fitted / measured_ns as f64 - 1.0) * 1e4).round() / 1e2,
         unseen_error_pct: None,
+        compute_w: None,
         scale: std::collections::BTreeMap::new(),
         table,
     }];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::shaper::{Rates, ShaperProfile};
-use super::trace::{AfterEnd, MAX_FILE_BYTES, SHIPPED, Trace, TraceError, shipped};
+use super::trace::{AfterEnd, MAX_FILE_BYTES, Row, SHIPPED, Trace, TraceError, shipped};
 use crate::units::BitsPerSecond;
 
 /// The link that somebody chose.
@@ -32,6 +32,16 @@ pub enum LinkChoiceError {
         names()
     )]
     Unknown {
+        /// What was read.
+        read: String,
+    },
+    /// What stands behind the comma is no overhead.
+    #[error(
+        "the link \"{read}\" has something behind its comma that is no overhead: expected a rate or a trace and then \
+         delay=MS (0 and up, in each direction), slope=X (above 0, times as long on the medium) or both, as \
+         64,delay=7ms,slope=1.05"
+    )]
+    Overhead {
         /// What was read.
         read: String,
     },
@@ -91,12 +101,16 @@ pub fn open_trace(name_or_path: &str) -> Result<Trace, LinkChoiceError> {
 
 impl LinkChoice {
     /// Reads a link's description: `93`, `93mbps` or `1gbps` is a constant rate, `none` or `unshaped` no shaping,
-    /// `outdoors` a shipped trace, everything else a file.
+    /// `outdoors` a shipped trace, everything else a file. Behind a rate or a trace may stand what another system's
+    /// transport costs on top: `,delay=7ms` in each direction, `,slope=1.05` times as long on the medium.
     ///
     /// # Errors
     /// Any other text, rates that are not above 0, and files that are no traces.
     pub fn open(text: &str) -> Result<Self, LinkChoiceError> {
         let text = text.trim();
+        if let Some((base, overhead)) = text.split_once(',') {
+            return Self::open(base)?.with_overhead(text, overhead);
+        }
         let lower = text.to_ascii_lowercase();
         if matches!(lower.as_str(), "none" | "unshaped") {
             return Ok(Self::Unshaped);
@@ -121,6 +135,43 @@ impl LinkChoice {
             return Err(unknown());
         }
         Ok(Self::Trace(Arc::new(open_trace(text)?)))
+    }
+
+    /// The same link with delay and slope from `overhead`, the part of `text` behind the first comma.
+    fn with_overhead(&self, text: &str, overhead: &str) -> Result<Self, LinkChoiceError> {
+        let bad = || LinkChoiceError::Overhead {
+            read: text.to_owned(),
+        };
+        let (mut delay_ms, mut slope) = (0.0, 1.0);
+        for part in overhead.split(',') {
+            let (name, value) = part.split_once('=').ok_or_else(bad)?;
+            let value = value.trim();
+            let number = value.strip_suffix("ms").unwrap_or(value).parse::<f64>();
+            let number = number.ok().filter(|x| x.is_finite()).ok_or_else(bad)?;
+            match name.trim() {
+                "delay" if number >= 0.0 => delay_ms = number,
+                "slope" if number > 0.0 && !value.ends_with("ms") => slope = number,
+                _ => return Err(bad()),
+            }
+        }
+        let worse = |row: &Row| Row {
+            up_mbps: row.up_mbps / slope,
+            down_mbps: row.down_mbps / slope,
+            delay_ms: row.delay_ms + delay_ms,
+            ..*row
+        };
+        let made = match self {
+            Self::Unshaped => return Err(bad()),
+            Self::Constant(rate) => Trace::constant(rate.as_mbps() / slope, delay_ms),
+            Self::Trace(trace) => {
+                Trace::new(trace.is_shared(), trace.rows().iter().map(worse).collect())
+            }
+        };
+        let trace = made.map_err(|source| LinkChoiceError::Trace {
+            name: text.to_owned(),
+            source,
+        })?;
+        Ok(Self::Trace(Arc::new(trace)))
     }
 
     /// What a shaper plays for it, if anything. A trace begins with the shaper and is played again and again.
@@ -158,6 +209,38 @@ mod tests {
         std::fs::write(&path, outdoors.to_csv()).unwrap();
         assert_eq!(open(path.to_str().unwrap()), LinkChoice::Trace(outdoors));
         assert!(open("outdoors").profile().is_some() && open("none").profile().is_none());
+    }
+
+    #[test]
+    fn another_systems_transport_is_a_parameter_of_the_link() {
+        let open = |text| LinkChoice::open(text).unwrap();
+        let LinkChoice::Trace(trace) = open("63,delay=7ms,slope=1.05") else {
+            panic!("a rate with a delay is a trace of one row");
+        };
+        let row = trace.rows()[0];
+        assert!((row.up_mbps - 60.0).abs() < 1e-9 && (row.delay_ms - 7.0).abs() < 1e-9);
+        assert!(trace.is_shared() && trace.rows().len() == 1);
+        let (LinkChoice::Trace(plain), LinkChoice::Trace(worse)) =
+            (open("outdoors"), open("outdoors,slope=2"))
+        else {
+            panic!("a trace stays one");
+        };
+        assert_eq!(plain.rows().len(), worse.rows().len());
+        assert!((plain.rows()[9].up_mbps / worse.rows()[9].up_mbps - 2.0).abs() < 1e-9);
+        for text in [
+            "93,",
+            "93,delay",
+            "93,delay=-1",
+            "93,slope=0",
+            "none,delay=1",
+            "93,slope=1ms",
+        ] {
+            let told = LinkChoice::open(text).unwrap_err().to_string();
+            assert!(
+                told.contains(text) && told.contains("64,delay=7ms"),
+                "{told}"
+            );
+        }
     }
 
     #[test]

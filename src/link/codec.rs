@@ -3,9 +3,9 @@
 //! | codec | what it does | bits |
 //! |---|---|---|
 //! | `none` | nothing | kept |
-//! | `bitmap` | one bit per element that is not zero, then those elements | kept: zero is tested on the bits, so -0.0 stays |
-//! | `shuffle_zstd` | byte i of every element together, then zstd level 1 | kept |
-//! | `bitmap_shuffle_zstd` | the bitmap, then the rest shuffled and under zstd level 1 | kept |
+//! | `zero-bitmap` | one bit per element that is not zero, then those elements | kept: zero is tested on the bits, so -0.0 stays |
+//! | `shuffle-zstd` | byte i of every element together, then zstd level 1 | kept |
+//! | `bitmap-shuffle-zstd` | the bitmap, then the rest shuffled and under zstd level 1 | kept |
 //! | `f16` | f32 rounded to half precision | **lost**: labelled wherever it is used |
 //!
 //! The form on the wire does not say how long the value is: who decodes knows it from the plan. So a decoder allocates
@@ -14,107 +14,16 @@
 mod bitmap;
 mod choose;
 mod half;
+mod packer;
 mod shuffle;
 
 use std::borrow::Cow;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::model::DType;
+use crate::plan::ValueCodec;
 
 pub use choose::{Trial, choose, trials};
-
-/// How a value is packed for the link.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueCodec {
-    /// Raw little-endian elements.
-    #[default]
-    None,
-    /// Zeros as bits.
-    Bitmap,
-    /// Bytes of the same weight together, under zstd.
-    ShuffleZstd,
-    /// Zeros as bits, the rest shuffled and under zstd.
-    BitmapShuffleZstd,
-    /// f32 rounded to half precision: lossy, opt-in. Bytes (u8) pass as they are.
-    F16,
-}
-
-impl ValueCodec {
-    /// Those that keep every bit.
-    pub const LOSSLESS: [Self; 4] = [
-        Self::None,
-        Self::Bitmap,
-        Self::ShuffleZstd,
-        Self::BitmapShuffleZstd,
-    ];
-
-    /// Its number on the wire.
-    pub const fn id(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::Bitmap => 1,
-            Self::ShuffleZstd => 2,
-            Self::BitmapShuffleZstd => 3,
-            Self::F16 => 4,
-        }
-    }
-
-    /// The codec of a number on the wire, if there is one.
-    pub const fn of_id(id: u8) -> Option<Self> {
-        Some(match id {
-            0 => Self::None,
-            1 => Self::Bitmap,
-            2 => Self::ShuffleZstd,
-            3 => Self::BitmapShuffleZstd,
-            4 => Self::F16,
-            _ => return None,
-        })
-    }
-
-    /// Whether what is decoded may differ from what was encoded.
-    pub const fn is_lossy(self) -> bool {
-        matches!(self, Self::F16)
-    }
-
-    /// Its name, as people say it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Bitmap => "bitmap",
-            Self::ShuffleZstd => "shuffle_zstd",
-            Self::BitmapShuffleZstd => "bitmap_shuffle_zstd",
-            Self::F16 => "f16",
-        }
-    }
-
-    /// The most bytes that an honest sender makes of so many elements.
-    pub const fn max_encoded_bytes(self, dtype: DType, elements: usize) -> usize {
-        let raw = raw_bytes(dtype, elements);
-        match self {
-            Self::None | Self::F16 => raw,
-            Self::Bitmap => raw.saturating_add(elements.div_ceil(8)),
-            // zstd's own bound, ZSTD_COMPRESSBOUND, is below this.
-            Self::ShuffleZstd => raw.saturating_add(raw / 128).saturating_add(1024),
-            Self::BitmapShuffleZstd => raw
-                .saturating_add(elements.div_ceil(8))
-                .saturating_add(raw / 128)
-                .saturating_add(1024),
-        }
-    }
-}
-
-impl fmt::Display for ValueCodec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())?;
-        if self.is_lossy() {
-            f.write_str(" (lossy)")?;
-        }
-        Ok(())
-    }
-}
+pub use packer::Packer;
 
 /// Bytes that are no such value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -165,7 +74,7 @@ pub fn encode(codec: ValueCodec, dtype: DType, raw: &[u8]) -> Result<Cow<'_, [u8
     Ok(match (codec, dtype) {
         (ValueCodec::None, _) | (ValueCodec::F16, DType::U8) => Cow::Borrowed(raw),
         (ValueCodec::F16, DType::F32) => Cow::Owned(half::encode(raw)),
-        (ValueCodec::Bitmap, _) => Cow::Owned(bitmap::encode(width, raw)),
+        (ValueCodec::ZeroBitmap, _) => Cow::Owned(bitmap::encode(width, raw)),
         (ValueCodec::ShuffleZstd, _) => Cow::Owned(shuffle::encode(codec.name(), width, raw)?),
         (ValueCodec::BitmapShuffleZstd, _) => {
             let packed = bitmap::encode(width, raw);
@@ -209,7 +118,7 @@ pub fn decode(
             }
             Ok(half::decode(packed))
         }
-        (ValueCodec::Bitmap, _) => {
+        (ValueCodec::ZeroBitmap, _) => {
             let (bits, rest) = bitmap::split(codec.name(), elements, packed)?;
             bitmap::decode(codec.name(), width, elements, bits, rest)
         }
@@ -326,7 +235,7 @@ mod tests {
         with_bits.extend_from_slice(&bomb);
         assert!(decode(ValueCodec::BitmapShuffleZstd, DType::F32, 100, &with_bits).is_err());
         // Bits behind the last element would shift what follows.
-        assert!(decode(ValueCodec::Bitmap, DType::U8, 3, &[0b1000, 9]).is_err());
+        assert!(decode(ValueCodec::ZeroBitmap, DType::U8, 3, &[0b1000, 9]).is_err());
     }
 
     #[test]
@@ -336,27 +245,9 @@ mod tests {
             .map(|i| if i % 2 == 0 { 0.0 } else { f32::from(i) * 0.37 })
             .collect();
         let bytes = raw(&values);
-        let packed = encode(ValueCodec::Bitmap, DType::F32, &bytes).unwrap();
+        let packed = encode(ValueCodec::ZeroBitmap, DType::F32, &bytes).unwrap();
         assert_eq!(packed.len(), 1000 + 4000 * 4);
         let best = encode(ValueCodec::BitmapShuffleZstd, DType::F32, &bytes).unwrap();
         assert!(best.len() < packed.len());
-    }
-
-    #[test]
-    fn codecs_on_the_wire_keep_their_numbers_and_lossy_ones_say_so() {
-        for id in 0..=u8::MAX {
-            if let Some(codec) = ValueCodec::of_id(id) {
-                assert_eq!(codec.id(), id);
-                assert_eq!(
-                    codec.to_string().contains("lossy"),
-                    codec == ValueCodec::F16
-                );
-            }
-        }
-        let names = ValueCodec::LOSSLESS.map(ValueCodec::name);
-        assert_eq!(
-            names,
-            ["none", "bitmap", "shuffle_zstd", "bitmap_shuffle_zstd"]
-        );
     }
 }

@@ -17,7 +17,7 @@ const FRESH_NS: i64 = 5_000_000_000;
 /// What is known of one direction of a link.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// Megabits of payload per second while something is sent.
+    /// Megabits of values, as they are packed, per second while something is sent.
     pub mbps: f64,
     /// Standard deviation of the samples, in megabits per second: what the next transfer may be off by.
     pub std_mbps: f64,
@@ -26,6 +26,11 @@ pub struct Estimate {
 }
 
 impl Estimate {
+    /// The rate in whole bits per second.
+    pub fn bps(&self) -> u64 {
+        (self.mbps * 1e6) as u64
+    }
+
     /// Whether there was no traffic for so long that the link may be another one by now.
     pub const fn is_stale(&self) -> bool {
         self.age_ns > FRESH_NS

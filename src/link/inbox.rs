@@ -1,5 +1,6 @@
 //! Puts chunks together to values. Pure; allocates what the plan expects, never what a peer claims.
 
+use crate::plan::ValueCodec;
 use crate::units::Nanos;
 use crate::wire::data::ChunkHead;
 
@@ -8,6 +9,8 @@ use crate::wire::data::ChunkHead;
 pub enum Expect {
     /// The plan expects it, of this many bytes.
     Take(u64),
+    /// The plan expects it, and packed it has this many bytes at most.
+    AtMost(u64),
     /// It belongs to a frame that is over: read and thrown away.
     Discard,
 }
@@ -24,6 +27,18 @@ pub enum InboxError {
         claimed: u64,
         /// Bytes expected.
         expected: u64,
+    },
+    /// No value of the plan's size becomes so many bytes, however it is packed.
+    #[error("{value} comes as {claimed} bytes of {codec}, the plan expects {most} at most")]
+    TooLong {
+        /// What.
+        value: String,
+        /// How it is packed.
+        codec: ValueCodec,
+        /// Bytes claimed.
+        claimed: u64,
+        /// Bytes expected at most.
+        most: u64,
     },
     /// A part that does not continue the one before.
     #[error("a part of {value} begins at byte {offset}, expected {expected}")]
@@ -86,7 +101,17 @@ impl Inbox {
                     }
                     .into());
                 }
-                Expect::Take(expected) => Vec::with_capacity(expected as usize),
+                Expect::AtMost(most) if head.total > most => {
+                    return Err(InboxError::TooLong {
+                        value: head.value.to_string(),
+                        codec: head.codec,
+                        claimed: head.total,
+                        most,
+                    }
+                    .into());
+                }
+                // Pages that nothing is written to cost nothing.
+                Expect::Take(bytes) | Expect::AtMost(bytes) => Vec::with_capacity(bytes as usize),
                 Expect::Discard => Vec::new(),
             };
             self.partial = Some(Partial {
@@ -105,6 +130,7 @@ impl Inbox {
         let partial = self.partial.as_mut().ok_or_else(|| wrong(0))?;
         let follows = partial.head.key == head.key
             && partial.head.value == head.value
+            && partial.head.codec == head.codec
             && partial.head.total == head.total;
         if !follows || partial.received != head.offset {
             return Err(wrong(if follows { partial.received } else { 0 }).into());
@@ -152,6 +178,7 @@ mod tests {
                 },
                 term: Term::Whole,
             },
+            codec: ValueCodec::None,
             total,
             offset,
             began: Nanos(0),
@@ -181,6 +208,23 @@ mod tests {
         let mut inbox = Inbox::default();
         let error = take(&mut inbox, head(u64::MAX, 0), &[1], Expect::Take(5)).unwrap_err();
         assert!(error.to_string().contains("expects 5"), "{error}");
+    }
+
+    #[test]
+    fn a_packed_value_may_be_shorter_but_not_longer_than_packing_makes_it() {
+        let expect = Expect::AtMost(5);
+        let short = take(&mut Inbox::default(), head(2, 0), &[1, 2], expect).unwrap();
+        assert_eq!(short.unwrap().bytes, [1, 2]);
+        let error = take(&mut Inbox::default(), head(6, 0), &[1], expect).unwrap_err();
+        assert!(error.to_string().contains("5 at most"), "{error}");
+        // The codec is said with every part; it must not change on the way.
+        let mut inbox = Inbox::default();
+        take(&mut inbox, head(4, 0), &[1, 2], expect).unwrap();
+        let other = ChunkHead {
+            codec: ValueCodec::F16,
+            ..head(4, 2)
+        };
+        assert!(take(&mut inbox, other, &[3, 4], expect).is_err());
     }
 
     #[test]

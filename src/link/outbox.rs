@@ -91,6 +91,11 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Control messages that wait.
+    pub fn waiting(&self) -> usize {
+        self.lock().control.len()
+    }
+
     /// Whether the connection was given up.
     pub fn is_closed(&self) -> bool {
         self.lock().closed

@@ -70,7 +70,6 @@ impl Air {
 
 #[derive(Debug)]
 struct Link {
-    upstream: SocketAddr,
     profile: ShaperProfile,
     /// When a trace begins.
     origin: Nanos,
@@ -127,7 +126,7 @@ impl Link {
             .map(|_detached| ())
     }
 
-    fn listen(self: &Arc<Self>, listener: &TcpListener) {
+    fn listen(self: &Arc<Self>, listener: &TcpListener, upstream: SocketAddr) {
         loop {
             let mut air = self.air();
             while air.outage == Some(Outage::Stall) && !air.stopping {
@@ -138,17 +137,17 @@ impl Link {
             }
             drop(air);
             match listener.accept() {
-                Ok((client, _)) => self.admit(client),
+                Ok((client, _)) => self.admit(client, upstream),
                 Err(e) if is_timeout(&e) => {}
                 Err(cause) => {
-                    tracing::warn!(%cause, upstream = %self.upstream, "the shaped link could not accept a connection");
+                    tracing::warn!(%cause, %upstream, "the shaped link could not accept a connection");
                     std::thread::sleep(ACCEPT_POLL);
                 }
             }
         }
     }
 
-    fn admit(self: &Arc<Self>, client: TcpStream) {
+    fn admit(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr) {
         // An accepted socket inherits the listener's timeout (Linux): a silent client is not a gone one.
         let refused = client.set_read_timeout(None).is_err() || {
             let air = self.air();
@@ -159,7 +158,7 @@ impl Link {
             return;
         }
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        let spawned = self.spawn("shaper-relay", move |link| link.relay(client));
+        let spawned = self.spawn("shaper-relay", move |link| link.relay(client, upstream));
         if let Err(cause) = spawned {
             self.refused.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%cause, "the shaped link got no thread for a connection and closed it");
@@ -171,11 +170,11 @@ impl Link {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn relay(self: &Arc<Self>, client: TcpStream) {
-        let upstream = match connect(self.upstream) {
+    fn relay(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr) {
+        let upstream = match connect(upstream) {
             Ok(upstream) => upstream,
             Err(cause) => {
-                tracing::warn!(%cause, upstream = %self.upstream, "the shaped link could not connect");
+                tracing::warn!(%cause, %upstream, "the shaped link could not connect");
                 self.refuse(&client);
                 return;
             }
@@ -197,7 +196,8 @@ impl Link {
 #[derive(Debug)]
 pub struct ShaperHandle {
     link: Arc<Link>,
-    local: SocketAddr,
+    /// One per upstream.
+    locals: Vec<SocketAddr>,
 }
 
 /// The relay of a shaped link.
@@ -215,15 +215,21 @@ impl Shaper {
         upstream: SocketAddr,
         profile: ShaperProfile,
     ) -> Result<ShaperHandle, ShaperError> {
-        let (listener, local) = bind(listen).map_err(|cause| ShaperError::Listen {
-            listen,
-            upstream,
-            cause,
-        })?;
+        Self::start_each(&[(listen, upstream)], profile)
+    }
+
+    /// Listens on several addresses, each for an upstream of its own. All share the one medium, as servers that a robot
+    /// reaches over one radio do.
+    ///
+    /// # Errors
+    /// As [`Shaper::start`].
+    pub fn start_each(
+        ends: &[(SocketAddr, SocketAddr)],
+        profile: ShaperProfile,
+    ) -> Result<ShaperHandle, ShaperError> {
         let origin = clock::now();
         let media = profile.media(origin);
         let link = Arc::new(Link {
-            upstream,
             profile,
             origin,
             air: Mutex::new(Air {
@@ -238,35 +244,63 @@ impl Shaper {
             accepted: AtomicU64::new(0),
             refused: AtomicU64::new(0),
         });
-        link.spawn("shaper-listen", move |link| link.listen(&listener))
+        // Dropped on an error, it ends the listeners that run already.
+        let mut handle = ShaperHandle {
+            link: Arc::clone(&link),
+            locals: Vec::new(),
+        };
+        for &(listen, upstream) in ends {
+            let (listener, local) = bind(listen).map_err(|cause| ShaperError::Listen {
+                listen,
+                upstream,
+                cause,
+            })?;
+            link.spawn("shaper-listen", move |link| {
+                link.listen(&listener, upstream);
+            })
             .map_err(|cause| ShaperError::Thread { upstream, cause })?;
-        Ok(ShaperHandle { link, local })
+            handle.locals.push(local);
+        }
+        Ok(handle)
     }
-}
 
-impl Shaper {
-    /// Relays from a free port of this machine's loopback to a server's `HOST:PORT`.
+    /// Relays from free ports of this machine's loopback to servers' `HOST:PORT`, over one medium.
     ///
     /// # Errors
     /// A name that does not resolve, or as [`Shaper::start`].
-    pub fn before(server: &str, profile: ShaperProfile) -> Result<ShaperHandle, ShaperError> {
-        let resolve = |cause| ShaperError::Resolve {
-            upstream: server.to_owned(),
-            cause,
+    pub fn before_each(
+        servers: &[String],
+        profile: ShaperProfile,
+    ) -> Result<ShaperHandle, ShaperError> {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let end = |server: &String| {
+            let resolve = |cause| ShaperError::Resolve {
+                upstream: server.clone(),
+                cause,
+            };
+            let mut found = server.to_socket_addrs().map_err(resolve)?;
+            let upstream = found
+                .next()
+                .ok_or_else(|| resolve(io::Error::new(io::ErrorKind::NotFound, "no address")))?;
+            Ok((any, upstream))
         };
-        let upstream = server
-            .to_socket_addrs()
-            .map_err(resolve)?
-            .next()
-            .ok_or_else(|| resolve(io::Error::new(io::ErrorKind::NotFound, "no address")))?;
-        Self::start(SocketAddr::from(([127, 0, 0, 1], 0)), upstream, profile)
+        let ends: Vec<_> = servers
+            .iter()
+            .map(end)
+            .collect::<Result<_, ShaperError>>()?;
+        Self::start_each(&ends, profile)
     }
 }
 
 impl ShaperHandle {
-    /// Where clients connect to.
-    pub const fn local_addr(&self) -> SocketAddr {
-        self.local
+    /// Where clients connect to; of several, for the first upstream.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.locals[0]
+    }
+
+    /// Where clients connect to, in the order of the upstreams.
+    pub fn local_addrs(&self) -> &[SocketAddr] {
+        &self.locals
     }
 
     /// The rate in force to the upstream.

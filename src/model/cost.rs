@@ -2,6 +2,7 @@
 
 use super::graph::{Graph, Node};
 use super::op::Op;
+use crate::units::Bytes;
 
 impl Graph {
     /// Multiply-accumulates of a node's convolution or linear map, the figure that torchvision publishes as "GFLOPS".
@@ -35,6 +36,16 @@ impl Graph {
                 input.max(outputs)
             }
         }
+    }
+
+    /// The most that one operator's inputs and output take together: the least memory that computing the model needs
+    /// beside its weights.
+    pub fn largest_step_bytes(&self) -> Bytes {
+        let step = |node: &Node| {
+            let inputs = node.inputs.iter().map(|&id| self.node(id).output_bytes().0);
+            inputs.fold(node.output_bytes().0, u64::saturating_add)
+        };
+        Bytes(self.operators().iter().map(step).max().unwrap_or(0))
     }
 
     /// Floating-point operations of the whole model.

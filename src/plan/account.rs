@@ -1,6 +1,8 @@
 //! Where a frame's latency went: every instant in exactly one part. Pure.
 
-use super::{Completed, Linked, Parts, Step, StepKind, StepTime, Steps, Timing, TimingOf, Value};
+use super::{
+    Completed, Linked, Parts, Step, StepKind, StepTime, Steps, Timing, TimingOf, Value, ValueCodec,
+};
 use crate::clock::Offset;
 use crate::units::{DeviceId, Nanos};
 
@@ -28,6 +30,7 @@ impl<'a> Measured<'a> {
             of: t.of,
             start: offset.to_ours(t.start),
             end: offset.to_ours(t.end),
+            packed: t.packed,
         };
         Self {
             program,
@@ -66,13 +69,13 @@ pub struct Account {
     pub steps: Steps,
 }
 
-/// When the robot had its result: the last of its own computing and receiving.
+/// When the robot had its result: the last of its own computing, and of receiving and unpacking.
 pub fn result_at(robot: &Measured<'_>, admitted: Nanos) -> Nanos {
     robot
         .timings
         .iter()
         .filter(|t| !matches!(robot.step(t.of), Some(Step::Send { .. })))
-        .map(|t| t.end)
+        .map(|t| t.end.shifted(t.packed.map_or(0, |p| p.took_ns)))
         .max()
         .unwrap_or(admitted)
         .max(admitted)
@@ -85,45 +88,67 @@ pub fn account(admitted: Nanos, devices: &[Measured<'_>]) -> Account {
         .map_or(admitted, |robot| result_at(robot, admitted));
     let mut classes: [Vec<(i64, i64)>; 4] = Default::default();
     let mut steps = Vec::new();
+    let mut add = |class: usize, step: StepTime| {
+        let last = end.since(admitted);
+        let clamp = |ns: i64| ns.clamp(0, last);
+        let stop_ns = step.start_ns + step.duration_ns;
+        classes[class].push((clamp(step.start_ns), clamp(stop_ns)));
+        steps.push(step);
+    };
     for measured in devices {
         let device = measured.device();
         for timing in &measured.timings {
-            let (mut bytes, mut receiver) = (0, device);
-            let (kind, node, start, stop, class) = match (measured.step(timing.of), timing.of) {
-                (Some(Step::Compute { node, .. }), _) => {
-                    let class = usize::from(device != DeviceId::ROBOT);
-                    (StepKind::Compute, *node, timing.start, timing.end, class)
-                }
-                (Some(Step::Reduce { node, .. }), _) => {
-                    let class = usize::from(device != DeviceId::ROBOT);
-                    (StepKind::Reduce, *node, timing.start, timing.end, class)
-                }
-                (_, TimingOf::Assembly(node)) => {
-                    let class = usize::from(device != DeviceId::ROBOT);
-                    (StepKind::Assemble, node, timing.start, timing.end, class)
-                }
-                (Some(Step::Send { value, to }), _) => {
-                    // A transfer ends when the receiver has its last byte, where the receiver tells.
-                    let stop = received(devices, device, *to, value).unwrap_or(timing.end);
-                    let class = if *to == DeviceId::ROBOT { 3 } else { 2 };
-                    let stop = stop.max(timing.start);
-                    bytes = measured.bytes(timing.of);
-                    receiver = *to;
-                    (StepKind::Transfer, value.node, timing.start, stop, class)
-                }
-                (Some(Step::Receive { .. }) | None, _) => continue,
-            };
-            let clamp = |t: Nanos| t.since(admitted).clamp(0, end.since(admitted));
-            classes[class].push((clamp(start), clamp(stop)));
-            steps.push(StepTime {
+            let step = |kind, node, start: Nanos, stop: Nanos| StepTime {
                 device,
                 kind,
                 node,
                 start_ns: start.since(admitted),
                 duration_ns: stop.since(start),
-                bytes,
-                to: receiver,
-            });
+                bytes: 0,
+                to: device,
+                wire_bytes: 0,
+                codec: ValueCodec::None,
+                error_ppb: 0,
+            };
+            let class = usize::from(device != DeviceId::ROBOT);
+            let (start, stop) = (timing.start, timing.end);
+            match (measured.step(timing.of), timing.of) {
+                (Some(Step::Compute { node, .. }), _) => {
+                    add(class, step(StepKind::Compute, *node, start, stop));
+                }
+                (Some(Step::Reduce { node, .. }), _) => {
+                    add(class, step(StepKind::Reduce, *node, start, stop));
+                }
+                (_, TimingOf::Assembly(node)) => {
+                    add(class, step(StepKind::Assemble, node, start, stop));
+                }
+                (Some(Step::Send { value, to }), _) => {
+                    let class = if *to == DeviceId::ROBOT { 3 } else { 2 };
+                    let bytes = measured.bytes(timing.of);
+                    let packed = timing.packed;
+                    let transport = |kind, start, stop| StepTime {
+                        bytes,
+                        to: *to,
+                        wire_bytes: packed.map_or(bytes, |p| p.wire_bytes),
+                        codec: packed.map_or(ValueCodec::None, |p| p.codec),
+                        error_ppb: packed.map_or(0, |p| p.error_ppb),
+                        ..step(kind, value.node, start, stop)
+                    };
+                    if let Some(packed) = packed {
+                        let began = start.shifted(-packed.took_ns);
+                        add(class, transport(StepKind::Encode, began, start));
+                    }
+                    // A transfer ends when the receiver has its last byte, where the receiver tells.
+                    let received = received(devices, device, *to, value);
+                    let stop = received.map_or(stop, |r| r.end).max(start);
+                    add(class, transport(StepKind::Transfer, start, stop));
+                    if let Some(unpacked) = received.and_then(|r| r.packed) {
+                        let usable = stop.shifted(unpacked.took_ns);
+                        add(class, transport(StepKind::Decode, stop, usable));
+                    }
+                }
+                (Some(Step::Receive { .. }) | None, _) => {}
+            }
         }
     }
     steps.sort_by_key(|s| s.start_ns);
@@ -140,14 +165,11 @@ fn received(
     sender: DeviceId,
     to: DeviceId,
     value: &Value,
-) -> Option<Nanos> {
+) -> Option<Timing> {
     let receiver = devices.iter().find(|m| m.device() == to)?;
     let step = receiver.program.receive_step(value, sender)?;
-    let timing = receiver
-        .timings
-        .iter()
-        .find(|t| t.of == TimingOf::Step(step))?;
-    Some(timing.end)
+    let mut timings = receiver.timings.iter();
+    timings.find(|t| t.of == TimingOf::Step(step)).copied()
 }
 
 /// The length of the union of intervals; those that end before they start count for nothing.

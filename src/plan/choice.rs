@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::spread::proportional;
-use super::{Cut, Join, Mode, Plan, PlanError, Shard, shard_all, simple_tiles};
+use super::{Codec, Cut, Join, Mode, Plan, PlanError, Shard, shard_all, simple_tiles};
 use crate::model::Graph;
 use crate::units::DeviceId;
 
@@ -81,6 +81,9 @@ pub struct Choice {
     pub shares: Vec<f64>,
     /// How tensor-parallel layers are joined.
     pub join: Join,
+    /// How values are packed for the link.
+    #[serde(default)]
+    pub codec: Codec,
 }
 
 impl Choice {
@@ -93,6 +96,7 @@ impl Choice {
             window: if mode == ModeKind::Pipeline { 3 } else { 1 },
             shares: vec![0.5, 0.5],
             join: Join::Gather,
+            codec: Codec::None,
         }
     }
 
@@ -110,6 +114,7 @@ impl Choice {
         };
         let mut choice = Self::usual(graph, mode);
         choice.window = plan.window;
+        choice.codec = plan.codec;
         match &plan.mode {
             Mode::Split { cuts, tiles } => {
                 choice.tiles = *tiles;
@@ -172,7 +177,7 @@ impl Choice {
             }),
             ModeKind::Tile => simple_tiles(graph, &self.shares, self.largest())?,
         };
-        Ok(plan.with_window(self.window))
+        Ok(plan.with_window(self.window).with_codec(self.codec))
     }
 
     /// The images of a batch by device.

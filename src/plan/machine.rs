@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Linked, Step, Term, Value};
+use super::{Linked, Packed, Step, Term, Value};
 use crate::units::{DeviceId, Epoch, FrameKey, Nanos, NodeId};
 
 pub use event::{
@@ -60,6 +60,8 @@ pub struct Machine<P> {
     ready_sends: Vec<(DeviceId, VecDeque<StepRef>)>,
     gone: VecDeque<FrameKey>,
     late: u64,
+    /// How the value of the transfer whose end is told next was packed.
+    packed: Option<(StepRef, Packed)>,
 }
 
 impl<P: Clone> Machine<P> {
@@ -73,6 +75,7 @@ impl<P: Clone> Machine<P> {
             ready_sends: Vec::new(),
             gone: VecDeque::new(),
             late: 0,
+            packed: None,
         }
     }
 
@@ -141,6 +144,19 @@ impl<P: Clone> Machine<P> {
         }
     }
 
+    /// Says how the value was packed of the transfer whose end is the next event.
+    pub const fn packed(&mut self, step: StepRef, packed: Packed) {
+        self.packed = Some((step, packed));
+    }
+
+    fn packed_of(&mut self, key: FrameKey, of: TimingOf) -> Option<Packed> {
+        let step = StepRef { key, of };
+        self.packed
+            .take()
+            .filter(|(s, _)| *s == step)
+            .map(|(_, packed)| packed)
+    }
+
     /// The next work of a lane, or none until another event.
     pub fn next(&mut self, lane: Lane) -> Option<Work<P>> {
         match lane {
@@ -151,9 +167,14 @@ impl<P: Clone> Machine<P> {
 
     /// Whether a send to this peer is ready.
     pub fn has_ready_send(&self, peer: DeviceId) -> bool {
-        self.ready_sends
-            .iter()
-            .any(|(device, queue)| *device == peer && !queue.is_empty())
+        self.ready_sends(peer) > 0
+    }
+
+    /// Sends to this peer that are ready and not begun.
+    pub fn ready_sends(&self, peer: DeviceId) -> usize {
+        let mut queues = self.ready_sends.iter();
+        let queue = queues.find(|(device, _)| *device == peer);
+        queue.map_or(0, |(_, queue)| queue.len())
     }
 
     /// Whether the end of this work can be seen outside the compute lane: a send reads what it makes, or it is the
@@ -270,11 +291,15 @@ impl<P: Clone> Machine<P> {
             }
             self.open(key, None)?;
         }
-        let Some(frame) = self.frames.get_mut(&key) else {
+        let Some(frame) = self.frames.get(&key) else {
             return Ok(None);
         };
         let Some(step) = frame.program.receive_step(&value, from) else {
             return Err(MachineError::Unexpected { key, value, from });
+        };
+        let packed = self.packed_of(key, TimingOf::Step(step));
+        let Some(frame) = self.frames.get_mut(&key) else {
+            return Ok(None);
         };
         if frame.received.contains(&step) {
             return Err(MachineError::Repeated(key));
@@ -285,6 +310,7 @@ impl<P: Clone> Machine<P> {
             of: TimingOf::Step(step),
             start,
             end,
+            packed,
         });
         self.insert(key, value, payload);
         Ok(self.complete(key))
@@ -292,12 +318,14 @@ impl<P: Clone> Machine<P> {
 
     fn done(&mut self, done: Done<P>) -> Option<Completed<P>> {
         let StepRef { key, of } = done.step;
+        let packed = self.packed_of(key, of);
         // The frame may have been withdrawn while its lane was at work.
         let frame = self.frames.get_mut(&key)?;
         frame.timings.push(Timing {
             of,
             start: done.start,
             end: done.end,
+            packed,
         });
         match of {
             TimingOf::Assembly(node) => {

@@ -46,6 +46,28 @@ pub struct OffloadRow {
     pub measured_ms: f64,
 }
 
+/// Mean power of the robot over a whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PowerRow {
+    /// `local`, or `everything offloaded`.
+    pub what: &'static str,
+    /// The trace that was replayed.
+    pub env: &'static str,
+    /// The model.
+    pub model: &'static str,
+    /// Emulated, from the profile's levels.
+    pub emulated_w: f64,
+    /// The mean of the module's input (`VDD_IN`) that was measured.
+    pub measured_w: f64,
+}
+
+impl PowerRow {
+    /// By how much the emulated power misses the measured one, in percent.
+    pub fn error_pct(&self) -> f64 {
+        off_pct(self.emulated_w, self.measured_w)
+    }
+}
+
 fn off_pct(predicted: f64, measured: f64) -> f64 {
     (predicted / measured - 1.0) * 100.0
 }
@@ -115,8 +137,41 @@ pub fn compare_offload(server: &Profile, field: &FieldData) -> Result<Vec<Offloa
     Ok(rows)
 }
 
+/// Power of the emulated robot beside the measured runs: `local`, which computes all the time, and everything offloaded,
+/// which sends for the measured share of the time and waits for the rest.
+///
+/// # Errors
+/// A folder that lacks figures.
+pub fn compare_power(robot: &Profile, field: &FieldData) -> Result<Vec<PowerRow>, FieldError> {
+    let mut rows = Vec::new();
+    for (model, zoo_name) in FIELD_MODELS {
+        let Some(levels) = robot.levels(zoo_name) else {
+            return Ok(rows);
+        };
+        rows.push(PowerRow {
+            what: "local",
+            env: "indoors",
+            model,
+            emulated_w: levels.compute.0,
+            measured_w: field.local_w(model)?,
+        });
+        for env in ["indoors", "outdoors"] {
+            let (measured_w, sending) = field.offloaded_w(env, model)?;
+            let above_idle = (levels.transmit.0 - levels.idle.0) * sending;
+            rows.push(PowerRow {
+                what: "everything offloaded",
+                env,
+                model,
+                emulated_w: levels.idle.0 + above_idle,
+                measured_w,
+            });
+        }
+    }
+    Ok(rows)
+}
+
 /// The tables as Markdown.
-pub fn markdown(local: &[LocalRow], offload: &[OffloadRow]) -> String {
+pub fn markdown(local: &[LocalRow], offload: &[OffloadRow], power: &[PowerRow]) -> String {
     let mut text = String::new();
     if !local.is_empty() {
         text += "| `local` | emulated, ms | hooks | with hooks, ms | measured median, ms | off |\n";
@@ -151,6 +206,22 @@ pub fn markdown(local: &[LocalRow], offload: &[OffloadRow]) -> String {
             row.inferences,
             row.predicted_ms,
             row.measured_ms,
+            row.error_pct()
+        );
+    }
+    if !power.is_empty() {
+        text += "\n| power | trace | model | emulated, W | measured mean, W | off |\n";
+        text += "|---|---|---|---:|---:|---:|\n";
+    }
+    for row in power {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {:.2} | {:.2} | {:+.1} % |",
+            row.what,
+            row.env,
+            row.model,
+            row.emulated_w,
+            row.measured_w,
             row.error_pct()
         );
     }

@@ -198,6 +198,25 @@ impl FieldData {
         self.of_model("summary.csv", model, &only, "median_ms")
     }
 
+    /// Mean power of the robot's module (`VDD_IN`) over the run of `local`, in watts.
+    ///
+    /// # Errors
+    /// A folder that lacks it.
+    pub fn local_w(&self, model: &str) -> Result<f64, FieldError> {
+        let only = [("approach", "local"), ("env", "indoors")];
+        self.of_model("summary.csv", model, &only, "mean_vdd_in_W")
+    }
+
+    /// Mean power of the robot's module over a run of `all`, in watts, and the share of the time in which it sent.
+    ///
+    /// # Errors
+    /// A folder that lacks it.
+    pub fn offloaded_w(&self, env: &str, model: &str) -> Result<(f64, f64), FieldError> {
+        let only = [("approach", "all"), ("env", env)];
+        let of = |column| self.of_model("summary.csv", model, &only, column);
+        Ok((of("mean_vdd_in_W")?, of("tx_nominal_share")?))
+    }
+
     /// The mean latency in milliseconds and the mean energy per inference in joules of a method's runs over a trace.
     ///
     /// # Errors

@@ -205,6 +205,7 @@ pub fn fit_profile(
                 let without = bare(fit_kinds(&others));
                 percent(forward_without_normalize_ns(&without, graph), measured_ns)
             }),
+            compute_w: None,
             scale: scales(&profile, &own, graph),
             table: Vec::new(),
         };

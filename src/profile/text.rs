@@ -138,6 +138,9 @@ impl Check<'_> {
 
     fn model(&self, model: &ModelFit) -> Result<(), ProfileError> {
         self.text("models.name", &model.name)?;
+        if let Some(watts) = model.compute_w {
+            self.number("models.compute_w", watts, 0.0, 1e5, "watts")?;
+        }
         let field = |name: &str| format!("models.{}.{name}", model.name);
         let ns = model.measured_ns as f64;
         self.number(

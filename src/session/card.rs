@@ -52,6 +52,8 @@ pub struct Card {
     pub gap_batches: u64,
     /// Entries that the recorder left out.
     pub left_out: u64,
+    /// Access points that a worker heard, by their address.
+    pub bssids: Vec<String>,
     /// Whether any number in it is emulated.
     pub emulated: bool,
     /// What a person said of it.
@@ -142,6 +144,11 @@ impl Card {
                     self.switches += u64::from(matches!(switch.stage, SwitchStage::Applied { .. }));
                 }
                 Record::Power(power) => self.emulated |= power.emulated,
+                Record::Host(host) => {
+                    for bssid in host.wifi.iter().filter_map(|w| w.bssid.as_ref()) {
+                        remember(&mut self.bssids, bssid);
+                    }
+                }
                 _ => {}
             },
             What::Marker(marker) if self.markers.len() < MOST_MARKERS => {

@@ -127,9 +127,6 @@ pub struct Told {
     pub seq: u64,
     /// The worker's clock when the batch was sent.
     pub sent: Nanos,
-    /// It was missed when it happened, and handed in afterwards.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub late: bool,
     /// What it told.
     pub record: Record,
 }
@@ -276,6 +273,8 @@ const fn record_kind(record: &Record) -> &'static str {
         Record::PowerSources(_) => "power_sources",
         Record::Power(_) => "power",
         Record::Host(_) => "host",
+        Record::LinkState(_) => "link_state",
+        Record::TelemetryShare(_) => "telemetry_share",
     }
 }
 

@@ -59,6 +59,36 @@ pub struct Status {
     pub nearly_full: bool,
 }
 
+impl Status {
+    /// What is wrong with it, in a sentence; none while it goes on.
+    pub fn trouble(&self) -> Option<String> {
+        match &self.state {
+            State::Recording | State::Finished => None,
+            State::Waiting(why) => Some(format!(
+                "not recording: {why}; the experiment goes on, and so does the recording once it can"
+            )),
+            State::Ended(why) => Some(format!("not recording any more: {why}")),
+        }
+    }
+
+    /// What is to be said of it at the very end.
+    pub fn last_words(&self) -> String {
+        let file = self.file.display();
+        let left = match self.left_out {
+            0 => String::new(),
+            n => format!("; {n} entries were left out"),
+        };
+        match &self.state {
+            State::Finished => format!("session {file}, {}{left}", self.bytes),
+            State::Ended(why) => format!("session {file}, {}: {why}{left}", self.bytes),
+            State::Recording => format!(
+                "session {file}: the disk was too slow for the last of it; `splitscope repair` writes its index{left}"
+            ),
+            State::Waiting(why) => format!("nothing more could be recorded: {why}{left}"),
+        }
+    }
+}
+
 /// Whether a recording goes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
@@ -66,8 +96,10 @@ pub enum State {
     Recording,
     /// The disk takes nothing at present, and why; it is tried again.
     Waiting(String),
-    /// It has ended, and why.
+    /// It has ended before the console did, and why.
     Ended(String),
+    /// It has ended with the console; the file has its index.
+    Finished,
 }
 
 /// A recording under way.
@@ -120,6 +152,8 @@ const fn is_bulk(what: &What) -> bool {
             Record::Frame(_)
                 | Record::ServerFrame(_)
                 | Record::Link(_)
+                | Record::LinkState(_)
+                | Record::TelemetryShare(_)
                 | Record::Power(_)
                 | Record::Host(_)
                 | Record::Input(_)
@@ -343,14 +377,15 @@ impl Desk {
         let Some(writer) = self.writer.take() else {
             return;
         };
-        let ended = match writer.finish() {
+        let finished = writer.finish();
+        let mut status = lock(&self.status);
+        match finished {
             Ok(bytes) => {
-                lock(&self.status).bytes = bytes;
-                "finished".to_owned()
+                status.bytes = bytes;
+                status.state = State::Finished;
             }
-            Err(error) => error.to_string(),
-        };
-        lock(&self.status).state = State::Ended(ended);
+            Err(error) => status.state = State::Ended(error.to_string()),
+        }
     }
 }
 

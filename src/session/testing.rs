@@ -49,6 +49,9 @@ pub(super) fn frame(n: u64) -> Record {
         start_ns: i * 1_000_003,
         duration_ns: 999_983 + n as i64,
         bytes,
+        wire_bytes: bytes,
+        codec: crate::plan::ValueCodec::None,
+        error_ppb: 0,
     };
     Record::Frame(Box::new(FrameRecord {
         frame: FrameId(n),
@@ -116,7 +119,6 @@ pub(super) fn told(target: u16, seq: u64, record: Record) -> What {
         boot: BootId(0xfeed_0000_0000_0001 + u64::from(target)),
         seq,
         sent: Nanos(seq as i64 * 100_000_000),
-        late: false,
         record,
     })
 }

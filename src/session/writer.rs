@@ -80,8 +80,12 @@ impl Writer {
             .create_new(true)
             .open(path)
             .map_err(io)?;
-        // Some file systems know no locks; a recording without one is better than none.
+        // Some file systems know no locks; a recording without one is better than none. The same holds for a folder that
+        // cannot be synced: after a power cut the file may not be in it.
         file.try_lock().ok();
+        if let Some(folder) = path.parent().and_then(|p| File::open(p).ok()) {
+            folder.sync_all().ok();
+        }
         let mut writer = Self {
             path: path.to_owned(),
             file,

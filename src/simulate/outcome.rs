@@ -107,7 +107,8 @@ impl Outcome {
                     {
                         link += step.duration_ns;
                     }
-                    StepKind::Transfer => {}
+                    // Packing goes on on the sockets' threads.
+                    StepKind::Transfer | StepKind::Encode | StepKind::Decode => {}
                     _ if step.device != DeviceId::ROBOT => {
                         if servers.len() < device {
                             servers.resize(device, 0);

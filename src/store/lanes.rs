@@ -1,7 +1,7 @@
 //! A frame's steps as lanes of a timeline: who computes, what is on its way. Pure.
 
 use crate::units::DeviceId;
-use crate::wire::{FrameRecord, StepKind, StepTime};
+use crate::wire::{FrameRecord, StepTime};
 
 /// Servers with a lane of their own; steps of others are left out.
 const MOST_SERVERS: u8 = 8;
@@ -11,7 +11,7 @@ const MOST_SERVERS: u8 = 8;
 pub enum LaneKind {
     /// The robot's steps.
     Robot,
-    /// Transfers from the robot.
+    /// Transfers from the robot, with the packing around them.
     Uplink,
     /// A server's steps.
     Server(DeviceId),
@@ -24,10 +24,10 @@ pub enum LaneKind {
 impl LaneKind {
     /// The lane of a step, if it has one.
     pub const fn of(step: &StepTime) -> Option<Self> {
-        Some(match (step.kind, step.device, step.to) {
-            (StepKind::Transfer, _, DeviceId::ROBOT) => Self::Downlink,
-            (StepKind::Transfer, DeviceId::ROBOT, _) => Self::Uplink,
-            (StepKind::Transfer, ..) => Self::Between,
+        Some(match (step.kind.is_transport(), step.device, step.to) {
+            (true, _, DeviceId::ROBOT) => Self::Downlink,
+            (true, DeviceId::ROBOT, _) => Self::Uplink,
+            (true, ..) => Self::Between,
             (_, DeviceId::ROBOT, _) => Self::Robot,
             (_, device, _) if device.0 <= MOST_SERVERS => Self::Server(device),
             _ => return None,
@@ -83,6 +83,7 @@ pub fn lanes(frame: &FrameRecord) -> Vec<FrameLane> {
 mod tests {
     use super::*;
     use crate::store::testing::{frame_of, step};
+    use crate::wire::StepKind;
 
     #[test]
     fn every_step_is_in_the_lane_of_what_it_occupies() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::link::LinkSeries;
 use super::text::clean;
 use crate::units::DeviceId;
-use crate::wire::{LinkSample, PeerRecord, PeerState};
+use crate::wire::{LinkSample, LinkState, PeerRecord, PeerState};
 
 /// Servers remembered; samples and states of others are left out.
 const MOST: usize = 8;
@@ -14,6 +14,7 @@ const MOST: usize = 8;
 #[derive(Debug, Clone, Default)]
 pub struct Links {
     series: BTreeMap<DeviceId, LinkSeries>,
+    states: BTreeMap<DeviceId, LinkState>,
 }
 
 impl Links {
@@ -24,6 +25,21 @@ impl Links {
             return false;
         }
         self.series.entry(sample.peer).or_default().push(sample)
+    }
+
+    /// Takes a link's state in; says whether it was taken.
+    pub fn set_state(&mut self, state: LinkState) -> bool {
+        let known = self.states.contains_key(&state.peer);
+        if !known && self.states.len() == MOST {
+            return false;
+        }
+        self.states.insert(state.peer, state);
+        true
+    }
+
+    /// What kernel and estimate said last of the link to a server.
+    pub fn state(&self, device: DeviceId) -> Option<&LinkState> {
+        self.states.get(&device)
     }
 
     /// How many servers have a series.

@@ -149,6 +149,9 @@ mod tests {
                     duration_ns,
                     bytes: 0,
                     to: DeviceId(device),
+                    wire_bytes: 0,
+                    codec: crate::plan::ValueCodec::None,
+                    error_ppb: 0,
                 })
                 .collect::<Steps>(),
             emulated: false,

@@ -3,8 +3,10 @@
 use crate::host::HostRecord;
 use crate::power::energy::{Estimate, Gatherer, Live, MAX_GAP_NS};
 use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
-use crate::units::Nanos;
+use crate::units::{Joules, Watts};
+use crate::wire::FrameRecord;
 
+use super::activity::{Activity, EnergyShares};
 use super::text::clean;
 
 /// Length of the rolling estimate.
@@ -31,6 +33,7 @@ pub struct SourceNow {
     pub emulated: bool,
     gatherer: Gatherer,
     live: Live,
+    activity: Activity,
 }
 
 /// What is known of power and host.
@@ -119,6 +122,7 @@ impl Power {
                 emulated: record.emulated,
                 gatherer: Gatherer::default(),
                 live: Live::new(WINDOW_NS, MAX_GAP_NS),
+                activity: Activity::default(),
             });
             self.now.len() - 1
         });
@@ -134,6 +138,7 @@ impl Power {
         }
         for total in now.gatherer.totals(&source.rails, &samples) {
             now.live.sample(total);
+            now.activity.sample(total);
         }
         self.settle();
     }
@@ -145,11 +150,38 @@ impl Power {
         });
     }
 
-    /// An inference ended on the robot's clock.
-    pub fn frame(&mut self, at: Nanos) {
+    /// An inference was told.
+    pub fn frame(&mut self, frame: &FrameRecord) {
+        let ended = frame.admitted.shifted(frame.latency_ns);
         for source in &mut self.now {
-            source.live.frame(at);
+            source.live.frame(ended);
+            source.activity.frame(frame);
         }
+    }
+
+    /// The source that the estimate is of.
+    fn estimated(&self) -> Option<&SourceNow> {
+        self.estimate?;
+        // The first that has one, as in `settle`.
+        self.now.iter().find(|s| s.activity.has_samples())
+    }
+
+    /// What the energy of the last seconds went to; an estimate.
+    pub fn shares(&self) -> Option<EnergyShares> {
+        self.estimated()?.activity.shares()
+    }
+
+    /// What the robot takes while it does nothing, where it was seen so; an estimate.
+    pub fn idle(&self) -> Option<Watts> {
+        self.estimated()?.activity.idle()
+    }
+
+    /// Joules per inference above idle over the last seconds; none where idle is not known. An estimate, never a result.
+    pub fn net_joules(&self) -> Option<Joules> {
+        let (estimate, _) = self.estimate?;
+        let gross = estimate.joules_per_inference?;
+        let idle = self.idle()?.over_ns(estimate.window_ns);
+        Some(Joules(gross.0 - idle.0 / estimate.frames.max(1) as f64))
     }
 
     /// The rolling estimate of the first source that has one, and whether its numbers are made up; never a result.
@@ -162,7 +194,8 @@ impl Power {
 mod tests {
     use super::*;
     use crate::power::{Rail, RailId, SourceRecord};
-    use crate::units::Watts;
+    use crate::store::testing::frame_of;
+    use crate::units::{Nanos, Watts};
 
     fn source(name: &str) -> PowerSourcesRecord {
         PowerSourcesRecord {
@@ -202,7 +235,9 @@ mod tests {
         power.set_sources(source("ina3221"));
         for tenth in 0..30 {
             power.add(&record("ina3221", tenth * 100, 10.0));
-            power.frame(Nanos((tenth * 100 + 50) * 1_000_000));
+            let mut frame = frame_of("local", 50_000_000, &[]);
+            frame.admitted = Nanos(tenth * 100_000_000);
+            power.frame(&frame);
         }
         let (estimate, emulated) = power.estimate().unwrap();
         assert!((estimate.watts.0 - 10.0).abs() < 1e-6 && !emulated);

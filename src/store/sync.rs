@@ -157,7 +157,7 @@ impl Joined {
         let start = self.own_end.unwrap_or_else(|| {
             let before = steps
                 .iter()
-                .filter(|s| s.device == DeviceId::ROBOT && s.kind != StepKind::Transfer)
+                .filter(|s| s.device == DeviceId::ROBOT && !s.kind.is_transport())
                 .map(|s| interval(s).1)
                 .filter(|&stop| stop <= ready);
             before.max().unwrap_or(0)
@@ -169,11 +169,13 @@ impl Joined {
 /// By node: everything about those of which a piece came to the robot.
 fn joins(steps: &[StepTime]) -> BTreeMap<NodeId, Joined> {
     let mut nodes: BTreeMap<NodeId, Joined> = BTreeMap::new();
-    for step in steps.iter().filter(|s| s.kind == StepKind::Transfer) {
+    for step in steps.iter().filter(|s| s.kind.is_transport()) {
         let joined = nodes.entry(step.node).or_default();
         let (start, end) = interval(step);
         joined.transfers.push((start, end));
-        joined.bytes = joined.bytes.saturating_add(step.bytes);
+        if step.kind == StepKind::Transfer {
+            joined.bytes = joined.bytes.saturating_add(step.bytes);
+        }
         if step.to == DeviceId::ROBOT {
             joined.arrived = Some(joined.arrived.map_or(end, |known| known.max(end)));
         }
@@ -187,7 +189,7 @@ fn joins(steps: &[StepTime]) -> BTreeMap<NodeId, Joined> {
         match step.kind {
             StepKind::Compute => joined.own_end = joined.own_end.max(Some(end)),
             StepKind::Assemble | StepKind::Reduce => joined.joins.push((start, end)),
-            StepKind::Transfer => {}
+            StepKind::Transfer | StepKind::Encode | StepKind::Decode => {}
         }
     }
     nodes

@@ -1,5 +1,6 @@
 //! Made-up frames for this room's tests.
 
+use crate::plan::ValueCodec;
 use crate::units::{DeviceId, Epoch, FrameId, Nanos, NodeId};
 use crate::wire::{FrameRecord, Outcome, Parts, StepKind, StepTime};
 
@@ -21,6 +22,9 @@ pub(super) const fn step(
         duration_ns,
         bytes,
         to: DeviceId(to),
+        wire_bytes: bytes,
+        codec: ValueCodec::None,
+        error_ppb: 0,
     }
 }
 

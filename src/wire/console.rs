@@ -166,6 +166,12 @@ pub enum Command {
     },
     /// The sweep is over: the robot brings the plan from before back.
     EndSweep,
+    /// Admit no frame for so long, so that idle power can be measured; ends by itself, also when the console is gone.
+    /// Needs the lease.
+    Idle {
+        /// Milliseconds from now, two minutes at most; 0 ends it.
+        for_ms: u32,
+    },
 }
 
 /// Shows that one knows the token without saying it: BLAKE3 of the worker's nonce, keyed with the token.

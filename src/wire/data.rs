@@ -1,14 +1,14 @@
 //! Robot <-> server over one TCP connection.
 //!
 //! Both sides begin with [`MAGIC`]. Then messages: a header of 5 bytes (length of what follows the header, u32 little
-//! endian; kind, u8) and a body. Control messages are MessagePack; values travel as raw little-endian elements in
+//! endian; kind, u8) and a body. Control messages are MessagePack; values travel as little-endian elements, packed or not, in
 //! chunks of at most [`CHUNK_BYTES`], so that heartbeats and control go between them.
 
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{DecodeError, from_msgpack, to_msgpack};
 use crate::model::{GraphSpec, Region, Span};
-use crate::plan::{Term, Timing, Value};
+use crate::plan::{Codec, Term, Timing, Value, ValueCodec};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, FrameKey, Hash32, Nanos, NodeId};
 
 /// The first bytes of a connection, both ways: name and version of the framing.
@@ -196,6 +196,8 @@ pub enum Control {
         /// The server's [`Program`](crate::plan::Program) as MessagePack under zstd.
         #[serde(with = "bytes_field")]
         program: Vec<u8>,
+        /// How values are packed under it.
+        codec: Codec,
     },
     /// Server: prepared, or why not.
     Prepared {
@@ -218,6 +220,8 @@ pub enum Control {
     Ping {
         /// The sender's clock.
         sent: Nanos,
+        /// Bits a second at which the sender receives from this peer, as far as it knows: what `auto` reckons with.
+        goodput_bps: Option<u64>,
     },
     /// Its answer.
     Pong {
@@ -250,7 +254,9 @@ pub struct ChunkHead {
     pub key: FrameKey,
     /// Which value.
     pub value: Value,
-    /// Bytes of the whole value.
+    /// How the value is packed.
+    pub codec: ValueCodec,
+    /// Bytes of the whole value as it is packed.
     pub total: u64,
     /// Where this part begins.
     pub offset: u64,
@@ -259,7 +265,7 @@ pub struct ChunkHead {
 }
 
 /// Bytes of a [`ChunkHead`].
-pub const CHUNK_HEAD_BYTES: usize = 8 + 2 + 4 + 4 + 6 * 4 + 2 + 8 + 8 + 8;
+pub const CHUNK_HEAD_BYTES: usize = 8 + 2 + 4 + 4 + 6 * 4 + 2 + 1 + 8 + 8 + 8;
 
 /// A message's header.
 pub fn header(kind: Kind, body_len: usize) -> [u8; HEADER_BYTES] {
@@ -345,6 +351,7 @@ impl ChunkHead {
             Term::Whole => [0, 0],
             Term::Addend { i, of } => [i, of],
         });
+        put(&[self.codec.id()]);
         put(&self.total.to_le_bytes());
         put(&self.offset.to_le_bytes());
         put(&self.began.0.to_le_bytes());
@@ -354,7 +361,7 @@ impl ChunkHead {
     /// Splits a chunk's body into head and payload.
     ///
     /// # Errors
-    /// A body too short or too long, a region that runs backwards, a part that reaches beyond its value.
+    /// A body too short or too long, a region that runs backwards, an unknown codec, a part that reaches beyond its value.
     pub fn decode(body: &[u8]) -> Result<(Self, &[u8]), DecodeError> {
         let malformed = |reason: String| DecodeError::Malformed {
             what: "a chunk",
@@ -383,6 +390,9 @@ impl ChunkHead {
             *span = Span::new(number(4)? as u32, number(4)? as u32);
         }
         let (i, of) = (number(1)? as u8, number(1)? as u8);
+        let codec = number(1)? as u8;
+        let codec = ValueCodec::of_id(codec)
+            .ok_or_else(|| malformed(format!("codec {codec}, expected 0 to 4")))?;
         let (total, offset, began) = (number(8)?, number(8)?, number(8)?);
         let [batch, channel, row] = spans;
         let region = Region {
@@ -416,6 +426,7 @@ impl ChunkHead {
         let head = Self {
             key,
             value: Value { node, region, term },
+            codec,
             total,
             offset,
             began: Nanos(began as i64),
@@ -476,6 +487,7 @@ mod tests {
                 },
                 term: Term::Addend { i: 1, of: 2 },
             },
+            codec: ValueCodec::BitmapShuffleZstd,
             total: 100_000,
             offset: 65_536,
             began: Nanos(-12),
@@ -500,6 +512,7 @@ mod tests {
         let message = Control::Prepare {
             epoch: Epoch(3),
             program: vec![1, 2, 255],
+            codec: Codec::Auto,
         };
         let bytes = encode_control(&message);
         let header = bytes[..HEADER_BYTES].try_into().unwrap();

@@ -9,7 +9,7 @@ use crate::clock::Offset;
 use crate::host::HostRecord;
 use crate::model::GraphSpec;
 use crate::plan::Plan;
-pub use crate::plan::{Parts, StepKind, StepTime, Steps};
+pub use crate::plan::{Packing, Parts, StepKind, StepTime, Steps};
 use crate::power::{PowerRecord, PowerSourcesRecord};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos};
 
@@ -43,6 +43,10 @@ pub enum Record {
     Power(Box<PowerRecord>),
     /// The machine, every second.
     Host(Box<HostRecord>),
+    /// What kernel and estimate say of a link, twice a second (robot).
+    LinkState(Box<LinkState>),
+    /// What telemetry takes of the link, every second while a console is attached.
+    TelemetryShare(TelemetryShare),
 }
 
 /// How a frame ended.
@@ -144,10 +148,10 @@ pub struct ServerFrameRecord {
     pub bytes_out: u64,
 }
 
-/// Payload that arrived in one direction, and how long a transfer was under way.
+/// What arrived of values in one direction, as they are packed, and how long a transfer was under way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flow {
-    /// Payload bytes delivered.
+    /// Bytes of values delivered, as they are packed.
     pub bytes: u64,
     /// Nanoseconds during which a transfer was under way. Goodput is `bytes` over this.
     pub busy_ns: i64,
@@ -178,6 +182,82 @@ pub struct LinkSample {
     /// The server at its other end.
     #[serde(default = "first_server")]
     pub peer: DeviceId,
+}
+
+/// A link beyond its goodput: what the kernel says of the connection, what waits to be sent, what a policy believes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkState {
+    /// When, on the robot's clock.
+    pub at: Nanos,
+    /// The server at its other end.
+    pub peer: DeviceId,
+    /// `TCP_INFO`; absent where the system has none, or without a connection.
+    #[serde(default)]
+    pub kernel: Option<KernelLink>,
+    /// Values that are ready and wait for the send lane.
+    pub values_waiting: u32,
+    /// Control messages that wait for it.
+    pub control_waiting: u32,
+    /// What is believed of the way up.
+    #[serde(default)]
+    pub up: Option<RateEstimate>,
+    /// What is believed of the way down.
+    #[serde(default)]
+    pub down: Option<RateEstimate>,
+}
+
+/// The kernel's view of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelLink {
+    /// Smoothed round trip of segments, in microseconds; under load it holds the queues' time too.
+    pub rtt_us: u32,
+    /// Its mean deviation, in microseconds.
+    pub rtt_deviation_us: u32,
+    /// Segments sent again since the connection began.
+    pub retransmits: u32,
+    /// Bits a second at which the peer's kernel last acknowledged.
+    #[serde(default)]
+    pub delivery_bps: Option<u64>,
+    /// Whether that is low because little was sent.
+    pub is_app_limited: bool,
+    /// Bytes in the kernel that were never sent.
+    #[serde(default)]
+    pub unsent_bytes: Option<u64>,
+}
+
+/// What a policy believes of one direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RateEstimate {
+    /// Bits of values, as they are packed, a second while something is sent.
+    pub bps: u64,
+    /// Standard deviation of the samples: what the next transfer may be off by.
+    pub std_bps: u64,
+    /// Nanoseconds since the newest sample.
+    pub age_ns: i64,
+}
+
+/// What telemetry takes of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TelemetryShare {
+    /// When, on the worker's clock.
+    pub at: Nanos,
+    /// Bits a second of the last seconds to consoles on other machines, headers included.
+    pub bps: u64,
+    /// Bits a second to consoles on this machine: they do not use the radio.
+    pub local_bps: u64,
+    /// What is set beside it: the link's estimate, or 93 Mbps where none is known.
+    pub link_bps: u64,
+    /// Whether that is the estimate.
+    pub is_estimate: bool,
+    /// Frames so far whose steps were left out to stay within the limit.
+    pub thinned_frames: u64,
+}
+
+impl TelemetryShare {
+    /// The share of the link, 0 to 1.
+    pub fn share(&self) -> f64 {
+        self.bps as f64 / self.link_bps.max(1) as f64
+    }
 }
 
 const fn first_server() -> DeviceId {

@@ -9,6 +9,7 @@
 //! per encoding, and a session that does not keep up loses whole batches, which it is told, until it is disconnected.
 
 mod answers;
+mod budget;
 mod collector;
 mod command;
 mod control;
@@ -276,8 +277,8 @@ impl Endpoint {
         });
         shared.hub.record(Record::Lease(Lease::default().record()));
         let (stop, stopped) = watch::channel(());
-        let collector =
-            collector::run(shared.hub.clone(), records, joined, limits, stopped.clone());
+        let (hub, role) = (shared.hub.clone(), shared.role);
+        let collector = collector::run(hub, records, joined, limits, role, stopped.clone());
         let (adopted, adoptions) = mpsc::channel(MAX_STRANGERS);
         let serve = serve((listener, adoptions), shared, collector, stopped);
         let thread = std::thread::Builder::new()

@@ -1,14 +1,16 @@
 //! What the robot knows of its link: the server's clock and the goodput both ways.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::TcpStream;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
-use crate::link::{Estimate, Estimator, Meter};
+use crate::link::kernel::KernelTcp;
+use crate::link::{Estimate, Estimator, Goodput, Meter};
 use crate::plan::Value;
 use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
-use crate::wire::{Flow, LinkSample};
+use crate::wire::{Flow, KernelLink, LinkSample, LinkState, RateEstimate};
 
 /// Length of a link sample.
 pub const WINDOW_NS: i64 = 100_000_000;
@@ -23,7 +25,7 @@ struct Upload {
     id: u64,
     key: FrameKey,
     value: Value,
-    /// Payload bytes sent over the connection before it.
+    /// Bytes of values sent over the connection before it.
     base: u64,
     bytes: u64,
 }
@@ -44,16 +46,22 @@ struct State {
     sent_bytes: u64,
     connected: bool,
     window_end: Nanos,
+    /// The connection, to ask the kernel about.
+    socket: Option<TcpStream>,
 }
 
 /// Shared by the robot's link threads and its coordinator; every method is short.
 #[derive(Debug)]
-pub struct PeerLink(Mutex<State>);
+pub struct PeerLink {
+    state: Mutex<State>,
+    /// What goes up, for who packs values.
+    goodput: Arc<Goodput>,
+}
 
 impl PeerLink {
     /// A link to `peer` that is not there yet; the first window begins at `now`.
     pub fn new(peer: DeviceId, now: Nanos) -> Self {
-        Self(Mutex::new(State {
+        let state = State {
             peer,
             clock: OffsetEstimator::new(CLOCK_WINDOW_NS),
             rtt_ns: None,
@@ -67,16 +75,28 @@ impl PeerLink {
             sent_bytes: 0,
             connected: false,
             window_end: now,
-        }))
+            socket: None,
+        };
+        Self {
+            state: Mutex::new(state),
+            goodput: Arc::default(),
+        }
+    }
+
+    /// What the link carries up, kept up to date.
+    pub fn goodput(&self) -> Arc<Goodput> {
+        Arc::clone(&self.goodput)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection stands; its byte counts begin at 0 and its peer's clock is not known.
-    pub fn connected(&self) {
+    /// A connection stands; its byte counts begin at 0 and its peer's clock is not known. The kernel is asked about
+    /// `socket`.
+    pub fn connected(&self, socket: Option<TcpStream>) {
         let mut s = self.lock();
+        s.socket = socket;
         s.clock = OffsetEstimator::new(CLOCK_WINDOW_NS);
         s.uploads.clear();
         s.sent_bytes = 0;
@@ -91,6 +111,7 @@ impl PeerLink {
         s.uploads.clear();
         s.rtt_ns = None;
         s.connected = false;
+        s.socket = None;
     }
 
     /// A heartbeat came back.
@@ -194,6 +215,36 @@ impl PeerLink {
         [&s.up_estimator, &s.down_estimator].map(|e| e.estimate(now))
     }
 
+    /// The link beyond its goodput, with what waits for its send lane.
+    pub fn state(&self, now: Nanos, values_waiting: usize, control_waiting: usize) -> LinkState {
+        let s = self.lock();
+        let told = |e: &Estimator| {
+            let estimate = e.estimate(now)?;
+            Some(RateEstimate {
+                bps: estimate.bps(),
+                std_bps: (estimate.std_mbps * 1e6) as u64,
+                age_ns: estimate.age_ns,
+            })
+        };
+        let kernel = s.socket.as_ref().and_then(KernelTcp::of);
+        LinkState {
+            at: now,
+            peer: s.peer,
+            kernel: kernel.map(|k| KernelLink {
+                rtt_us: k.rtt_us,
+                rtt_deviation_us: k.rtt_deviation_us,
+                retransmits: k.retransmits,
+                delivery_bps: k.delivery.map(|rate| rate.0 as u64),
+                is_app_limited: k.is_app_limited,
+                unsent_bytes: k.unsent.map(|b| b.0),
+            }),
+            values_waiting: values_waiting.min(u32::MAX as usize) as u32,
+            control_waiting: control_waiting.min(u32::MAX as usize) as u32,
+            up: told(&s.up_estimator),
+            down: told(&s.down_estimator),
+        }
+    }
+
     /// The windows that can be closed by now.
     pub fn samples(&self, now: Nanos) -> Vec<LinkSample> {
         let mut s = self.lock();
@@ -215,6 +266,8 @@ impl PeerLink {
                 peer: s.peer,
             });
         }
+        let up = s.up_estimator.estimate(now);
+        self.goodput.set(up.map(|e| e.bps()));
         samples
     }
 }
@@ -228,7 +281,7 @@ mod tests {
     #[test]
     fn closed_windows_become_an_estimate_of_the_direction_that_was_used() {
         let link = PeerLink::new(DeviceId::SERVER, Nanos(0));
-        link.connected();
+        link.connected(None);
         link.heartbeat(RoundTrip {
             sent: Nanos(0),
             peer_received: Nanos(MS),

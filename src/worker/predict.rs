@@ -213,7 +213,7 @@ impl Predictor {
             let passage = Passage {
                 start,
                 end: start.shifted(transfer.duration_ns),
-                bytes: transfer.bytes,
+                bytes: transfer.wire_bytes,
             };
             if transfer.device == DeviceId::ROBOT || transfer.to == DeviceId::ROBOT {
                 robots.push(passage);

@@ -13,7 +13,7 @@ mod servers;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -122,6 +122,11 @@ pub struct Robot {
 }
 
 impl Robot {
+    /// The latency of every frame from now on, in nanoseconds, without a console; see [`Hub::latencies`].
+    pub fn latencies(&self) -> Receiver<i64> {
+        self.hub.latencies()
+    }
+
     /// Starts everything: lanes, link, endpoint, admission.
     ///
     /// # Errors
@@ -281,7 +286,7 @@ fn foresight<P: Send + 'static>(
     events: SyncSender<RobotEvent<P>>,
 ) -> Result<Foresight, RobotError> {
     let profile = base.unwrap_or_else(|| Profile::generic("robot"));
-    let power = profile.power.map(|power| power.levels());
+    let power = profile.levels(graph.name());
     let robot = Calibrated::new(profile, foresight::start_times(graph, node_ns));
     let predictor = Predictor::new(Arc::clone(graph), robot, power)?;
     let (foresight, told) = Foresight::new();
@@ -307,7 +312,7 @@ fn command_sink<P: Send + 'static>(events: &SyncSender<RobotEvent<P>>) -> Comman
 
 /// The lane speaks of the runtime only; this gives its words to the coordinator.
 fn forward<P: Send + 'static>(
-    from: std::sync::mpsc::Receiver<RuntimeEvent<P>>,
+    from: Receiver<RuntimeEvent<P>>,
     to: SyncSender<RobotEvent<P>>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()

@@ -8,6 +8,10 @@
 //! one, so the lane runs ahead of the real clock, but never by more than `MAX_AHEAD_NS`, and it sleeps to the end of
 //! whatever can be seen outside.
 
+mod receive;
+mod send;
+
+use std::collections::BTreeMap;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -15,16 +19,18 @@ use std::time::Duration;
 
 use crate::clock;
 use crate::engine::{Engine, EngineError};
-use crate::link::{Expect, OutValue, Outbox, ValueSource};
+use crate::link::{Goodput, Outbox};
 use crate::model::Graph;
 use crate::plan::{
-    Admit, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value, Withdrawn,
-    Work,
+    Admit, Codec, Completed, Done, Event, Lane, Linked, Machine, MachineError, StepRef, Value,
+    Withdrawn, Work,
 };
 use crate::power::{Activity, EmulatedState};
 use crate::units::{DeviceId, Epoch, FrameId, FrameKey, Nanos, NodeId};
-use crate::wire::data::ChunkHead;
 use crate::worker::peer::PeerLink;
+
+pub use receive::{Receiver, Taken};
+pub use send::SendLane;
 
 /// How far an emulated lane runs ahead of the real clock: what comes from outside meanwhile waits so long at most.
 const MAX_AHEAD_NS: i64 = 1_000_000;
@@ -46,6 +52,8 @@ pub enum RuntimeEvent<P> {
 struct State<P> {
     machine: Machine<P>,
     ports: Vec<(DeviceId, Arc<Outbox>)>,
+    /// How values are packed, by plan.
+    codecs: BTreeMap<Epoch, Codec>,
     /// When something last came from outside: a frame or a value.
     changed: Nanos,
     stopped: bool,
@@ -77,6 +85,22 @@ impl<P> Shared<P> {
     }
 }
 
+impl<P: Clone> Shared<P> {
+    /// Takes something from outside in, under the lock that `state` is.
+    fn event(
+        &self,
+        mut state: MutexGuard<'_, State<P>>,
+        event: Event<P>,
+    ) -> Result<Option<Completed<P>>, MachineError> {
+        state.changed = clock::now();
+        let completed = state.machine.event(event)?;
+        state.poke();
+        drop(state);
+        self.compute.notify_one();
+        Ok(completed)
+    }
+}
+
 impl<P: Clone> State<P> {
     /// Wakes the send lanes that have something to do.
     fn poke(&self) {
@@ -104,6 +128,7 @@ impl<E: Engine> Runtime<E> {
             state: Mutex::new(State {
                 machine: Machine::new(device, graph.nodes().len()),
                 ports: Vec::new(),
+                codecs: BTreeMap::new(),
                 changed: Nanos(0),
                 stopped: false,
             }),
@@ -131,14 +156,21 @@ impl<E: Engine> Runtime<E> {
         &self.shared.graph
     }
 
-    /// Makes a plan's program known.
-    pub fn prepare(&self, epoch: Epoch, program: Arc<Linked>) {
-        self.shared.lock().machine.prepare(epoch, program);
+    /// Makes a plan's program known, and how its values are packed.
+    pub fn prepare(&self, epoch: Epoch, program: Arc<Linked>, codec: Codec) {
+        let mut state = self.shared.lock();
+        state.machine.prepare(epoch, program);
+        state.codecs.insert(epoch, codec);
     }
 
     /// Forgets plans before `oldest` that no frame in flight uses.
     pub fn retire_before(&self, oldest: Epoch) {
-        self.shared.lock().machine.retire_before(oldest);
+        let mut state = self.shared.lock();
+        let State {
+            machine, codecs, ..
+        } = &mut *state;
+        machine.retire_before(oldest);
+        codecs.retain(|&epoch, _| machine.program(epoch).is_some());
     }
 
     /// Connects a peer's send lane.
@@ -163,7 +195,7 @@ impl<E: Engine> Runtime<E> {
         &self,
         admit: Admit<E::Payload>,
     ) -> Result<Option<Completed<E::Payload>>, MachineError> {
-        self.event(Event::Admit(admit))
+        self.shared.event(self.shared.lock(), Event::Admit(admit))
     }
 
     /// Takes a frame out of the machine with what it holds; none if it is not in flight here.
@@ -185,48 +217,9 @@ impl<E: Engine> Runtime<E> {
         self.shared.lock().machine.in_flight().collect()
     }
 
-    /// What to make of a value that begins to come in.
-    ///
-    /// # Errors
-    /// A value that the frame's plan does not expect from this peer.
-    pub fn expect(&self, head: &ChunkHead, from: DeviceId) -> Result<Expect, MachineError> {
-        let mut state = self.shared.lock();
-        let (key, value) = (head.key, head.value);
-        if state.machine.is_gone(&key) {
-            state.machine.count_late();
-            return Ok(Expect::Discard);
-        }
-        let program = state.machine.program(key.epoch);
-        let program = program.ok_or(MachineError::UnknownEpoch(key))?;
-        if program.receive_step(&value, from).is_none() {
-            return Err(MachineError::Unexpected { key, value, from });
-        }
-        drop(state);
-        self.shared.set_power(Activity::Receive, true);
-        Ok(Expect::Take(value.bytes(&self.shared.graph).0))
-    }
-
-    /// A value is here. On the robot this may complete the frame.
-    ///
-    /// # Errors
-    /// A value that cannot be; see [`MachineError`].
-    pub fn arrived(
-        &self,
-        key: FrameKey,
-        value: Value,
-        from: DeviceId,
-        payload: E::Payload,
-        (start, end): (Nanos, Nanos),
-    ) -> Result<Option<Completed<E::Payload>>, MachineError> {
-        self.shared.set_power(Activity::Receive, false);
-        self.event(Event::Arrived {
-            key,
-            value,
-            from,
-            payload,
-            start,
-            end,
-        })
+    /// Values that are ready for a peer's send lane.
+    pub fn values_waiting(&self, peer: DeviceId) -> usize {
+        self.shared.lock().machine.ready_sends(peer)
     }
 
     /// Values that came too late so far.
@@ -234,33 +227,15 @@ impl<E: Engine> Runtime<E> {
         self.shared.lock().machine.late()
     }
 
-    fn event(
-        &self,
-        event: Event<E::Payload>,
-    ) -> Result<Option<Completed<E::Payload>>, MachineError> {
-        let mut state = self.shared.lock();
-        state.changed = clock::now();
-        let completed = state.machine.event(event)?;
-        state.poke();
-        drop(state);
-        self.shared.compute.notify_one();
-        Ok(completed)
-    }
-
-    /// The send lane for a peer; `link`, on the robot, follows its goodput.
+    /// The send lane for a peer; `link`, on the robot, follows its transfers. `goodput` is what the link carries.
     pub fn send_lane(
         &self,
         peer: DeviceId,
         events: SyncSender<RuntimeEvent<E::Payload>>,
         link: Option<Arc<PeerLink>>,
+        goodput: Arc<Goodput>,
     ) -> SendLane<E> {
-        SendLane {
-            shared: Arc::clone(&self.shared),
-            peer,
-            events,
-            link,
-            sending: None,
-        }
+        SendLane::new(Arc::clone(&self.shared), peer, events, link, goodput)
     }
 }
 
@@ -273,6 +248,18 @@ impl<E: Engine> Drop for Runtime<E> {
             let _ = lane.join();
         }
     }
+}
+
+/// The CPU cores that this process may use; empty where the system does not say.
+pub fn usable_cores() -> Vec<usize> {
+    let set = rustix::thread::sched_getaffinity(None);
+    set.map_or_else(
+        |_| Vec::new(),
+        |set| {
+            let all = 0..rustix::thread::CpuSet::MAX_CPU;
+            all.filter(|&core| set.is_set(core)).collect()
+        },
+    )
 }
 
 /// Keeps the calling thread on one core, so that two workers on one machine do not fight.
@@ -413,88 +400,6 @@ fn perform<E: Engine>(
     };
     let end = emulated_ns.map_or_else(clock::now, |ns| start.shifted(ns));
     Some((step, result, start, end))
-}
-
-/// A send lane: packs values of the machine for one peer's writer.
-pub struct SendLane<E: Engine> {
-    shared: Arc<Shared<E::Payload>>,
-    peer: DeviceId,
-    events: SyncSender<RuntimeEvent<E::Payload>>,
-    link: Option<Arc<PeerLink>>,
-    sending: Option<StepRef>,
-}
-
-impl<E: Engine> ValueSource for SendLane<E> {
-    fn next(&mut self) -> Option<OutValue> {
-        loop {
-            let work = self.shared.lock().machine.next(Lane::Send(self.peer))?;
-            let Work::Send {
-                step,
-                value,
-                pieces,
-                ..
-            } = work
-            else {
-                return None;
-            };
-            match E::export(&self.shared.graph, &value, &pieces) {
-                Ok(bytes) => {
-                    self.sending = Some(step);
-                    let head = ChunkHead {
-                        key: step.key,
-                        value,
-                        total: bytes.len() as u64,
-                        offset: 0,
-                        began: Nanos(0),
-                    };
-                    return Some(OutValue { head, bytes });
-                }
-                Err(error) => {
-                    self.shared.lock().machine.withdraw(step.key);
-                    let key = step.key;
-                    let _ = self.events.send(RuntimeEvent::Failed { key, error });
-                }
-            }
-        }
-    }
-
-    fn began(&mut self, head: &ChunkHead) {
-        self.shared.set_power(Activity::Transmit, true);
-        if let Some(link) = &self.link {
-            link.upload_began(head.key, head.value, head.total, head.began);
-        }
-    }
-
-    fn is_wanted(&self, head: &ChunkHead) -> bool {
-        self.shared.lock().machine.has_frame(&head.key)
-    }
-
-    fn given_up(&mut self, head: &ChunkHead, bytes: u64) {
-        self.sending = None;
-        self.shared.set_power(Activity::Transmit, false);
-        if let Some(link) = &self.link {
-            link.upload_given_up(head.total, bytes);
-        }
-    }
-
-    fn sent(&mut self, _head: &ChunkHead, start: Nanos, end: Nanos) {
-        self.shared.set_power(Activity::Transmit, false);
-        let Some(step) = self.sending.take() else {
-            return;
-        };
-        let done = Done {
-            step,
-            payload: None,
-            start,
-            end,
-        };
-        let mut state = self.shared.lock();
-        let completed = state.machine.event(Event::Done(done)).ok().flatten();
-        drop(state);
-        if let Some(completed) = completed {
-            let _ = self.events.send(RuntimeEvent::Completed(completed));
-        }
-    }
 }
 
 /// Computes every operator twice on zeros, so that the first frame does not pay for the library's set-up. Gives the

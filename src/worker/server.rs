@@ -4,6 +4,7 @@ mod load;
 mod mesh;
 mod probed;
 mod session;
+mod turned_away;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -228,6 +229,7 @@ fn accept_loop<E: Engine>(
     endpoint: &Arc<Endpoint>,
 ) {
     let open = Arc::new(AtomicU64::new(0));
+    let door = turned_away::Door::open(&shared.hub, MAX_CONNECTIONS);
     for stream in listener.incoming() {
         if shared.stop.load(Ordering::Relaxed) {
             return;
@@ -239,6 +241,7 @@ fn accept_loop<E: Engine>(
         };
         if open.fetch_add(1, Ordering::Relaxed) >= MAX_CONNECTIONS {
             open.fetch_sub(1, Ordering::Relaxed);
+            door.turn_away(stream);
             continue;
         }
         let (shared, endpoint, counter) =

@@ -5,12 +5,13 @@
 //! the present state, so that a console that attaches late is told, and so that a dropped one is told again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
-use crate::units::{BootId, DeviceId};
+use crate::link::Goodput;
+use crate::units::{BootId, DeviceId, Nanos};
 use crate::wire::{EventRecord, Level, ModelRecord, Record};
 
 /// Records that may wait for the collector: 0.8 s at 5,000 a second.
@@ -30,6 +31,12 @@ struct Inner {
     state_dropped: AtomicBool,
     urgent: tokio::sync::Notify,
     present: Mutex<Present>,
+    /// What the robot's slowest link carries, which telemetry shares.
+    link: Goodput,
+    /// Until when, on our clock, no frame is admitted.
+    idle_until: AtomicI64,
+    /// Who wants to know latencies without attaching.
+    tap: Mutex<Option<SyncSender<i64>>>,
 }
 
 /// The latest state record of each kind, and the events of late.
@@ -62,6 +69,8 @@ impl Present {
             | Record::Link(_)
             | Record::Event(_)
             | Record::Power(_)
+            | Record::LinkState(_)
+            | Record::TelemetryShare(_)
             | Record::Switch(_) => None,
         }
     }
@@ -107,6 +116,9 @@ impl Hub {
             state_dropped: AtomicBool::new(false),
             urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
+            link: Goodput::default(),
+            idle_until: AtomicI64::new(i64::MIN),
+            tap: Mutex::default(),
         }))
     }
 
@@ -124,6 +136,11 @@ impl Hub {
             if let Some(slot) = present.slot(&record) {
                 *slot = Some(record.clone());
             }
+        }
+        if let Record::Frame(frame) = &record
+            && let Some(tap) = self.tap().as_ref()
+        {
+            let _ = tap.try_send(frame.latency_ns);
         }
         // People wait for these; everything else waits for the next tick.
         let urgent = matches!(
@@ -155,6 +172,33 @@ impl Hub {
             level,
             text,
         }));
+    }
+
+    /// What the link carries that telemetry shares; kept up to date by who measures it.
+    pub fn link(&self) -> &Goodput {
+        &self.0.link
+    }
+
+    /// The latency of every frame from now on, in nanoseconds, for who must not attach to see it: what an attached console
+    /// costs is measured so. What is not read in time is left out; a later tap takes the place of this one.
+    pub fn latencies(&self) -> Receiver<i64> {
+        let (sender, latencies) = sync_channel(QUEUE);
+        *self.tap() = Some(sender);
+        latencies
+    }
+
+    fn tap(&self) -> MutexGuard<'_, Option<SyncSender<i64>>> {
+        self.0.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// No frame is to be admitted until then.
+    pub fn idle_until(&self, at: Nanos) {
+        self.0.idle_until.store(at.0, Ordering::Relaxed);
+    }
+
+    /// Whether no frame is to be admitted now.
+    pub fn is_idle(&self, now: Nanos) -> bool {
+        now.0 < self.0.idle_until.load(Ordering::Relaxed)
     }
 
     /// Records dropped so far because the queue was full.

@@ -17,6 +17,7 @@ pub(crate) fn splitscope(args: &[&str]) -> Command {
     command
         .args(args)
         .env("SPLITSCOPE_CACHE", cache())
+        .env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"))
         .env("SPLITSCOPE_LOG", "warn")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -67,7 +67,7 @@ fn a_cut_is_proposed_behind_the_row_looked_at() {
     console.records(ROBOT, vec![lease(Some((5, "me@laptop")))]);
     console.key(Key::Char('2'));
     console.keys(Key::Down, 30);
-    console.key(Key::Char('k'));
+    console.key(Key::Char('g'));
     console.key(Key::Enter);
     let plan = Plan::split(31);
     assert_eq!(console.sent()[0].command, Command::SetPlan { plan });

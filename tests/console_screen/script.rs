@@ -1,7 +1,7 @@
 //! Made-up workers: what they say, as records that go through the console's ordinary ways.
 
 use splitscope::model::zoo;
-use splitscope::plan::Plan;
+use splitscope::plan::{Plan, ValueCodec};
 use splitscope::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos, NodeId};
 use splitscope::wire::console::{Batch, Role, WorkerHello};
 use splitscope::wire::{
@@ -91,6 +91,9 @@ pub(crate) fn frame(number: u64, epoch: u32, cut: u32) -> FrameRecord {
             duration_ns,
             bytes: 0,
             to: DeviceId(device),
+            wire_bytes: 0,
+            codec: ValueCodec::None,
+            error_ppb: 0,
         });
         if on_robot {
             robot += duration_ns;

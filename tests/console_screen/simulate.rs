@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use splitscope::model::{Graph, zoo};
-use splitscope::plan::{Plan, Schedule, Step, Value, compile};
+use splitscope::plan::{Plan, Schedule, Step, Value, ValueCodec, compile};
 use splitscope::units::{DeviceId, Epoch, NodeId};
 use splitscope::wire::{FrameRecord, Parts, StepKind, StepTime, Steps};
 
@@ -154,6 +154,9 @@ impl<'a> Run<'a> {
                     duration_ns,
                     bytes,
                     to,
+                    wire_bytes: bytes,
+                    codec: ValueCodec::None,
+                    error_ppb: 0,
                 });
             }
             Step::Receive { value, .. } => {
@@ -195,6 +198,9 @@ impl<'a> Run<'a> {
             duration_ns: ns,
             bytes: 0,
             to: device,
+            wire_bytes: 0,
+            codec: ValueCodec::None,
+            error_ppb: 0,
         });
     }
 }

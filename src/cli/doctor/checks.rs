@@ -124,7 +124,7 @@ fn sensor(absent: &Absent, none: bool) -> Finding {
         let advice = "give this user the right to read it (a udev rule, or sudo chmod a+r on the file named above)";
         Finding::warning("power", found, advice)
     } else if none {
-        let advice = "power is then absent, never zero; an external meter can be given with robot --meter COMMAND";
+        let advice = "power is then absent, never zero; an external meter can be given with robot --power-meter COMMAND";
         Finding::warning("power", found, advice)
     } else {
         Finding::ok("power", found)

@@ -86,6 +86,10 @@ pub enum Action {
     Control,
     /// Stop or resume the display.
     Pause,
+    /// Mark this moment in the recording.
+    Mark,
+    /// Give the session a name.
+    NameSession,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.

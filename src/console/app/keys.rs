@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Action, App, Display, Effect, Frozen, Moment, Move, Palette, Pick, Picker, PlanRequest,
+    Action, App, Display, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
     Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::console::connection::Phase;
@@ -95,6 +95,8 @@ impl App {
                     }),
                 };
             }
+            Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
             Action::Suspend | Action::Quit => {}

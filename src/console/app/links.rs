@@ -97,7 +97,10 @@ impl App {
         match pending.message.command {
             // The lease is a connection's: the old one ended with it.
             // And what ends with it, the robot does by itself.
-            Command::ReleaseControl | Command::BeginSweep { .. } | Command::EndSweep => {}
+            Command::ReleaseControl
+            | Command::BeginSweep { .. }
+            | Command::EndSweep
+            | Command::Idle { .. } => {}
             Command::TakeControl { force, .. } => {
                 self.take_control(index, force, pending.then, turn);
             }
@@ -184,5 +187,6 @@ fn describe(pending: &Pending) -> String {
         (Command::ReleaseControl, _) => "releasing control".to_owned(),
         (Command::BeginSweep { .. }, _) => "the sweep".to_owned(),
         (Command::EndSweep, _) => "the end of the sweep".to_owned(),
+        (Command::Idle { .. }, _) => "idling".to_owned(),
     }
 }

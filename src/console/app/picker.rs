@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::keymap::Pick;
 use crate::model::Graph;
-use crate::plan::{Choice, Join, MAX_WINDOW, ModeKind, Plan, PlanError, Step, compile};
+use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan, PlanError, Step, compile};
 use crate::units::{Bytes, DeviceId, Epoch};
 
 /// Row tiles that can be picked at most.
@@ -25,6 +25,8 @@ pub enum Field {
     Share(usize),
     /// How tensor-parallel layers are joined.
     Join,
+    /// How values are packed for the link.
+    Codec,
 }
 
 /// What the choice leads to.
@@ -108,6 +110,9 @@ impl Picker {
         if !matches!(choice.mode, ModeKind::Local | ModeKind::Split) {
             fields.push(Field::Window);
         }
+        if choice.mode != ModeKind::Local {
+            fields.push(Field::Codec);
+        }
         fields
     }
 
@@ -121,6 +126,7 @@ impl Picker {
             Field::Window => "window".to_owned(),
             Field::Share(i) => DeviceId(i.min(255) as u8).to_string(),
             Field::Join => "join".to_owned(),
+            Field::Codec => "codec".to_owned(),
         }
     }
 
@@ -151,6 +157,10 @@ impl Picker {
                 Join::Gather => "all-gather after every layer".to_owned(),
                 Join::Reduce => "all-reduce after every second layer".to_owned(),
             },
+            Field::Codec => {
+                let codec = self.choice.codec;
+                format!("{codec}: {}", codec.what())
+            }
         }
     }
 
@@ -245,6 +255,7 @@ impl Picker {
             Field::Window => (1, u32::from(MAX_WINDOW)),
             Field::Share(_) => (0, self.units()),
             Field::Join => (0, 1),
+            Field::Codec => (0, Codec::ALL.len() as u32 - 1),
         };
         Some((field, range))
     }
@@ -258,6 +269,10 @@ impl Picker {
             Field::Window => u32::from(choice.window),
             Field::Share(i) => self.shares().get(i).copied().unwrap_or(0),
             Field::Join => u32::from(choice.join == Join::Reduce),
+            Field::Codec => {
+                let place = Codec::ALL.iter().position(|c| *c == choice.codec);
+                place.unwrap_or(0) as u32
+            }
         }
     }
 
@@ -275,6 +290,7 @@ impl Picker {
             Field::Share(i) => self.set_share(i, value),
             Field::Join if value == 0 => self.choice.join = Join::Gather,
             Field::Join => self.choice.join = Join::Reduce,
+            Field::Codec => self.choice.codec = Codec::ALL[value as usize],
         }
         self.refresh();
     }
@@ -442,6 +458,18 @@ mod tests {
         assert_eq!(label(&picker), "pipeline 28, window 2");
         press(&mut picker, &[Pick::Side, Pick::Up]);
         assert_eq!(label(&picker), "split 28");
+    }
+
+    #[test]
+    fn the_last_parameter_is_the_codec_and_it_changes_nothing_else() {
+        let mut picker = picker(1, &Plan::split(28), 1);
+        press(&mut picker, &[Pick::Side, Pick::Down, Pick::Down]);
+        press(&mut picker, &[Pick::By(1)]);
+        assert_eq!(label(&picker), "split 28, codec auto");
+        press(&mut picker, &[Pick::Most]);
+        let plan = picker.preview().as_ref().unwrap().plan.clone();
+        assert_eq!(plan, Plan::split(28).with_codec(Codec::F16));
+        assert!(picker.value(Field::Codec).contains("LOSSY"));
     }
 
     #[test]

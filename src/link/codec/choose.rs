@@ -1,12 +1,13 @@
 //! Chooses a codec by a measured trial: what encoding, the fewer bytes and decoding take, against sending as it is.
 
-use super::{ValueCodec, decode, encode};
+use super::{decode, encode};
 use crate::clock::Clock;
 use crate::model::DType;
+use crate::plan::ValueCodec;
 use crate::units::{BitsPerSecond, Bytes};
 
 /// A codec has to gain so much of the plain time to be chosen: a trial's own noise.
-const LEAST_GAIN: f64 = 0.03;
+pub(super) const LEAST_GAIN: f64 = 0.03;
 /// Each sample is tried so often, and the best time counts.
 const REPEATS: usize = 3;
 
@@ -110,12 +111,12 @@ mod tests {
     fn a_slow_link_takes_the_best_ratio_and_a_fast_one_none() {
         let trials = [
             trial_of(ValueCodec::None, 1_000_000, 0),
-            trial_of(ValueCodec::Bitmap, 600_000, 1),
+            trial_of(ValueCodec::ZeroBitmap, 600_000, 1),
             trial_of(ValueCodec::BitmapShuffleZstd, 500_000, 4),
         ];
         let at = |mbps| choose(&trials, BitsPerSecond::from_mbps(mbps));
         assert_eq!(at(93.0), ValueCodec::BitmapShuffleZstd);
-        assert_eq!(at(1000.0), ValueCodec::Bitmap);
+        assert_eq!(at(1000.0), ValueCodec::ZeroBitmap);
         assert_eq!(at(10_000.0), ValueCodec::None);
         assert_eq!(at(0.0), ValueCodec::None, "an outage decides nothing");
         assert_eq!(choose(&[], BitsPerSecond(1e6)), ValueCodec::None);

@@ -7,6 +7,29 @@ pub(super) fn encode(raw: &[u8]) -> Vec<u8> {
         .collect()
 }
 
+/// Packs, and tells the largest error of an element over the largest element, in parts per billion; what is not finite
+/// has none, and what becomes so has all.
+pub(super) fn encode_with_error(raw: &[u8]) -> (Vec<u8>, u32) {
+    let (mut largest, mut error) = (0.0_f32, 0.0_f32);
+    let mut packed = Vec::with_capacity(raw.len() / 2);
+    for bytes in raw.as_chunks::<4>().0 {
+        let x = f32::from_le_bytes(*bytes);
+        let half = to_half(x);
+        packed.extend_from_slice(&half.to_le_bytes());
+        if x.is_finite() {
+            largest = largest.max(x.abs());
+            error = error.max((x - from_half(half)).abs());
+        }
+    }
+    let ppb = if error > 0.0 {
+        f64::from(error) / f64::from(largest) * 1e9
+    } else {
+        0.0
+    };
+    // A float too large for the integer becomes the largest one.
+    (packed, ppb.round() as u32)
+}
+
 pub(super) fn decode(packed: &[u8]) -> Vec<u8> {
     let halves = packed.as_chunks::<2>().0.iter();
     halves

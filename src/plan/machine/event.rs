@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
-use super::super::{Linked, Term, Value};
+use super::super::{Linked, Packed, Term, Value};
 use crate::model::{Region, Span};
 use crate::units::{DeviceId, FrameKey, Nanos, NodeId};
 
@@ -56,6 +56,9 @@ pub struct Timing {
     pub start: Nanos,
     /// Its end.
     pub end: Nanos,
+    /// How a transfer's value was packed, where the plan has a codec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Packed>,
 }
 
 /// Work for a lane.

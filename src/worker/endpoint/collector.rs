@@ -8,16 +8,19 @@ use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Limits;
+use super::budget::Budget;
 use crate::clock;
 use crate::units::Nanos;
-use crate::wire::console::{Batch, Encoding, Packed, ToConsole};
-use crate::wire::{BatchId, Record};
+use crate::wire::console::{Batch, Encoding, Packed, Role, ToConsole};
+use crate::wire::{BatchId, Record, Steps};
 use crate::worker::telemetry::Hub;
 
 /// Records and steps in one batch, so that it stays well under `MAX_MESSAGE_BYTES` also as JSON.
 const MAX_WEIGHT: usize = 50_000;
 /// How long what people wait for is collected.
 const URGENT_PAUSE: Duration = Duration::from_millis(5);
+/// How often telemetry's own share of the link is told.
+const SHARE_EVERY_NS: i64 = 1_000_000_000;
 /// Batches of one tick: with what comes in meanwhile, the collector still ends.
 const MAX_BATCHES_PER_TICK: usize = 16;
 
@@ -27,6 +30,8 @@ pub(super) struct Join {
     pub(super) encoding: Encoding,
     /// Its queue; what does not fit is lost to it, and counted.
     pub(super) queue: mpsc::Sender<Message>,
+    /// On this machine: what goes there does not use the radio.
+    pub(super) is_local: bool,
 }
 
 struct Listener {
@@ -42,6 +47,7 @@ pub(super) async fn run(
     records: Receiver<Record>,
     mut joins: mpsc::Receiver<Join>,
     limits: Limits,
+    role: Role,
     mut stop: watch::Receiver<()>,
 ) {
     let mut collector = Collector {
@@ -51,6 +57,9 @@ pub(super) async fn run(
         listeners: Vec::new(),
         seq: 0,
         last: None,
+        // A server has no radio.
+        budget: (role == Role::Robot).then(|| Budget::new(clock::now())),
+        share_told: clock::now(),
     };
     let mut ticks = tokio::time::interval(limits.batch_every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,6 +92,8 @@ struct Collector {
     /// Of the newest batch; 1 after the first tick.
     seq: u64,
     last: Option<Nanos>,
+    budget: Option<Budget>,
+    share_told: Nanos,
 }
 
 impl Collector {
@@ -94,6 +105,7 @@ impl Collector {
             if !full && self.hub.take_state_dropped() {
                 records.extend(self.hub.state());
             }
+            records.extend(self.share());
             let quiet_ns = self.last.map_or(i64::MAX, |last| clock::now().since(last));
             if records.is_empty() && quiet_ns < self.limits.sign_of_life_every.as_nanos() as i64 {
                 return;
@@ -119,6 +131,19 @@ impl Collector {
         records
     }
 
+    /// What telemetry takes of the link, every second while somebody listens.
+    fn share(&mut self) -> Option<Record> {
+        let now = clock::now();
+        let budget = self.budget.as_mut()?;
+        if self.listeners.is_empty() || now.since(self.share_told) < SHARE_EVERY_NS {
+            return None;
+        }
+        self.share_told = now;
+        Some(Record::TelemetryShare(
+            budget.share(now, self.hub.link().bps()),
+        ))
+    }
+
     fn batch(&self, records: Vec<Record>) -> Batch {
         Batch {
             id: BatchId {
@@ -137,23 +162,47 @@ impl Collector {
         if self.listeners.is_empty() {
             return;
         }
-        let mut packer = Packer::new(self.batch(records));
+        let now = clock::now();
+        let mut full = Packer::new(self.batch(records));
+        let mut budget = self.budget.as_mut();
+        let is_spent = budget.as_mut().is_some_and(|b| b.is_spent(now));
+        let (mut thin, thinned) = if is_spent {
+            let (packer, frames) = full.without_steps();
+            (Some(packer), frames)
+        } else {
+            (None, 0)
+        };
         let hub = &self.hub;
         self.listeners.retain_mut(|listener| {
-            match listener.join.queue.try_reserve() {
-                Ok(place) if listener.behind => {
-                    let message =
-                        packer.pack_after_state(listener.join.encoding, listener.lost, hub);
-                    place.send(message);
-                    listener.behind = false;
-                }
-                Ok(place) => place.send(packer.pack(listener.join.encoding, listener.lost)),
+            let Join {
+                encoding,
+                ref queue,
+                is_local,
+            } = listener.join;
+            let is_thin = thin.is_some() && !is_local;
+            let packer = match &mut thin {
+                Some(thin) if is_thin => thin,
+                _ => &mut full,
+            };
+            let place = match queue.try_reserve() {
+                Ok(place) => place,
                 Err(mpsc::error::TrySendError::Full(())) => {
                     listener.lost += 1;
                     listener.behind = true;
+                    return true;
                 }
                 Err(mpsc::error::TrySendError::Closed(())) => return false,
+            };
+            let message = if std::mem::take(&mut listener.behind) {
+                packer.pack_after_state(encoding, listener.lost, hub)
+            } else {
+                packer.pack(encoding, listener.lost)
+            };
+            if let Some(budget) = &mut budget {
+                budget.charge(now, message.len(), is_local);
+                budget.thinned(if is_thin { thinned } else { 0 });
             }
+            place.send(message);
             true
         });
     }
@@ -183,6 +232,24 @@ impl Packer {
             batch: ToConsole::Telemetry(batch),
             packed: Vec::new(),
         }
+    }
+
+    /// The same batch with frames that have no steps, and how many lost theirs.
+    fn without_steps(&self) -> (Self, u64) {
+        let mut batch = self.batch.clone();
+        let mut frames = 0;
+        if let ToConsole::Telemetry(batch) = &mut batch {
+            for record in &mut batch.records {
+                if let Record::Frame(frame) = record
+                    && !frame.steps.is_empty()
+                {
+                    frame.steps = Steps::default();
+                    frames += 1;
+                }
+            }
+        }
+        let packed = Vec::new();
+        (Self { batch, packed }, frames)
     }
 
     fn pack(&mut self, encoding: Encoding, lost: u64) -> Message {
@@ -243,13 +310,21 @@ mod tests {
             listeners: Vec::new(),
             seq: 0,
             last: None,
+            budget: Some(Budget::new(Nanos(0))),
+            share_told: clock::now(),
         }
     }
 
     fn join(places: usize) -> (Join, mpsc::Receiver<Message>) {
         let (queue, received) = mpsc::channel(places);
         let encoding = Encoding::Binary;
-        (Join { encoding, queue }, received)
+        let is_local = false;
+        let join = Join {
+            encoding,
+            queue,
+            is_local,
+        };
+        (join, received)
     }
 
     fn next(received: &mut mpsc::Receiver<Message>) -> Batch {
@@ -257,6 +332,47 @@ mod tests {
         match unpack_binary("a message", &message.into_data()).unwrap() {
             ToConsole::Telemetry(batch) => batch,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// A frame with so many steps of random lengths.
+    fn long_frame(steps: u32) -> crate::wire::FrameRecord {
+        use crate::plan::ValueCodec;
+        use crate::units::{DeviceId, Epoch, FrameId, NodeId};
+        let step = |i: u32| crate::wire::StepTime {
+            device: DeviceId::ROBOT,
+            kind: crate::wire::StepKind::Compute,
+            node: NodeId(i),
+            start_ns: i64::from(i.wrapping_mul(2_654_435_761)),
+            duration_ns: i64::from(i.wrapping_mul(2_246_822_519)),
+            bytes: 0,
+            to: DeviceId::ROBOT,
+            wire_bytes: 0,
+            codec: ValueCodec::None,
+            error_ppb: 0,
+        };
+        crate::wire::FrameRecord {
+            frame: FrameId(1),
+            attempt: 0,
+            epoch: Epoch(1),
+            mode: "local".to_owned(),
+            cut: None,
+            admitted: Nanos(0),
+            latency_ns: 1,
+            parts: crate::wire::Parts::default(),
+            bytes_up: 0,
+            bytes_down: 0,
+            outcome: crate::wire::Outcome::Ok,
+            warmup: false,
+            preparing: false,
+            skipped: 0,
+            clock_error_ns: None,
+            picture: String::new(),
+            top: Vec::new(),
+            other_tops: Vec::new(),
+            steps: (0..steps).map(step).collect(),
+            emulated: true,
+            predicted_ns: None,
         }
     }
 
@@ -309,6 +425,49 @@ mod tests {
         collector.tick();
         next(&mut gets);
         assert_eq!(next(&mut gets).records.last(), Some(&lease));
+    }
+
+    #[test]
+    fn beyond_the_limit_frames_go_without_steps_but_not_to_this_machine() {
+        let hub = Hub::new(BootId(9));
+        let mut collector = collector(&hub);
+        let (far, mut far_gets) = join(99);
+        let (mut near, mut near_gets) = join(99);
+        near.is_local = true;
+        for joined in [far, near] {
+            collector.welcome(joined);
+        }
+        let (mut thinned, mut whole) = (0, 0);
+        for _ in 0..40 {
+            // About 25 kB a batch, which no compressor shrinks, and no time between them.
+            for _ in 0..4 {
+                hub.record(Record::Frame(Box::new(long_frame(2_000))));
+            }
+            collector.tick();
+            let steps = |batch: &Batch| match batch.records.first() {
+                Some(Record::Frame(frame)) => Some(frame.steps.len()),
+                _ => None,
+            };
+            while let Ok(message) = far_gets.try_recv() {
+                let (sender, mut again) = mpsc::channel(1);
+                sender.try_send(message).unwrap();
+                match steps(&next(&mut again)) {
+                    Some(0) => thinned += 1,
+                    Some(_) => whole += 1,
+                    None => {}
+                }
+            }
+        }
+        assert!(thinned > 0 && whole > 0, "{thinned} thinned, {whole} whole");
+        let mut near = std::iter::from_fn(|| near_gets.try_recv().ok());
+        let all_whole = near.all(|message| {
+            let (sender, mut again) = mpsc::channel(1);
+            sender.try_send(message).unwrap();
+            let batch = next(&mut again);
+            let mut frames = batch.records.iter();
+            frames.all(|r| !matches!(r, Record::Frame(f) if f.steps.is_empty()))
+        });
+        assert!(all_whole);
     }
 
     #[test]

@@ -6,10 +6,14 @@ use tokio::sync::oneshot;
 
 use super::answers::Answer;
 use super::{CommandRequest, Shared};
+use crate::clock;
 use crate::units::Hash32;
 use crate::wire::console::{Command, CommandMessage, Role, proof};
 use crate::wire::{Level, Record};
 use crate::worker::lease::{Lease, Taken, TokenProof};
+
+/// The longest that the robot admits nothing at a time.
+const MAX_IDLE_MS: u32 = 120_000;
 
 /// A console that said hello.
 pub(super) struct Console {
@@ -50,6 +54,7 @@ impl Shared {
                 return Performed::Now(self.begin_sweep(console, restore));
             }
             Command::EndSweep => return Performed::Now(self.end_sweep(console)),
+            Command::Idle { for_ms } => return Performed::Now(self.idle(console, for_ms)),
         };
         let (reply, answer) = oneshot::channel();
         let request = CommandRequest {
@@ -63,6 +68,26 @@ impl Shared {
             Ok(()) => Performed::Later(answer),
             Err(reason) => Performed::Now(Err(reason)),
         }
+    }
+
+    /// Lets the robot admit nothing for a while.
+    fn idle(&self, console: &Console, for_ms: u32) -> Answer {
+        self.may_command(console)?;
+        if for_ms > MAX_IDLE_MS {
+            return Err(format!(
+                "the robot is idle for {} s at most at a time, not {} s",
+                MAX_IDLE_MS / 1000,
+                for_ms / 1000
+            ));
+        }
+        self.hub
+            .idle_until(clock::now().shifted(i64::from(for_ms) * 1_000_000));
+        let text = match for_ms {
+            0 => format!("{} lets frames go on", console.name),
+            ms => format!("{} keeps the robot idle for {} s", console.name, ms / 1000),
+        };
+        self.hub.event(Level::Info, text);
+        Ok(())
     }
 
     pub(super) fn may_command(&self, console: &Console) -> Answer {

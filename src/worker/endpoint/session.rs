@@ -149,8 +149,12 @@ fn check_hello(heard: Result<ToWorker, End>, shared: &Shared) -> Result<ConsoleH
 /// Telemetry out and commands in, until one of the two ends.
 async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
     let (queue, mut batches) = mpsc::channel(shared.limits.queue);
-    let encoding = wire.encoding;
-    if shared.joins.send(Join { encoding, queue }).await.is_err() {
+    let join = Join {
+        encoding: wire.encoding,
+        queue,
+        is_local: wire.is_local(),
+    };
+    if shared.joins.send(join).await.is_err() {
         return End::Shutdown;
     }
     let mut answers = Answers::default();
@@ -252,6 +256,13 @@ struct Wire {
 }
 
 impl Wire {
+    /// Whether both ends are on one machine.
+    fn is_local(&self) -> bool {
+        let socket = self.socket.get_ref();
+        let ends = socket.peer_addr().ok().zip(socket.local_addr().ok());
+        ends.is_some_and(|(peer, own)| peer.ip().is_loopback() || peer.ip() == own.ip())
+    }
+
     async fn say(&mut self, message: &ToConsole) -> Result<(), End> {
         self.send(to_message(self.encoding.pack(message))).await
     }

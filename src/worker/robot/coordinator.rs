@@ -31,6 +31,8 @@ use crate::worker::telemetry::Hub;
 const TICK_NS: i64 = 100_000_000;
 /// How long a result takes at most from a lane to here.
 const TOLD_WITHIN_NS: i64 = 1_000_000_000;
+/// How often the kernel is asked about the links.
+const LINK_STATE_EVERY_NS: i64 = 500_000_000;
 /// How often the picture source is reported.
 const INPUT_EVERY_NS: i64 = 1_000_000_000;
 
@@ -58,6 +60,7 @@ pub(super) struct Coordinator<E: Engine> {
     skipped: u64,
     next_tick: Nanos,
     next_input: Nanos,
+    next_link_state: Nanos,
 }
 
 impl<E: Engine> Coordinator<E> {
@@ -96,6 +99,7 @@ impl<E: Engine> Coordinator<E> {
             skipped: 0,
             next_tick: now,
             next_input: now,
+            next_link_state: now,
             runtime,
         };
         let schedule = coordinator.switch.effective().schedule.clone();
@@ -134,7 +138,8 @@ impl<E: Engine> Coordinator<E> {
 
     fn ask_for_picture(&mut self) {
         let window = usize::from(self.switch.effective().schedule.plan.window);
-        if !self.token_out && self.frames.len() < window && self.tokens.try_send(()).is_ok() {
+        let wants = !self.token_out && self.frames.len() < window;
+        if wants && !self.hub.is_idle(clock::now()) && self.tokens.try_send(()).is_ok() {
             self.token_out = true;
         }
     }
@@ -383,11 +388,19 @@ impl<E: Engine> Coordinator<E> {
         self.servers.tick();
         for remote in self.servers.iter() {
             if let Some(outbox) = remote.outbox() {
-                outbox.control(&Control::Ping { sent: now });
+                let [_, down] = remote.link.estimates(now);
+                outbox.control(&Control::Ping {
+                    sent: now,
+                    goodput_bps: down.map(|e| e.bps()),
+                });
             }
             for sample in remote.link.samples(now) {
                 self.hub.record(Record::Link(sample));
             }
+        }
+        if now >= self.next_link_state {
+            self.next_link_state = now.shifted(LINK_STATE_EVERY_NS);
+            self.tell_links(now);
         }
         if let Some(ended) = self.switch.tick(now) {
             self.switch_ended(ended);
@@ -411,6 +424,20 @@ impl<E: Engine> Coordinator<E> {
                 }
             }
         }
+    }
+
+    /// The links beyond their goodput; telemetry shares the radio with the slowest of them.
+    fn tell_links(&self, now: Nanos) {
+        let mut slowest: Option<u64> = None;
+        for remote in self.servers.iter() {
+            let values = self.runtime.values_waiting(remote.device);
+            let control = remote.outbox().map_or(0, |o| o.waiting());
+            let state = remote.link.state(now, values, control);
+            let bps = state.up.map(|e| e.bps);
+            slowest = slowest.into_iter().chain(bps).min();
+            self.hub.record(Record::LinkState(Box::new(state)));
+        }
+        self.hub.link().set(slowest);
     }
 
     fn tell_plan(&self) {

@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::RobotEvent;
 use crate::clock::{self, RoundTrip};
 use crate::engine::Engine;
-use crate::link::{
-    Inbox, InboxError, LinkError, MessageReader, Outbox, connect, exchange_magic, tune, write_loop,
-};
+use crate::link::{LinkError, MessageReader, Outbox, connect, exchange_magic, tune, write_loop};
 use crate::model::weights::Weights;
 use crate::units::DeviceId;
 use crate::wire::PROTOCOL;
@@ -17,7 +15,7 @@ use crate::wire::data::{
     ChunkHead, Control, DeviceCosts, Kind, MAX_BODY_BYTES, Report, RobotHello, decode_control,
 };
 use crate::worker::peer::PeerLink;
-use crate::worker::runtime::{Runtime, RuntimeEvent};
+use crate::worker::runtime::{Receiver, Runtime, RuntimeEvent, Taken};
 
 use std::sync::mpsc::SyncSender;
 
@@ -168,6 +166,7 @@ impl<E: Engine> Dialer<E> {
                     self.device(),
                     self.lane_events.clone(),
                     Some(Arc::clone(&self.link)),
+                    self.link.goodput(),
                 );
                 move || {
                     let written = write_loop(&mut stream, &outbox, &mut lane);
@@ -178,7 +177,7 @@ impl<E: Engine> Dialer<E> {
                 }
             })
             .map_err(clone("starting the send lane"))?;
-        self.link.connected();
+        self.link.connected(shutdown.try_clone().ok());
         let ended = self
             .tell(LinkEvent::Up(Arc::clone(&outbox)))
             .map_err(Ended::from);
@@ -200,7 +199,7 @@ impl<E: Engine> Dialer<E> {
         was_ready: &mut bool,
     ) -> Result<(), Ended> {
         let mut reader = MessageReader::new(stream, HELLO_TIMEOUT);
-        let mut inbox = Inbox::default();
+        let mut receiver = Receiver::new(self.device());
         let mut download = 0;
         let mut greeted = false;
         loop {
@@ -218,7 +217,7 @@ impl<E: Engine> Dialer<E> {
                     let done = head.offset + payload.len() as u64;
                     self.link
                         .download(download, head.began, now, done, head.total);
-                    self.chunk(&mut inbox, head, payload, now)?;
+                    self.chunk(&mut receiver, head, payload, now)?;
                 }
                 Kind::Weights => {
                     let what = "a server does not send weights".to_owned();
@@ -302,31 +301,15 @@ impl<E: Engine> Dialer<E> {
 
     fn chunk(
         &self,
-        inbox: &mut Inbox,
+        receiver: &mut Receiver,
         head: ChunkHead,
         payload: &[u8],
         now: crate::units::Nanos,
     ) -> Result<(), Ended> {
-        let from = self.device();
-        let broke = |what: String| LinkError::Protocol(what);
-        let complete = inbox
-            .take(head, payload, now, |head| {
-                self.runtime
-                    .expect(head, from)
-                    .map_err(|e| Broken(e.to_string()))
-            })
-            .map_err(|e: Broken| broke(e.0))?;
-        let Some(complete) = complete else {
-            return Ok(());
-        };
-        let (key, value) = (complete.head.key, complete.head.value);
-        let payload = E::import(self.runtime.graph(), &value, &complete.bytes)
-            .map_err(|e| broke(e.to_string()))?;
-        let completed = self
-            .runtime
-            .arrived(key, value, from, payload, (complete.first, now))
-            .map_err(|e| broke(e.to_string()))?;
-        if let Some(completed) = completed {
+        let taken = receiver
+            .chunk(&self.runtime, head, payload, now)
+            .map_err(|e| LinkError::Protocol(e.to_string()))?;
+        if let Taken::Value(Some(completed)) = taken {
             let event = RobotEvent::Runtime(RuntimeEvent::Completed(completed));
             self.events.send(event).map_err(|_| Ended::Gone)?;
         }
@@ -347,14 +330,5 @@ impl<E: Engine> Dialer<E> {
         });
         outbox.weights(file, offset as usize);
         Ok(())
-    }
-}
-
-/// A sentence on its way into a [`LinkError::Protocol`].
-struct Broken(String);
-
-impl From<InboxError> for Broken {
-    fn from(error: InboxError) -> Self {
-        Self(error.to_string())
     }
 }

@@ -14,13 +14,14 @@ use crate::wire::data::{Control, DeviceCosts, MAX_PLAIN_BYTES, RobotHello, Weigh
 use crate::wire::{
     Compressed, Level, ModelRecord, PeerRecord, PeerState, Record, ServerFrameRecord,
 };
+use crate::worker::fits::fits;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 
 /// Parameters that a model from a robot may have at most: 4 GB of f32.
 const MAX_PARAMETERS: u64 = 1 << 30;
 
 /// The graph that a hello carries, checked.
-pub(super) fn check_graph(hello: &RobotHello) -> Result<Graph, String> {
+pub(super) fn check_graph(hello: &RobotHello, emulated: bool) -> Result<Graph, String> {
     let spec: GraphSpec =
         Compressed::decode("a graph", &hello.graph, MAX_PLAIN_BYTES).map_err(|e| e.to_string())?;
     let graph = spec.build().map_err(|e| e.to_string())?;
@@ -39,6 +40,7 @@ pub(super) fn check_graph(hello: &RobotHello) -> Result<Graph, String> {
             graph.name()
         ));
     }
+    fits(&graph, emulated)?;
     Ok(graph)
 }
 

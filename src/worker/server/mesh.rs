@@ -9,14 +9,14 @@ use super::{Model, Shared, locked};
 use crate::clock;
 use crate::engine::Engine;
 use crate::link::{
-    Expect, Inbox, InboxError, LinkError, MessageReader, Outbox, connect, exchange_magic, tune,
-    write_loop,
+    Estimator, Goodput, LinkError, MessageReader, Outbox, connect, exchange_magic, tune, write_loop,
 };
-use crate::units::{BootId, DeviceId};
+use crate::units::{BootId, DeviceId, Nanos};
 use crate::wire::data::{
     ChunkHead, Control, Kind, MAX_BODY_BYTES, PeerAddress, PeerHello, decode_control,
 };
-use crate::wire::{PROTOCOL, VERSION};
+use crate::wire::{Flow, PROTOCOL, VERSION};
+use crate::worker::runtime::Receiver;
 
 /// How long the other server may take to answer.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,7 +80,9 @@ impl<E: Engine> Dialer<E> {
         })));
         let peer = self.peer.device;
         let events = self.model.lane_events.clone();
-        let mut lane = self.model.runtime.send_lane(peer, events, None);
+        let rates = Rates::default();
+        let goodput = Arc::clone(&rates.sending);
+        let mut lane = self.model.runtime.send_lane(peer, events, None, goodput);
         let writer = std::thread::Builder::new()
             .name("server mesh send".to_owned())
             .spawn({
@@ -94,16 +96,14 @@ impl<E: Engine> Dialer<E> {
             })
             .map_err(share)?;
         let mut reader = MessageReader::new(reading, HELLO_TIMEOUT);
-        let ended = greeted(&mut reader).and_then(|()| {
-            exchange(
-                &self.shared,
-                &self.model,
-                peer,
-                &outbox,
-                &mut reader,
-                &|| self.is_current(),
-            )
-        });
+        let end = End {
+            peer,
+            outbox: Arc::clone(&outbox),
+            rates,
+        };
+        let goes_on = || self.is_current();
+        let ended = greeted(&mut reader)
+            .and_then(|()| exchange(&self.shared, &self.model, &end, &mut reader, &goes_on));
         outbox.close();
         let _ = closing.shutdown(Shutdown::Both);
         let _ = writer.join();
@@ -145,20 +145,36 @@ pub(super) fn accept<E: Engine>(shared: &Shared<E>, hello: &PeerHello) -> Result
         .ok_or_else(|| "the robot's model is not loaded here yet".to_owned())
 }
 
+/// What a link between servers carries, each way.
+#[derive(Default)]
+pub(super) struct Rates {
+    /// In the other server's own words.
+    pub(super) sending: Arc<Goodput>,
+    /// As seen here; the other server is told.
+    receiving: Arc<Goodput>,
+}
+
+/// This end of a link between servers.
+pub(super) struct End {
+    pub(super) peer: DeviceId,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) rates: Rates,
+}
+
 /// Exchanges values until the link ends or `goes_on` says no. The robot is told when the link stands and when it ends.
 pub(super) fn exchange<E: Engine>(
     shared: &Arc<Shared<E>>,
     model: &Model<E>,
-    peer: DeviceId,
-    outbox: &Arc<Outbox>,
+    end: &End,
     reader: &mut MessageReader<TcpStream>,
     goes_on: &dyn Fn() -> bool,
 ) -> Result<(), LinkError> {
     reader.set_silence(SILENCE);
-    model.runtime.attach(peer, Arc::clone(outbox));
-    keep_alive(outbox);
+    let peer = end.peer;
+    model.runtime.attach(peer, Arc::clone(&end.outbox));
+    keep_alive(&end.outbox, Arc::clone(&end.rates.receiving));
     tell_robot(shared, peer, Ok(()));
-    let ended = receive(model, peer, outbox, reader, goes_on);
+    let ended = receive(shared, model, end, reader, goes_on);
     model.runtime.detach(peer);
     let reason = ended
         .as_ref()
@@ -169,22 +185,30 @@ pub(super) fn exchange<E: Engine>(
 }
 
 fn receive<E: Engine>(
+    shared: &Shared<E>,
     model: &Model<E>,
-    peer: DeviceId,
-    outbox: &Outbox,
+    end: &End,
     reader: &mut MessageReader<TcpStream>,
     goes_on: &dyn Fn() -> bool,
 ) -> Result<(), LinkError> {
-    let mut inbox = Inbox::default();
+    let mut receiver = Receiver::new(end.peer);
+    let mut rate = ArrivalRate::default();
     while goes_on() {
         let (kind, body) = reader.next(MAX_BODY_BYTES)?;
         match kind {
             Kind::Chunk => {
                 let (head, payload) = ChunkHead::decode(body)?;
-                take_chunk(model, peer, &mut inbox, head, payload).map_err(LinkError::Protocol)?;
+                let now = clock::now();
+                // Values between servers are frames as well: a probe would slow them.
+                shared.last_value.store(now.0, Ordering::Relaxed);
+                rate.chunk(&head, payload.len() as u64, now);
+                end.rates.receiving.set(rate.bps(now));
+                receiver
+                    .chunk(&model.runtime, head, payload, now)
+                    .map_err(|e| LinkError::Protocol(e.to_string()))?;
             }
             Kind::Control => match decode_control(body)? {
-                Control::Ping { .. } => {}
+                Control::Ping { goodput_bps, .. } => end.rates.sending.set(goodput_bps),
                 Control::Refused { reason } => return Err(LinkError::Refused(reason)),
                 _ => {
                     let what = "a server sends values and heartbeats to another".to_owned();
@@ -196,58 +220,45 @@ fn receive<E: Engine>(
                 return Err(LinkError::Protocol(what));
             }
         }
-        if outbox.is_closed() {
+        if end.outbox.is_closed() {
             return Err(LinkError::Closed);
         }
     }
     Ok(())
 }
 
-fn take_chunk<E: Engine>(
-    model: &Model<E>,
-    peer: DeviceId,
-    inbox: &mut Inbox,
-    head: ChunkHead,
-    payload: &[u8],
-) -> Result<(), String> {
-    let now = clock::now();
-    let expect = |head: &ChunkHead| -> Result<Expect, Sentence> {
-        let expected = model.runtime.expect(head, peer);
-        expected.map_err(|e| Sentence(e.to_string()))
-    };
-    let complete = inbox
-        .take(head, payload, now, expect)
-        .map_err(|e: Sentence| e.0)?;
-    let Some(complete) = complete else {
-        return Ok(());
-    };
-    let (key, value) = (complete.head.key, complete.head.value);
-    let payload =
-        E::import(model.runtime.graph(), &value, &complete.bytes).map_err(|e| e.to_string())?;
-    model
-        .runtime
-        .arrived(key, value, peer, payload, (complete.first, now))
-        .map(drop)
-        .map_err(|e| e.to_string())
+/// Follows the rate at which values come in, from each value's first part to its last.
+#[derive(Default)]
+struct ArrivalRate {
+    estimator: Estimator,
+    last: Option<Nanos>,
 }
 
-/// A sentence on its way into a [`LinkError::Protocol`].
-struct Sentence(String);
+impl ArrivalRate {
+    fn chunk(&mut self, head: &ChunkHead, bytes: u64, now: Nanos) {
+        let before = self.last.replace(now).filter(|_| head.offset > 0);
+        if let Some(before) = before {
+            let busy_ns = now.since(before);
+            self.estimator.add(now, Flow { bytes, busy_ns });
+        }
+    }
 
-impl From<InboxError> for Sentence {
-    fn from(error: InboxError) -> Self {
-        Self(error.to_string())
+    fn bps(&self, now: Nanos) -> Option<u64> {
+        self.estimator.estimate(now).map(|e| e.bps())
     }
 }
 
 /// Pings until the outbox is closed.
-fn keep_alive(outbox: &Arc<Outbox>) {
+fn keep_alive(outbox: &Arc<Outbox>, receiving: Arc<Goodput>) {
     let outbox: Weak<Outbox> = Arc::downgrade(outbox);
     let started = std::thread::Builder::new()
         .name("server mesh ping".to_owned())
         .spawn(move || {
             while let Some(outbox) = outbox.upgrade().filter(|o| !o.is_closed()) {
-                outbox.control(&Control::Ping { sent: clock::now() });
+                outbox.control(&Control::Ping {
+                    sent: clock::now(),
+                    goodput_bps: receiving.bps(),
+                });
                 drop(outbox);
                 std::thread::sleep(PING_EVERY);
             }

@@ -11,17 +11,17 @@ use super::{Active, Model, Shared, locked, mesh};
 use crate::clock;
 use crate::engine::Engine;
 use crate::link::{
-    Inbox, InboxError, LinkError, MessageReader, OutValue, Outbox, ValueSource, exchange_magic,
-    tune, write_loop,
+    Goodput, LinkError, MessageReader, OutValue, Outbox, ValueSource, exchange_magic, tune,
+    write_loop,
 };
-use crate::plan::{Linked, Program, validate_program};
+use crate::plan::{Codec, Linked, Program, validate_program};
 use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::data::{
     ChunkHead, Control, Kind, MAX_BODY_BYTES, MAX_HELLO_BYTES, MAX_PLAIN_BYTES, PeerHello,
     Progress, RobotHello, ServerHello, decode_control,
 };
 use crate::wire::{Compressed, Level, PROTOCOL, PeerRecord, PeerState, Record, VERSION};
-use crate::worker::runtime::SendLane;
+use crate::worker::runtime::{Receiver, SendLane, Taken};
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// A robot pings ten times a second; one that says nothing for so long is gone.
@@ -82,7 +82,8 @@ pub(super) fn serve<E: Engine>(
         outbox: Arc::clone(&outbox),
         lane,
         model: Arc::new(Mutex::new(None)),
-        inbox: Inbox::default(),
+        receiver: Receiver::new(DeviceId::ROBOT),
+        goodput: Arc::default(),
         last_progress: Nanos(0),
         loader: None,
     };
@@ -174,7 +175,9 @@ struct Session<E: Engine> {
     outbox: Arc<Outbox>,
     lane: LaneSlot<E>,
     model: Arc<Mutex<Option<Model<E>>>>,
-    inbox: Inbox,
+    receiver: Receiver,
+    /// What the link carries to the robot, in the robot's own words.
+    goodput: Arc<Goodput>,
     last_progress: Nanos,
     loader: Option<Loader<E>>,
 }
@@ -221,7 +224,9 @@ impl<E: Engine> Session<E> {
         let model = mesh::accept(&self.shared, hello).map_err(|reason| refuse(&reason))?;
         let events = model.lane_events.clone();
         let peer = hello.device;
-        *locked(&self.lane) = Some(model.runtime.send_lane(peer, events, None));
+        let rates = mesh::Rates::default();
+        let goodput = Arc::clone(&rates.sending);
+        *locked(&self.lane) = Some(model.runtime.send_lane(peer, events, None, goodput));
         self.outbox.control(&self.server_hello());
         let (shared, robot) = (Arc::clone(&self.shared), hello.robot);
         let goes_on = || {
@@ -230,7 +235,12 @@ impl<E: Engine> Session<E> {
                     .as_ref()
                     .is_some_and(|a| a.boot == robot)
         };
-        mesh::exchange(&self.shared, &model, peer, &self.outbox, reader, &goes_on)
+        let end = mesh::End {
+            peer,
+            outbox: Arc::clone(&self.outbox),
+            rates,
+        };
+        mesh::exchange(&self.shared, &model, &end, reader, &goes_on)
     }
 
     fn server_hello(&self) -> Control {
@@ -332,7 +342,7 @@ impl<E: Engine> Session<E> {
     }
 
     fn begin_loading(&mut self, hello: &RobotHello) -> Result<(), LinkError> {
-        let graph = check_graph(hello).map_err(|reason| refuse(&reason))?;
+        let graph = check_graph(hello, E::EMULATED).map_err(|reason| refuse(&reason))?;
         let mut loader = Loader::new(
             Arc::clone(&self.shared),
             Arc::clone(&self.outbox),
@@ -358,6 +368,7 @@ impl<E: Engine> Session<E> {
             .collect();
         let (outbox, lane) = (Arc::clone(&self.outbox), Arc::clone(&self.lane));
         let slot = Arc::clone(&self.model);
+        let goodput = Arc::clone(&self.goodput);
         let (hub, peer) = (self.shared.hub.clone(), self.peer.clone());
         Arc::new(move |model: Model<E>| {
             if outbox.is_closed() {
@@ -365,7 +376,11 @@ impl<E: Engine> Session<E> {
             }
             model.runtime.withdraw_all();
             let events = model.lane_events.clone();
-            *locked(&lane) = Some(model.runtime.send_lane(DeviceId::ROBOT, events, None));
+            let goodput = Arc::clone(&goodput);
+            let to_robot = model
+                .runtime
+                .send_lane(DeviceId::ROBOT, events, None, goodput);
+            *locked(&lane) = Some(to_robot);
             model.runtime.attach(DeviceId::ROBOT, Arc::clone(&outbox));
             let engine = model.engine.clone();
             let costs = Some(model.costs.as_ref().clone());
@@ -398,8 +413,9 @@ impl<E: Engine> Session<E> {
 
     fn control(&mut self, message: Control) -> Result<(), LinkError> {
         match message {
-            Control::Ping { sent } => {
+            Control::Ping { sent, goodput_bps } => {
                 let received = clock::now();
+                self.goodput.set(goodput_bps);
                 self.outbox.control(&Control::Pong {
                     sent,
                     received,
@@ -413,8 +429,12 @@ impl<E: Engine> Session<E> {
                     .ok_or_else(|| protocol("weights came unasked"))?
                     .weights_length(bytes)?;
             }
-            Control::Prepare { epoch, program } => {
-                let result = self.prepare(epoch, &program);
+            Control::Prepare {
+                epoch,
+                program,
+                codec,
+            } => {
+                let result = self.prepare(epoch, &program, codec);
                 self.outbox.control(&Control::Prepared { epoch, result });
             }
             Control::Retire { oldest } => self.model()?.runtime.retire_before(oldest),
@@ -430,7 +450,7 @@ impl<E: Engine> Session<E> {
         Ok(())
     }
 
-    fn prepare(&self, epoch: Epoch, packed: &[u8]) -> Result<(), String> {
+    fn prepare(&self, epoch: Epoch, packed: &[u8], codec: Codec) -> Result<(), String> {
         let model = self.model().map_err(|e| e.to_string())?;
         let program: Program =
             Compressed::decode("a program", packed, MAX_PLAIN_BYTES).map_err(|e| e.to_string())?;
@@ -441,7 +461,7 @@ impl<E: Engine> Session<E> {
         }
         model
             .runtime
-            .prepare(epoch, Linked::new(graph, program, None));
+            .prepare(epoch, Linked::new(graph, program, None), codec);
         Ok(())
     }
 
@@ -460,29 +480,14 @@ impl<E: Engine> Session<E> {
         self.shared
             .received_bytes
             .fetch_add(bytes, Ordering::Relaxed);
-        let complete = self
-            .inbox
-            .take(head, payload, now, |head| {
-                model
-                    .runtime
-                    .expect(head, DeviceId::ROBOT)
-                    .map_err(|e| Broken(e.to_string()))
-            })
-            .map_err(|e: Broken| protocol(&e.0))?;
-        let Some(complete) = complete else {
-            if now.since(self.last_progress) > PROGRESS_EVERY_NS {
-                self.last_progress = now;
-                self.outbox.control(&Control::Progress(self.progress(now)));
-            }
-            return Ok(());
-        };
-        let (key, value) = (complete.head.key, complete.head.value);
-        let payload = E::import(model.runtime.graph(), &value, &complete.bytes)
+        let taken = self
+            .receiver
+            .chunk(&model.runtime, head, payload, now)
             .map_err(|e| protocol(&e.to_string()))?;
-        model
-            .runtime
-            .arrived(key, value, DeviceId::ROBOT, payload, (complete.first, now))
-            .map_err(|e| protocol(&e.to_string()))?;
+        if matches!(taken, Taken::Part) && now.since(self.last_progress) > PROGRESS_EVERY_NS {
+            self.last_progress = now;
+            self.outbox.control(&Control::Progress(self.progress(now)));
+        }
         Ok(())
     }
 
@@ -512,13 +517,4 @@ fn refuse(reason: &str) -> LinkError {
 /// The robot does what no robot does.
 pub(super) fn protocol(reason: &str) -> LinkError {
     LinkError::Protocol(reason.to_owned())
-}
-
-/// A sentence on its way into a [`LinkError::Protocol`].
-struct Broken(String);
-
-impl From<InboxError> for Broken {
-    fn from(error: InboxError) -> Self {
-        Self(error.to_string())
-    }
 }

@@ -172,6 +172,20 @@ pub static TABLE: &[Entry] = &[
     .hinted("pause"),
     entry(
         Scope::Anywhere,
+        "mark",
+        &[Key::Char('k')],
+        Action::Mark,
+        "mark this moment in the recording, with a text",
+    ),
+    entry(
+        Scope::Anywhere,
+        "name-session",
+        &[Key::Char('R')],
+        Action::NameSession,
+        "give the recorded session a name",
+    ),
+    entry(
+        Scope::Anywhere,
         "next-worker",
         &[Key::Char('n')],
         Action::NextTarget,
@@ -470,7 +484,7 @@ pub static TABLE: &[Entry] = &[
     entry(
         Scope::On(Screen::Layers),
         "cut-here",
-        &[Key::Char('k')],
+        &[Key::Char('g')],
         Action::Layers(layers::Do::Cut),
         "propose the cut behind this row",
     )

@@ -134,7 +134,9 @@ fn lane_line(
             let left = start.max(column as f64);
             let covered = (stop.min(column as f64 + 1.0) - left).max(0.0);
             match step.kind {
-                StepKind::Compute | StepKind::Transfer => cell.work += covered,
+                StepKind::Compute | StepKind::Transfer | StepKind::Encode | StepKind::Decode => {
+                    cell.work += covered;
+                }
                 StepKind::Assemble => cell.join += covered,
                 StepKind::Reduce => cell.sum += covered,
             }

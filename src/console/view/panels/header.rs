@@ -98,6 +98,9 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
             spans.push(Span::styled("EMULATED", theme.warning()));
         }
     }
+    if let Some((words, style)) = recording(scene, area.width >= 100) {
+        spans.push(Span::styled(format!("  {words}"), style));
+    }
     // Power stands whole or not at all: half a number is a wrong one.
     let right = Line::from(watts.unwrap_or_default());
     let taken = right.width() as u16;
@@ -127,7 +130,30 @@ pub(in crate::console::view) fn narrow(scene: &Scene, area: Rect, buf: &mut Buff
             line.push_span(Span::styled("  EMULATED", scene.theme.warning()));
         }
     }
+    if let Some((words, style)) = recording(scene, false) {
+        line.push_span(Span::styled(format!("  {words}"), style));
+    }
     buf.set_line(area.x, area.y, &line, area.width);
+}
+
+/// Whether what is shown is recorded: `REC 12:34 1.2 MB`, or only the word where there is little room.
+fn recording(scene: &Scene, roomy: bool) -> Option<(String, Style)> {
+    let status = scene.app.recording()?;
+    let theme = scene.theme;
+    if status.trouble().is_some() {
+        return Some(("NOT RECORDING".to_owned(), theme.bad()));
+    }
+    if !roomy {
+        return Some(("REC".to_owned(), theme.good()));
+    }
+    let seconds = scene.now.since(status.began).max(0) / 1_000_000_000;
+    let words = format!(
+        "REC {:02}:{:02} {}",
+        seconds / 60,
+        seconds % 60,
+        status.bytes
+    );
+    Some((words, theme.good()))
 }
 
 /// The plan in effect: `split 28/54`, `pipeline 28/54 in 4 tiles, window 3`.

@@ -21,6 +21,7 @@ use crate::model::{Graph, Node, crossing_bytes};
 use crate::plan::{Cut, Mode, Plan};
 use crate::store::{Median, ModelView, Store};
 use crate::units::{DeviceId, NodeId};
+use crate::wire::Packing;
 
 /// A row of the table.
 enum Row<'a> {
@@ -65,7 +66,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let mut inner = panel(area, &title(store, model), &foot(store), theme, buf);
     let joined = syncs::apply(store);
     if joined && inner.height > 1 {
-        let heading = syncs::heading(inner.width.into(), theme);
+        let heading = syncs::heading(store, inner.width.into(), theme);
         buf.set_line(inner.x, inner.y, &heading, inner.width);
         inner.y += 1;
         inner.height -= 1;
@@ -92,7 +93,10 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
                 syncs::layer(store, nodes, inner.width.into(), theme)
             }
             Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
-            Row::Cut(k) => rule(&effective_text(graph, *k), '═', inner.width, theme.cut()),
+            Row::Cut(k) => {
+                let text = effective_text(store, graph, *k);
+                rule(&text, '═', inner.width, theme.cut())
+            }
             Row::Proposed(p, k) => rule(
                 &proposed_text(graph, p, *k),
                 '┄',
@@ -123,10 +127,16 @@ fn foot(store: &Store) -> String {
         return foot;
     }
     match store.plan().map(|p| &p.plan.mode) {
-        Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. }) => {
+        Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. })
+            if store.packings().all().is_none() =>
+        {
             "this mode has no cut: the arrows move the mark".to_owned()
         }
-        _ => String::new(),
+        // All edges together; a cut's own stand in its line.
+        _ => match store.packings().all() {
+            Some(packing) => format!("a frame's values go {}", text::packing(packing)),
+            None => String::new(),
+        },
     }
 }
 
@@ -178,8 +188,18 @@ pub(in crate::console::view) fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
     }
 }
 
-pub(in crate::console::view) fn effective_text(graph: &Graph, k: u32) -> String {
-    format!("cut {k} ═══ {}", ships(graph, k))
+pub(in crate::console::view) fn effective_text(store: &Store, graph: &Graph, k: u32) -> String {
+    let packed = packed_at(store, graph, k);
+    let packed = packed.map_or_else(String::new, |p| format!(" {}", text::packing(&p)));
+    format!("cut {k} ═══ {}{packed}", ships(graph, k))
+}
+
+/// What packing does to what crosses a cut of the plan in effect.
+fn packed_at(store: &Store, graph: &Graph, k: u32) -> Option<Packing> {
+    let cuts = cuts(&store.plan()?.plan, graph);
+    let at = cuts.iter().position(|&cut| cut == k)?;
+    let from = DeviceId(at.min(254) as u8);
+    store.packings().between(from, DeviceId(from.0 + 1))
 }
 
 fn proposed_text(graph: &Graph, proposal: &Proposal, k: u32) -> String {

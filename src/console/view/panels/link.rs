@@ -1,5 +1,7 @@
 //! The data link over time: goodput up and down, each on its own axis; a gap is drawn as a gap.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,11 +10,14 @@ use crate::console::view::theme::{Part, Theme};
 use crate::console::view::widgets::{braille, text};
 use crate::console::view::{Scene, panel};
 use crate::store::{LinkSeries, Reading};
-use crate::units::DeviceId;
+use crate::units::{Bytes, DeviceId};
+use crate::wire::TelemetryShare;
 use crate::wire::console::Role;
 
 /// Columns of the axis: three figures and the line.
 const AXIS: u16 = 5;
+/// Rows that the charts keep before words about the link get some.
+const CHARTS: u16 = 5;
 /// What numbers in the title look back on.
 const NOW_NS: i64 = 1_000_000_000;
 
@@ -35,6 +40,15 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     };
     if inner.height < 2 || inner.width <= AXIS {
         return;
+    }
+    let mut inner = inner;
+    let words = state_words(scene).join("  ");
+    let lines = text::wrapped(&words, inner.width.into());
+    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(3);
+    for line in lines.into_iter().take(room) {
+        buf.set_stringn(inner.x, inner.y, line, inner.width.into(), theme.faint());
+        inner.y += 1;
+        inner.height -= 1;
     }
     let up_rows = if inner.height >= 5 {
         (inner.height * 2).div_ceil(3)
@@ -90,6 +104,77 @@ pub(in crate::console::view) fn word(reading: Reading) -> String {
         Reading::Down => "no link".to_owned(),
         Reading::Unknown => "?".to_owned(),
     }
+}
+
+/// What kernel, estimate and radio say of the link shown, and what telemetry takes of it; what nobody tells is left out.
+fn state_words(scene: &Scene) -> Vec<String> {
+    let Some(store) = scene.store else {
+        return Vec::new();
+    };
+    let mut words = Vec::new();
+    let shown = store.links().at(scene.app.screens().live.link_shown());
+    let state = shown.and_then(|(device, _)| store.links().state(device));
+    let of_bps = |bps: u64| text::mbps(bps as f64 / 1e6);
+    if let Some(state) = state {
+        for (way, rate) in [("up", state.up), ("down", state.down)] {
+            if let Some(rate) = rate {
+                let (mean, std) = (of_bps(rate.bps), of_bps(rate.std_bps));
+                let age = text::seconds_since(rate.age_ns);
+                let old = if age >= 2 {
+                    format!(" ({age} s old)")
+                } else {
+                    String::new()
+                };
+                words.push(format!("estimate {way} {mean} ±{std}{old}"));
+            }
+        }
+        if let Some(kernel) = state.kernel {
+            let us = |us: u32| text::ms(i64::from(us) * 1000);
+            let (rtt, deviation) = (us(kernel.rtt_us), us(kernel.rtt_deviation_us));
+            words.push(format!("tcp rtt {rtt} ±{deviation} ms"));
+            words.push(format!("{} retransmits", kernel.retransmits));
+            if let Some(bps) = kernel.delivery_bps {
+                words.push(format!("delivery {}", of_bps(bps)));
+            }
+            if let Some(unsent) = kernel.unsent_bytes {
+                words.push(format!("{} unsent", Bytes(unsent)));
+            }
+        }
+        words.push(format!("queue {} values", state.values_waiting));
+    }
+    let radios = store.power().host().map(|h| h.wifi.as_slice());
+    for wifi in radios.unwrap_or_default() {
+        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
+        let rate = wifi
+            .tx_rate
+            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
+        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
+        words.push(format!("{}{signal}{rate}", wifi.interface));
+    }
+    if let Some(share) = store.telemetry() {
+        words.push(telemetry_words(share));
+    }
+    words
+}
+
+/// `telemetry 0.21 % of the link`; a console on the worker's own machine uses no link.
+fn telemetry_words(share: &TelemetryShare) -> String {
+    let of = if share.is_estimate {
+        "the link"
+    } else {
+        "93 Mbps"
+    };
+    let mut words = if share.bps == 0 && share.local_bps > 0 {
+        let local = text::mbps(share.local_bps as f64 / 1e6);
+        let would = share.local_bps as f64 / share.link_bps.max(1) as f64 * 100.0;
+        format!("telemetry {local} Mbps on this machine (would be {would:.2} % of {of})")
+    } else {
+        format!("telemetry {:.2} % of {of}", share.share() * 100.0)
+    };
+    if share.thinned_frames > 0 {
+        let _ = write!(words, ", {} frames without steps", share.thinned_frames);
+    }
+    words
 }
 
 fn footer(scene: &Scene, width: u16) -> String {

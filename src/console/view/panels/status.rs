@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::console::app::{Asked, Progress, Proposal};
+use crate::console::app::{Asked, Noting, Progress, Proposal};
 use crate::console::view::Scene;
 use crate::console::view::panels::header;
 use crate::console::view::panels::layers::ships;
@@ -27,6 +27,14 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 fn words(scene: &Scene) -> Option<(String, Style)> {
     let theme = scene.theme;
     let app = scene.app;
+    if let Some(prompt) = app.prompt() {
+        let what = match prompt.what {
+            Noting::Marker => "mark this moment",
+            Noting::Name => "name of the session",
+        };
+        let text = format!("{what}: {}_   (Enter keeps it, Esc drops it)", prompt.text);
+        return Some((text, theme.proposed()));
+    }
     if let Some(question) = app.take_over() {
         let holder = &question.holder;
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");

@@ -37,8 +37,10 @@ pub(in crate::console::view) fn title(store: &Store) -> Option<String> {
 /// What it was spent on, for the panel's foot.
 pub(in crate::console::view) fn foot(store: &Store) -> Option<String> {
     let (time, _) = store.syncs().frame()?;
+    let packing = store.packings().all();
+    let packed = packing.map_or_else(String::new, |p| format!(" {}", text::packing(p)));
     Some(format!(
-        "wait {} + wire {} + concat {} ms  {} a frame",
+        "wait {} + wire {} + concat {} ms  {} a frame{packed}",
         text::ms(time.wait_ns),
         text::ms(time.wire_ns),
         text::ms(time.concat_ns),
@@ -47,7 +49,13 @@ pub(in crate::console::view) fn foot(store: &Store) -> Option<String> {
 }
 
 /// The names of the columns, over a table `width` columns wide.
-pub(in crate::console::view) fn heading(width: usize, theme: Theme) -> Line<'static> {
+pub(in crate::console::view) fn heading(
+    store: &Store,
+    width: usize,
+    theme: Theme,
+) -> Line<'static> {
+    let is_packed = store.packings().all().is_some();
+    let bytes = if is_packed { "packed" } else { "bytes" };
     let (name, narrow) = name_width(width);
     let operator = format!("  layers {:<name$} ", text::head("ends with (in ms)", name));
     let words: &[(&str, usize)] = if narrow {
@@ -56,7 +64,7 @@ pub(in crate::console::view) fn heading(width: usize, theme: Theme) -> Line<'sta
         &[
             ("robot", 6),
             ("server", 6),
-            ("bytes", 8),
+            (bytes, 8),
             ("sync", 6),
             ("wait", 6),
             ("wire", 6),
@@ -115,7 +123,10 @@ pub(in crate::console::view) fn layer(
         spans.push(Span::styled(part(SyncTime::total_ns), theme.strong()));
         return Line::from(spans);
     }
-    let bytes = sync.map_or_else(String::new, |time| Bytes(time.bytes).to_string());
+    // Where a codec is at work, what goes over the wire: 1.8 MB x1.9 would not fit.
+    let packed = last.and_then(|node| store.packings().node(node.id));
+    let bytes = sync.map(|time| packed.map_or(time.bytes, |p| p.wire_bytes));
+    let bytes = bytes.map_or_else(String::new, |bytes| Bytes(bytes).to_string());
     spans.push(Span::styled(
         format!("{:>6} ", ms(server)),
         theme.part(Part::Server),

@@ -67,7 +67,7 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     for (i, row) in rows.iter().enumerate().skip(first) {
         let new = before.replace(row.index) != Some(row.index);
         if new && cuts.contains(&row.index) && y < inner.bottom() {
-            let what = effective_text(&model.graph, row.index);
+            let what = effective_text(store, &model.graph, row.index);
             let line = rule(&what, '═', inner.width, scene.theme.cut());
             buf.set_line(inner.x, y, &line, inner.width);
             y += 1;

@@ -38,6 +38,7 @@ use ratatui::text::{Line, Span};
 
 use crate::console::view::layout::{Size, framed, halves};
 use crate::console::view::panels::{header, hints, host};
+use crate::console::view::theme::Theme;
 use crate::console::view::widgets::{digits, text};
 use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
@@ -244,7 +245,33 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
         format!("   {}", span_words(&estimate)),
         theme.faint(),
     ));
-    vec![Line::from(spans)]
+    let mut lines = vec![Line::from(spans)];
+    if let Some(power) = scene.store.map(Store::power) {
+        lines.push(net_line(power, theme));
+    }
+    lines
+}
+
+/// Above idle, and what the energy went to; both estimates.
+fn net_line(power: &Power, theme: Theme) -> Line<'static> {
+    let mut words = Vec::new();
+    match (power.net_joules(), power.idle()) {
+        (Some(net), Some(idle)) => {
+            let (net, idle) = (text::figures(net.0), text::figures(idle.0));
+            words.push(format!("{net} J above idle ({idle} W)"));
+        }
+        (None, Some(idle)) => words.push(format!("idle {} W", text::figures(idle.0))),
+        _ => words.push("idle not seen yet".to_owned()),
+    }
+    if let Some(shares) = power.shares() {
+        words.push(format!(
+            "about {:.0} % computing, {:.0} % transferring, {:.0} % idle",
+            shares.compute * 100.0,
+            shares.transfer * 100.0,
+            shares.idle * 100.0
+        ));
+    }
+    Line::styled(words.join("   "), theme.faint())
 }
 
 /// The rails of every source, and the line of the one looked at.

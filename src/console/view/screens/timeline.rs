@@ -22,6 +22,7 @@ use crate::console::view::theme::{Part, Theme};
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::model::Graph;
+use crate::plan::ValueCodec;
 use crate::store::{LaneKind, Store};
 use crate::units::{Bytes, NodeId, ns_to_ms};
 use crate::wire::console::Role;
@@ -137,12 +138,15 @@ const fn verb(kind: StepKind) -> &'static str {
         StepKind::Reduce => "sums addends of",
         StepKind::Assemble => "joins pieces of",
         StepKind::Transfer => "sends",
+        StepKind::Encode => "packs",
+        StepKind::Decode => "unpacks",
     }
 }
 
 fn says(step: &StepTime, graph: Option<&Graph>) -> String {
     let who = match step.kind {
         StepKind::Transfer => format!("{} to {}:", step.device, step.to),
+        StepKind::Decode => step.to.to_string(),
         _ => step.device.to_string(),
     };
     let what = operator(step.node, graph);
@@ -164,7 +168,8 @@ fn when(step: &StepTime, error: Option<i64>, narrow: bool) -> String {
     let took = text::ms(step.duration_ns);
     let unit = if narrow { "" } else { " ms" };
     let sent = match step.kind {
-        StepKind::Transfer => format!(", {}, {} Mbps", Bytes(step.bytes), rate(step)),
+        StepKind::Transfer => format!(", {}, {} Mbps", sizes(step), rate(step)),
+        StepKind::Encode | StepKind::Decode => format!(", {}", sizes(step)),
         _ => String::new(),
     };
     format!("from {from}{unit}{of_start}, {took} ms{of_length}{sent}")
@@ -175,12 +180,21 @@ fn start_ms(step: &StepTime) -> String {
     format!("{:.2}", ns_to_ms(step.start_ns))
 }
 
-/// Goodput of a transfer in Mbps.
+/// `308 kB`, or where a codec is at work `401 kB as 308 kB of zero-bitmap`.
+fn sizes(step: &StepTime) -> String {
+    let bytes = Bytes(step.bytes);
+    match step.codec {
+        ValueCodec::None => bytes.to_string(),
+        codec => format!("{bytes} as {} of {codec}", Bytes(step.wire_bytes)),
+    }
+}
+
+/// Goodput of a transfer in Mbps, of the bytes on the wire.
 fn rate(step: &StepTime) -> String {
     if step.duration_ns <= 0 {
         return "?".to_owned();
     }
-    let mbps = step.bytes as f64 * 8e3 / step.duration_ns as f64;
+    let mbps = step.wire_bytes as f64 * 8e3 / step.duration_ns as f64;
     text::mbps(mbps)
 }
 
@@ -211,13 +225,18 @@ fn steps(view: &TimelineView, graph: Option<&Graph>, theme: Theme, area: Rect, b
         let style = if here { theme.picked() } else { theme.text() };
         let lane = &view.lanes[place.0];
         let sent = match step.kind {
-            StepKind::Transfer => format!("{:>8}  {}", Bytes(step.bytes).to_string(), rate(step)),
+            StepKind::Transfer => {
+                format!("{:>8}  {}", Bytes(step.wire_bytes).to_string(), rate(step))
+            }
             _ => String::new(),
         };
         let named = match step.kind {
             StepKind::Compute | StepKind::Transfer => operator(step.node, graph),
             StepKind::Assemble => format!("{} {}", gantt::JOIN, operator(step.node, graph)),
             StepKind::Reduce => format!("{} {}", gantt::SUM, operator(step.node, graph)),
+            StepKind::Encode | StepKind::Decode => {
+                format!("{} {}", verb(step.kind), operator(step.node, graph))
+            }
         };
         let named = text::head(&named, room);
         let missing = " ".repeat(room - text::width(&named));

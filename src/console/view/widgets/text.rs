@@ -2,6 +2,9 @@
 
 use ratatui::text::Span;
 
+use crate::units::Bytes;
+use crate::wire::Packing;
+
 /// Milliseconds in at most five characters for what is shorter than a hundred seconds: `0.021`, `6.21`, `61.2`, `612`.
 pub(in crate::console::view) fn ms(ns: i64) -> String {
     figures(ns as f64 / 1e6)
@@ -25,6 +28,24 @@ pub(in crate::console::view) fn mbps(mbps: f64) -> String {
         m if m < 99_999.5 => format!("{m:.0}"),
         m => format!("{:.0}k", m / 1e3),
     }
+}
+
+/// What packing did to a value: `as 210 kB zero-bitmap x1.91, packs 0.41, unpacks 0.30 ms`.
+pub(in crate::console::view) fn packing(packing: &Packing) -> String {
+    let lossy = if packing.is_lossy() {
+        let error = f64::from(packing.error_ppb) / 1e7;
+        format!(", LOSSY: error up to {} %", figures(error))
+    } else {
+        String::new()
+    };
+    format!(
+        "as {} {} x{:.2}, packs {}, unpacks {} ms{lossy}",
+        Bytes(packing.wire_bytes),
+        packing.names(),
+        packing.ratio(),
+        ms(packing.encode_ns),
+        ms(packing.decode_ns),
+    )
 }
 
 /// Whole seconds until, rounded up: a count that ends with 1.

@@ -98,7 +98,8 @@ impl<E: Engine> Coordinator<E> {
     fn install_program(&self, schedule: &Schedule) {
         if let Some(program) = schedule.program(DeviceId::ROBOT) {
             let linked = Linked::new(self.runtime.graph(), program.clone(), Some(schedule.output));
-            self.runtime.prepare(schedule.epoch, linked);
+            let codec = schedule.plan.codec;
+            self.runtime.prepare(schedule.epoch, linked, codec);
         }
     }
 
@@ -131,6 +132,7 @@ pub(super) fn send_program(outbox: &Outbox, schedule: &Schedule, device: DeviceI
         outbox.control(&Control::Prepare {
             epoch: schedule.epoch,
             program: Compressed::encode(program),
+            codec: schedule.plan.codec,
         });
     }
 }

@@ -1,0 +1,140 @@
+//! The console's side of the recording: everything that happens is handed to the recorder before the screen has it, and
+//! what the recorder has to say comes back as an update.
+
+use std::io::{self, Write};
+
+use super::app::{App, Effect, Moment, Note, Said, Update};
+use super::connection::{Order, Phase};
+use super::{ConsoleError, Options, tap};
+use crate::session::{FORMAT, Marker, Meta, Missed, Notice, Recorder, Start, Status, What};
+use crate::units::Nanos;
+use crate::wire::{Level, VERSION};
+
+/// How often the recorder's state is looked at.
+const LOOK_NS: i64 = 500_000_000;
+
+/// A recording, or none.
+#[derive(Debug, Default)]
+pub(super) struct Tape {
+    recorder: Option<Recorder>,
+    meta: Meta,
+    /// Batches missed, as last recorded, by target.
+    missed: Vec<u64>,
+    /// What the reducer knows of the recorder.
+    told: Option<Status>,
+    looked: Option<Nanos>,
+}
+
+impl Tape {
+    /// Begins to record, if that is wanted.
+    ///
+    /// # Errors
+    /// No thread. A disk that takes nothing is no error: the recorder's state says so.
+    pub(super) fn start(options: &Options, app: &App, at: Moment) -> Result<Self, ConsoleError> {
+        let Some(settings) = &options.recording else {
+            return Ok(Self::default());
+        };
+        let start = Start {
+            format: FORMAT,
+            version: VERSION.to_owned(),
+            at: at.now,
+            unix_ms: at.unix_ms,
+            console: options.name.clone(),
+        };
+        let mut recorder =
+            Recorder::start(settings.clone(), &start).map_err(ConsoleError::Thread)?;
+        for entry in tap::targets(app, at) {
+            recorder.put(entry);
+        }
+        Ok(Self {
+            recorder: Some(recorder),
+            meta: settings.meta.clone(),
+            missed: vec![0; options.targets.len()],
+            told: None,
+            looked: None,
+        })
+    }
+
+    /// Records what a connection brings. Called before the reducer takes it in.
+    pub(super) fn hear(&mut self, app: &App, update: &Update, at: Moment) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        for entry in tap::heard(app, update, at) {
+            recorder.put(entry);
+        }
+        if let Update::Link {
+            target,
+            said: Said::Batch(batch),
+            ..
+        } = update
+            && let Some(missed) = self.missed.get_mut(*target)
+            && batch.lost_batches > *missed
+        {
+            *missed = batch.lost_batches;
+            let what = What::Missed(Missed {
+                target: *target as u16,
+                batches: batch.lost_batches,
+            });
+            recorder.put(tap::entry(at, what));
+        }
+    }
+
+    /// Records what the console does.
+    pub(super) fn see(&mut self, app: &App, effect: &Effect, at: Moment) {
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        match effect {
+            Effect::Send { target, message } => recorder.put(tap::sent(*target, message, at)),
+            Effect::Link {
+                target,
+                order: Order::HangUp,
+            } => {
+                let worker = app.targets().get(*target);
+                if let Some(Phase::Retry { reason, .. }) = worker.map(|w| w.connection.phase()) {
+                    recorder.put(tap::given_up(*target, reason, at));
+                }
+            }
+            Effect::Note(Note::Marker { text, at }) => {
+                let text = text.clone();
+                recorder.put(tap::entry(*at, What::Marker(Marker { text })));
+            }
+            Effect::Note(Note::Name { text, at }) => {
+                self.meta.name = Some(text.clone()).filter(|t| !t.is_empty());
+                let meta = Box::new(self.meta.clone());
+                recorder.put(tap::entry(*at, What::Meta(meta)));
+            }
+            Effect::Link { .. } | Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    /// What has changed about the recording since the last time, looked at twice a second.
+    pub(super) fn news(&mut self, at: Moment) -> Option<Update> {
+        let recorder = self.recorder.as_mut()?;
+        if self.looked.is_some_and(|l| at.now.since(l) < LOOK_NS) {
+            return None;
+        }
+        self.looked = Some(at.now);
+        let status = recorder.status();
+        if self.told.as_ref() == Some(&status) {
+            return None;
+        }
+        let before = self.told.as_ref().and_then(Status::trouble);
+        if let Some(text) = status.trouble().filter(|t| before.as_ref() != Some(t)) {
+            let level = Level::Warning;
+            recorder.put(tap::entry(at, What::Notice(Notice { level, text })));
+        }
+        self.told = Some(status.clone());
+        Some(Update::Recording(Box::new(status)))
+    }
+
+    /// Ends the recording and says on standard error where it is. The terminal has been given back by now.
+    pub(super) fn finish(self) {
+        if let Some(recorder) = self.recorder {
+            let words = recorder.stop().last_words();
+            // Where standard error is closed nobody can be told.
+            writeln!(io::stderr(), "{words}").ok();
+        }
+    }
+}
