@@ -98,6 +98,7 @@ fn run<E: Engine>(
             weights_name: "seed 1".to_owned(),
             trained: false,
             plan: Plan::split(CUT),
+            policy: None,
             source: Source::start(Input::open("synthetic", 1, SIZE, SIZE)?, None)?,
             source_name: "synthetic".to_owned(),
             core: None,

@@ -1,4 +1,5 @@
-//! What planning costs: all modes for graphs of hundreds of operators, on one core. Target: 10 ms a decision.
+//! What planning costs: all modes for graphs of hundreds of operators, in processor time of one core. Target: 10 ms a
+//! decision, at a rate that is news as well as at one that was seen before.
 //!
 //! Needs no libtorch. `cargo xtask bench planning [--repeats N]`
 #![expect(
@@ -13,7 +14,7 @@ mod paired;
 
 use std::sync::Arc;
 
-use splitscope::clock;
+use rustix::time::{ClockId, clock_gettime};
 use splitscope::model::zoo;
 use splitscope::policy::{Auto, Objective, Policy, Problem};
 use splitscope::profile::Profile;
@@ -26,10 +27,15 @@ const MBPS: [f64; 12] = [
     2.0, 5.0, 9.0, 14.0, 20.0, 30.0, 45.0, 73.0, 93.0, 150.0, 300.0, 900.0,
 ];
 
+/// What a body takes of one core, in milliseconds: this thread's processor time, whatever else the machine does.
 fn timed<T>(body: impl FnOnce() -> T) -> (T, f64) {
-    let began = clock::now();
+    let ms = || {
+        let spent = clock_gettime(ClockId::ThreadCPUTime);
+        spent.tv_sec as f64 * 1e3 + spent.tv_nsec as f64 / 1e6
+    };
+    let began = ms();
     let made = body();
-    (made, clock::now().since(began) as f64 / 1e6)
+    (made, ms() - began)
 }
 
 fn main() {
@@ -69,7 +75,7 @@ fn main() {
                 (paired::median(times), worst)
             };
             let ((first, first_worst), (again, again_worst)) = (figures(&first), figures(&again));
-            let verdict = if again_worst <= TARGET_MS {
+            let verdict = if first_worst.max(again_worst) <= TARGET_MS {
                 "met"
             } else {
                 "NOT met"

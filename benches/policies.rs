@@ -1,7 +1,7 @@
-//! Policies over recorded-like traces: an emulated Xavier NX and GPU server, frame after frame, each decided by what is
+//! Policies over recorded-like traces: an emulated Xavier NX and GPU server, a frame per camera period, each decided by what is
 //! believed of the link at its admission. Everything here is predicted by `simulate`, nothing is measured.
 //!
-//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--field FOLDER]`
+//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--period-ms P] [--field FOLDER]`
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -28,6 +28,8 @@ use splitscope::units::BitsPerSecond;
 
 /// The deadline policy's, in milliseconds.
 const DEADLINE_MS: f64 = 100.0;
+/// The camera's period: longer than a frame that misses its deadline takes.
+const PERIOD_MS: usize = 500;
 /// `auto` may be so much worse than the best fixed plan in hindsight.
 const MAY_BE_WORSE: f64 = 0.05;
 /// Rates for which the best streamed plan joins the fixed ones, in megabits per second.
@@ -38,13 +40,17 @@ fn main() {
         .unwrap_or(300)
         .clamp(1, 3600) as i64;
     let field = field();
+    let period_ms = paired::number_argument("--period-ms").unwrap_or(PERIOD_MS);
+    let period_ms = period_ms.clamp(1, 60_000) as i64;
     println!(
-        "Predicted: {seconds} s of each trace, frames one after the other; J are the robot's per inference.\n"
+        "Predicted: {seconds} s of each trace, a picture every {period_ms} ms; J are the robot's per inference, over \
+         its latency.\n"
     );
     let mut verdicts = Vec::new();
     for (field_name, name) in FIELD_MODELS {
         for trace in ["indoors", "outdoors"] {
-            verdicts.push(table(field_name, name, trace, seconds, field.as_ref()));
+            let of_trace = (trace, seconds * 1_000_000_000);
+            verdicts.push(table(field_name, name, of_trace, period_ms, field.as_ref()));
         }
     }
     println!(
@@ -83,8 +89,8 @@ fn field() -> Option<FieldData> {
 fn table(
     field_name: &'static str,
     name: &'static str,
-    trace_name: &'static str,
-    seconds: i64,
+    (trace_name, length_ns): (&'static str, i64),
+    period_ms: i64,
     field: Option<&FieldData>,
 ) -> Verdict {
     let device = |name: &str| Arc::new(Profile::open(name).unwrap());
@@ -95,7 +101,7 @@ fn table(
     let world = World::pair(robot, device("gpu-server"), link, power);
     let graph = Arc::new(zoo::build(name, 1, 224, 224).unwrap());
     let problem = Problem::new(graph, world).unwrap();
-    let case = Case::new(problem, seconds * 1_000_000_000);
+    let case = Case::new(problem, length_ns, period_ms * 1_000_000);
 
     println!(
         "\n| {field_name}, {trace_name} | mean ms | p95 ms | J | frames | changes | finished locally |"

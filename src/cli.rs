@@ -17,9 +17,12 @@ mod probe;
 mod profile;
 mod record;
 mod robot;
+mod run;
 mod server;
 mod sessions;
 mod shell;
+mod started;
+mod sweep;
 mod trace;
 mod worker;
 
@@ -40,7 +43,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Robot, server, shaped link and console on this machine
-    Demo(demo::DemoArgs),
+    Demo(Box<demo::DemoArgs>),
     /// Watch workers and command them
     Attach(attach::AttachArgs),
     /// Recorded sessions: list, name, edit, cut, delete
@@ -55,6 +58,10 @@ enum Command {
     Robot(robot::RobotArgs),
     /// Compute a part of a robot's frames
     Server(server::ServerArgs),
+    /// Measure many plans on a running robot
+    Sweep(sweep::SweepArgs),
+    /// Run an experiment file: workers, link, sweep or probes, stored under one name
+    Run(run::RunArgs),
     /// Fill the link to a server and record what it carries
     Probe(probe::ProbeArgs),
     /// Measure a device, or check an emulated one
@@ -102,6 +109,8 @@ pub fn main() -> ExitCode {
         Command::Export(args) => export::run(&args),
         Command::Robot(args) => robot::run(&args),
         Command::Server(args) => server::run(&args),
+        Command::Sweep(args) => sweep::run(&args),
+        Command::Run(args) => run::run(&args),
         Command::Probe(args) => probe::run(&args),
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),

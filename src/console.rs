@@ -8,7 +8,7 @@
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
-//! transport, links, terminal, input, signals, runtime, headless   the thin shell around them
+//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -23,6 +23,7 @@ mod links;
 mod runtime;
 pub mod settings;
 mod signals;
+mod sweep;
 mod tap;
 mod tape;
 mod terminal;
@@ -36,6 +37,7 @@ use tokio::runtime::Runtime;
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
 pub use settings::Settings;
+pub use sweep::{Observer, SweepEnded};
 
 use crate::units::Hash32;
 
@@ -84,6 +86,18 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
 /// No threads, no signals.
 pub fn run_headless(options: &Options, how: Headless) -> Result<Ended, ConsoleError> {
     block_on(headless::watch(options, how))
+}
+
+/// Sweeps plans on a robot without a screen. Starts its own runtime: call it outside of any.
+///
+/// # Errors
+/// No threads, no signals.
+pub fn run_sweep(
+    options: &Options,
+    request: &app::sweeping::Request,
+    observer: &mut dyn Observer,
+) -> Result<SweepEnded, ConsoleError> {
+    block_on(sweep::sweep(options, request, observer))
 }
 
 /// `user@host`, as this system knows them.

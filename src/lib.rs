@@ -1,7 +1,7 @@
 //! splitscope: one DNN across a robot and a server, watched and switched from a terminal.
 //!
 //! ```text
-//! clock units              time, quantities, ids
+//! clock units statistics   time, quantities, ids; quantiles and bootstrap intervals
 //! sysfs                    the small files of /proc and /sys, read within bounds
 //! power host               the robot's rails and their energy; load, clocks, temperatures, radio
 //! model                    what is computed: operator graph, shapes, halos, weights, zoo
@@ -14,6 +14,7 @@
 //! engine                   performs Compute: libtorch (feature `torch`)
 //! link                     moves values between workers; a shaper that makes a link of a given rate
 //! worker                   the robot and server processes
+//! sweep                    many plans on a running robot, measured so that they can be compared
 //! store console            the observer's wing: what a console remembers and shows; no libtorch
 //! cli                      one file per subcommand
 //! ```
@@ -33,7 +34,9 @@ pub mod power;
 pub mod profile;
 pub mod session;
 pub mod simulate;
+pub mod statistics;
 pub mod store;
+pub mod sweep;
 pub mod sysfs;
 pub mod units;
 pub mod wire;

@@ -21,6 +21,7 @@ mod problem;
 mod pso;
 mod reason;
 mod sets;
+mod spec;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -46,6 +47,7 @@ pub use pareto::front;
 pub use problem::{NoFigures, Problem, WINDOW};
 pub use pso::Pso;
 pub use reason::{figures, why_no_gain};
+pub use spec::Spec;
 
 /// A plan with what it is predicted to cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -17,10 +17,11 @@ mod operators;
 mod packings;
 mod power;
 mod prediction;
+mod predictions;
 mod switch;
 mod sync;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod text;
 
 use crate::plan::Plan;
@@ -32,7 +33,7 @@ pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
-pub use lanes::{FrameLane, LaneKind, lanes};
+pub use lanes::{FrameLane, LaneKind, lanes, lanes_of};
 pub use link::{Column, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
@@ -40,6 +41,7 @@ pub use operators::{Median, OperatorTimes};
 pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
+pub use predictions::{CutCost, Predictions};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
@@ -113,6 +115,7 @@ pub struct Store {
     syncs: SyncTimes,
     packings: Packings,
     power: Power,
+    predictions: Predictions,
     events: Events,
 }
 
@@ -148,6 +151,11 @@ impl Store {
             self.take_model(model, Nanos(0));
         }
         greeting
+    }
+
+    /// What the robot expects of plans, and what a policy decided.
+    pub const fn predictions(&self) -> &Predictions {
+        &self.predictions
     }
 
     /// What telemetry takes of the robot's link, as told last.
@@ -239,6 +247,14 @@ impl Store {
             }
             Record::Power(power) => {
                 self.power.add(&power);
+                Change::State
+            }
+            Record::Prediction(prediction) => {
+                let model = self.model.as_ref().map(|m| &*m.graph);
+                changed(self.predictions.push(*prediction, model))
+            }
+            Record::Decision(decision) => {
+                self.predictions.decided(*decision);
                 Change::State
             }
             Record::Host(host) => {

@@ -7,10 +7,15 @@
 pub mod console;
 pub mod data;
 mod encoding;
+mod prediction;
 pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use prediction::{
+    CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,
+    PredictionRecord,
+};
 pub use record::{
     BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
     Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,

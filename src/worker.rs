@@ -10,6 +10,7 @@ pub mod fits;
 pub mod input;
 pub mod lease;
 pub mod peer;
+pub mod planning;
 pub mod predict;
 pub mod robot;
 pub mod runtime;

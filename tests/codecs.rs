@@ -181,6 +181,7 @@ fn robot(graph: Graph, servers: Vec<String>) -> Robot {
             weights_name: "made".to_owned(),
             trained: false,
             plan: Plan::LOCAL,
+            policy: None,
             source: Source::start(input, Some(50.0)).unwrap(),
             source_name: "synthetic".to_owned(),
             core: None,

@@ -8,10 +8,14 @@ mod layers;
 mod modes;
 #[path = "console_screen/power.rs"]
 mod power;
+#[path = "console_screen/predictions.rs"]
+mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
+#[path = "console_screen/sweep.rs"]
+mod sweep;
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -451,6 +455,7 @@ fn enter_takes_free_control_then_sets_the_plan_and_every_stage_is_seen() {
         epoch,
         plan: Plan::split(30),
         local_because: Some("the server is away".to_owned()),
+        policy: None,
     };
     console.records(ROBOT, vec![Record::Plan(away)]);
     assert_eq!(console.status(), "frames run locally: the server is away");
@@ -571,6 +576,7 @@ fn frames_that_run_locally_say_why() {
             epoch: Epoch(7),
             plan: Plan::split(28),
             local_because: Some("the server is away".to_owned()),
+            policy: None,
         })],
     );
     assert_eq!(console.status(), "frames run locally: the server is away");

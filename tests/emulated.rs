@@ -8,12 +8,13 @@
 
 #[path = "support/console.rs"]
 mod console;
+#[path = "support/emulated.rs"]
+mod emulated;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use console::{Console, Heard};
+use emulated::Worker;
 use splitscope::model::{Graph, zoo};
 use splitscope::plan::{Choice, Join, ModeKind, Plan, Schedule, Step, compile};
 use splitscope::profile::Profile;
@@ -24,46 +25,6 @@ use splitscope::wire::{FrameRecord, Outcome, StepKind, StepTime, Steps};
 const MODEL: &str = "mobilenet_v2";
 const SIZE: u32 = 96;
 const BATCH: u32 = 2;
-
-struct Worker {
-    child: Child,
-    address: String,
-}
-
-impl Worker {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_splitscope"))
-            .args(args)
-            .args([
-                "--engine",
-                "emulated",
-                "--listen",
-                "127.0.0.1:0",
-                "--until-stdin-ends",
-            ])
-            .env("SPLITSCOPE_LOG", "warn")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let (_, address) = line.trim().rsplit_once("ws://").expect("it says where");
-        Self {
-            child,
-            address: address.to_owned(),
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Every mode, over one server and over two.
 fn plans(graph: &Graph) -> Vec<Plan> {

@@ -53,6 +53,7 @@ fn robot(zoo_name: &str, server: SocketAddr) -> Robot {
             weights_name: "none".to_owned(),
             trained: false,
             plan: Plan::LOCAL,
+            policy: None,
             source: Source::start(Input::open("synthetic", 1, 224, 224).unwrap(), None).unwrap(),
             source_name: "synthetic".to_owned(),
             core: None,

@@ -290,3 +290,29 @@ fn foreign_programs_read_the_session_and_its_exports() {
     folder.run(&demo(&["--frames", "30", "--record", "s.mcap"]));
     formats::check(&folder, Path::new("s.mcap"));
 }
+
+#[test]
+fn the_sample_from_the_garden_is_what_its_readme_says() {
+    let folder = Folder::new();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/garden.mcap");
+    // A copy: reading must not change what is committed.
+    std::fs::copy(sample, folder.path().join("garden.mcap")).unwrap();
+    let card = info(&folder, Path::new("garden.mcap"));
+    let markers: Vec<_> = card["markers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|m| m["text"].clone())
+        .collect();
+    assert_eq!(
+        markers,
+        ["walking in", "behind the tree", "back in the open"]
+    );
+    assert_eq!(card["meta"]["name"], "the garden, emulated");
+    assert!(card["switches"].as_u64().unwrap() >= 3);
+    assert!(
+        card["finished_locally"].as_u64().unwrap() > 0,
+        "an outage is in it"
+    );
+    assert_eq!(card["emulated"], true);
+}

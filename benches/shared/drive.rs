@@ -1,4 +1,6 @@
-//! Frames one after the other along a trace, under a policy or a fixed plan; predicted.
+//! Frames of a camera along a trace, under a policy or a fixed plan; predicted. The camera's period is longer than
+//! nearly every frame, so that all plans meet the same link: with frames as fast as they go, who is slow in an outage
+//! has few frames in it.
 //!
 //! As in the workers, a frame that is not done by its deadline (three times the recent median, at least 200 ms) is
 //! finished by the robot from what it holds.
@@ -27,6 +29,8 @@ const SAME_RATE: f64 = 1.02;
 pub(crate) struct Case {
     pub(crate) problem: Problem,
     length_ns: i64,
+    /// Of the camera.
+    period_ns: i64,
     local_ns: i64,
 }
 
@@ -142,11 +146,12 @@ struct Ran {
 }
 
 impl Case {
-    pub(crate) fn new(problem: Problem, length_ns: i64) -> Self {
+    pub(crate) fn new(problem: Problem, length_ns: i64, period_ns: i64) -> Self {
         let local_ns = problem.operator_ns().0.iter().sum();
         Self {
             problem,
             length_ns,
+            period_ns,
             local_ns,
         }
     }
@@ -206,8 +211,12 @@ impl Case {
                 recent.pop_front();
             }
             recent.push_back(ran.latency_ns);
-            now = now.shifted(ran.latency_ns.max(1));
-            done(now, &ran);
+            let result = now.shifted(ran.latency_ns.max(1));
+            done(result, &ran);
+            // Pictures that come while the robot is busy are skipped.
+            let periods =
+                (ran.latency_ns.max(1) as u64).div_ceil(self.period_ns.unsigned_abs()) as i64;
+            now = now.shifted(periods * self.period_ns);
         }
         totals
     }

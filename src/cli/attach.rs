@@ -1,15 +1,15 @@
 //! `splitscope attach`: the console.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use clap::Args;
 
 use super::look::LookArgs;
 use super::record::RecordArgs;
+use super::worker;
 use crate::console::{self, Address, Ended, Headless, Options};
 
 /// Watch workers and command them.
@@ -68,22 +68,9 @@ pub struct ShowArgs {
 /// # Errors
 /// A token file that cannot be read; no terminal.
 pub fn run(args: &AttachArgs) -> Result<ExitCode> {
-    let token = match &args.token_file {
-        None => None,
-        Some(path) => {
-            let token = fs::read_to_string(path)
-                .with_context(|| format!("cannot read the token file {}", path.display()))?;
-            ensure!(
-                !token.trim().is_empty(),
-                "the token file {} is empty",
-                path.display()
-            );
-            Some(token)
-        }
-    };
     let options = Options {
         targets: args.targets.clone(),
-        token,
+        token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
         settings: args.look.settings()?,

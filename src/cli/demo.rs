@@ -3,13 +3,10 @@
 //! The workers are processes of their own, as they are in the field. They end when the demo does, however it dies:
 //! they read its end of a pipe.
 
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use clap::Args;
 
 use super::attach::{ShowArgs, show};
@@ -17,6 +14,7 @@ use super::engine::{EngineName, words as engine_words};
 use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
 use super::record::RecordArgs;
+use super::started::{Worker, words};
 use super::{cache, usage};
 use crate::console::{self, Address, Options};
 use crate::link::LinkChoice;
@@ -76,6 +74,7 @@ pub(super) struct DemoArgs {
 pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     let plan = args.plan.plan(&graph)?;
+    args.plan.spec()?;
     fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
     let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
@@ -103,7 +102,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         } else {
             format!("server-{i}")
         };
-        let server = Worker::start(&name, &server_args)?;
+        let server = Worker::start(&format!("demo-{name}"), &server_args)?;
         servers.push(server);
     }
     let addresses: Vec<String> = servers.iter().map(|s| s.address.to_string()).collect();
@@ -124,10 +123,11 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         robot_args.extend([String::from("--cut"), cut.to_string()]);
         robot_args.extend(args.plan.words());
     }
+    robot_args.extend(args.plan.policy_words());
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
     }
-    let robot = Worker::start("robot", &robot_args)?;
+    let robot = Worker::start("demo-robot", &robot_args)?;
 
     let target = |address: SocketAddr| -> Result<Address> {
         Ok(format!("ws://{address}").parse::<Address>()?)
@@ -152,10 +152,6 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
 fn servers(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|n| (1..=8).contains(n));
     number.ok_or_else(|| format!("{text:?} is no number of servers; expected 1 to 8"))
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&w| w.to_owned()).collect()
 }
 
 fn model_words(args: &DemoArgs) -> Vec<String> {
@@ -189,76 +185,4 @@ fn model_words(args: &DemoArgs) -> Vec<String> {
         all.extend(["--fps".to_owned(), fps.to_string()]);
     }
     all
-}
-
-/// A worker process; told to end, then waited for, when dropped.
-struct Worker {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Worker {
-    /// Starts this program as a worker and waits until it says where it listens.
-    fn start(name: &str, args: &[String]) -> Result<Self> {
-        let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let log = log_file(name)?;
-        let errors = std::fs::File::create(&log)
-            .with_context(|| format!("cannot write the {name}'s log {}", log.display()))?;
-        let mut child = Command::new(program)
-            .args(args)
-            .arg("--until-stdin-ends")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .with_context(|| format!("cannot start the {name}"))?;
-        let mut first = String::new();
-        if let Some(out) = child.stdout.take() {
-            BufReader::new(out).read_line(&mut first)?;
-        }
-        let address = first
-            .trim()
-            .rsplit_once("ws://")
-            .and_then(|(_, address)| address.parse().ok());
-        match address {
-            Some(address) => Ok(Self { child, address }),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(anyhow!(
-                    "the {name} did not start: {}",
-                    last_words(&log).unwrap_or_else(|| format!("it said {first:?}"))
-                ))
-            }
-        }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        // The end of its standard input tells it to end.
-        drop(self.child.stdin.take());
-        for _ in 0..100 {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn log_file(name: &str) -> Result<PathBuf> {
-    let dir = cache::dir().join("logs");
-    std::fs::create_dir_all(&dir)
-        .with_context(|| format!("cannot make the folder {}", dir.display()))?;
-    Ok(dir.join(format!("demo-{name}.log")))
-}
-
-/// The last line of a log; its author is known.
-fn last_words(log: &Path) -> Option<String> {
-    let text = std::fs::read_to_string(log).ok()?;
-    let last = text.lines().last()?;
-    Some(last.strip_prefix("splitscope: ").unwrap_or(last).to_owned())
 }

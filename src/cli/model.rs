@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::usage;
 use crate::model::{Graph, zoo};
 use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan};
+use crate::policy::{Objective, PolicyKind, Spec};
 use crate::worker::input::Source;
 
 /// What is computed.
@@ -104,6 +105,20 @@ pub(super) struct PlanArgs {
     /// How tensor-parallel layers are joined
     #[arg(long, value_enum)]
     pub(super) join: Option<JoinArg>,
+
+    /// Who has the say over the plan from then on, until an operator changes it: fixed, neurosurgeon, dads,
+    /// dads-heavy, deadline, budget, pso or auto
+    #[arg(
+        long,
+        value_name = "P",
+        default_value = "fixed",
+        hide_default_value = true
+    )]
+    pub(super) policy: PolicyKind,
+
+    /// What the policy wants: latency, energy, deadline=MS, budget=J or throughput
+    #[arg(long, value_name = "O", default_value = "latency", requires = "policy")]
+    pub(super) objective: Objective,
 
     /// How values are packed for the link; auto tries the lossless ones on every edge, f16 loses bits [default: none]
     #[arg(long, value_name = "CODEC", value_parser = codec_names())]
@@ -222,6 +237,24 @@ impl PlanArgs {
         let plan = choice.plan(graph).map_err(usage)?;
         crate::plan::compile(graph, &plan, crate::units::Epoch(0)).map_err(usage)?;
         Ok(plan)
+    }
+
+    /// Who has the say over the plan; none: operators.
+    pub(super) fn spec(&self) -> Result<Option<Spec>> {
+        let spec = Spec {
+            kind: self.policy,
+            objective: self.objective,
+        };
+        spec.policy(&Plan::LOCAL).map_err(usage)?;
+        Ok((spec.kind != PolicyKind::Fixed).then_some(spec))
+    }
+
+    /// The policy as words of a command line.
+    pub(super) fn policy_words(&self) -> [String; 4] {
+        let flags = ["--policy", "--objective"].map(str::to_owned);
+        let [policy, objective] = flags;
+        let (kind, wants) = (self.policy.to_string(), self.objective.to_string());
+        [policy, kind, objective, wants]
     }
 
     /// The same flags as words of a command line.

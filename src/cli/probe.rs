@@ -48,6 +48,27 @@ pub(super) struct ProbeArgs {
     disturb: bool,
 }
 
+impl ProbeArgs {
+    /// Fills the way up to a server.
+    pub(super) fn up(
+        server: String,
+        seconds: f64,
+        interval: f64,
+        out: PathBuf,
+        json: bool,
+    ) -> Self {
+        Self {
+            server,
+            seconds,
+            interval,
+            direction: WayArg::Up,
+            out: Some(out),
+            json,
+            disturb: false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum WayArg {
     /// Robot to server

@@ -106,6 +106,7 @@ fn host_and_port(text: &str) -> Result<String, String> {
 pub(super) fn run(args: &RobotArgs) -> Result<ExitCode> {
     let graph = args.model.graph()?;
     args.plan.plan(&graph)?;
+    args.plan.spec()?;
     let profile = args.engine.emulated()?;
     fits(&graph, profile.is_some()).map_err(usage)?;
     match profile {
@@ -187,6 +188,7 @@ fn run_with<E: Engine>(
             weights_name: loaded.name,
             trained: loaded.trained,
             plan,
+            policy: args.plan.spec()?,
             source,
             source_name: args.input.clone(),
             core: args.core,

@@ -13,6 +13,7 @@ mod palette;
 mod picker;
 mod proposal;
 pub mod screens;
+pub mod sweeping;
 mod target;
 
 use crate::session::Status;
@@ -83,7 +84,7 @@ pub enum Update {
 }
 
 /// Something shall be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
     /// To a target's connection.
     Link {
@@ -133,7 +134,7 @@ pub enum Redraw {
 }
 
 /// What an update led to.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Turn {
     /// What to do, in order.
     pub effects: Vec<Effect>,
@@ -207,6 +208,8 @@ pub struct App {
     remote: bool,
     notice: Option<String>,
     own_events: Events,
+    /// The sweep under way, or the last one.
+    sweeping: Option<Box<sweeping::Sweeping>>,
     recording: Option<Status>,
     prompt: Option<Prompt>,
 }
@@ -240,6 +243,7 @@ impl App {
             remote: setup.remote,
             notice: None,
             own_events: Events::default(),
+            sweeping: None,
             recording: None,
             prompt: None,
         };
@@ -306,7 +310,8 @@ impl App {
                 Phase::Connecting { .. } | Phase::Live { .. } => None,
             });
         let pause = self.frozen.as_ref().map(|f| next_second(now, f.at));
-        deadlines.chain(counts).chain(pause).min()
+        let sweep = self.sweep_tick_due();
+        deadlines.chain(counts).chain(pause).chain(sweep).min()
     }
 
     /// The workers, in the order they were named.
@@ -419,6 +424,7 @@ impl App {
     }
 
     fn pass(&mut self, at: Moment, turn: &mut Turn) {
+        self.sweep_tick(at, turn);
         for index in 0..self.targets.len() {
             let before = self.targets[index].connection.phase().clone();
             let order = self.targets[index].connection.tick(at.now);

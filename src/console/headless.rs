@@ -15,6 +15,7 @@ use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
 use crate::store::{EventRow, Events};
+use crate::wire::Level;
 use crate::wire::console::Batch;
 
 /// Lines that wait for standard output; more make the console, and in the end the worker, wait.
@@ -181,9 +182,11 @@ impl Watcher {
         let robot = *self.robot.get_or_insert(target);
         let store = &self.app.targets()[target].store;
         if let Some(frame) = store.frames().last().filter(|_| robot == target) {
+            let policy = store.plan().and_then(|p| p.policy);
             let line = FrameLine::new(frame, store.model())
                 .with_power(store.power())
-                .with_link(store);
+                .with_link(store)
+                .with_policy(policy.map(|policy| policy.to_string()));
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });
         }
@@ -256,17 +259,23 @@ impl Watcher {
                 self.missed[index] = missed;
             }
             let events = target.store.events();
-            tell_events(&target.name(), events, &mut self.events[index]);
+            tell_events(&target.name(), events, Level::Info, &mut self.events[index]);
         }
         let own = self.app.targets().len();
-        tell_events("console", self.app.own_events(), &mut self.events[own]);
+        tell_events(
+            "console",
+            self.app.own_events(),
+            Level::Info,
+            &mut self.events[own],
+        );
     }
 }
 
-fn tell_events(from: &str, events: &Events, told: &mut u64) {
+/// Tells the events that were not told yet on standard error, those of a level and above.
+pub(super) fn tell_events(from: &str, events: &Events, least: Level, told: &mut u64) {
     let new = events.total().saturating_sub(*told) as usize;
     let rows: Vec<&EventRow> = events.newest().take(new).collect();
-    for row in rows.into_iter().rev() {
+    for row in rows.into_iter().rev().filter(|r| r.level >= least) {
         let time = row.unix_ms.map(clock::time_of_day_utc).unwrap_or_default();
         say(&format!("{time} {from}: {}", row.text));
     }

@@ -84,6 +84,9 @@ pub struct FrameLine {
     /// What the robot expected of the latency at the frame's admission: a prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted_ms: Option<f64>,
+    /// The policy that has the say over the plan; absent while an operator's choice stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
 }
 
 /// What codecs did to the frame's values.
@@ -288,6 +291,7 @@ impl FrameLine {
                     .collect()
             },
             predicted_ms: frame.predicted_ns.map(ms),
+            policy: None,
         }
     }
 
@@ -312,6 +316,12 @@ impl FrameLine {
             power_emulated: power.map(|(_, emulated)| emulated),
             ..self
         }
+    }
+
+    /// The same line with who has the say over the plan.
+    #[must_use]
+    pub fn with_policy(self, policy: Option<String>) -> Self {
+        Self { policy, ..self }
     }
 
     /// One JSON object, without a line's end.

@@ -63,20 +63,24 @@ impl Tape {
         for entry in tap::heard(app, update, at) {
             recorder.put(entry);
         }
-        if let Update::Link {
-            target,
-            said: Said::Batch(batch),
-            ..
-        } = update
-            && let Some(missed) = self.missed.get_mut(*target)
-            && batch.lost_batches > *missed
-        {
-            *missed = batch.lost_batches;
-            let what = What::Missed(Missed {
-                target: *target as u16,
-                batches: batch.lost_batches,
-            });
-            recorder.put(tap::entry(at, what));
+        let Update::Link { target, said, .. } = update else {
+            return;
+        };
+        let Some(missed) = self.missed.get_mut(*target) else {
+            return;
+        };
+        match said {
+            // Counted anew on every connection.
+            Said::Hello(_) => *missed = 0,
+            Said::Batch(batch) if batch.lost_batches > *missed => {
+                *missed = batch.lost_batches;
+                let what = What::Missed(Missed {
+                    target: *target as u16,
+                    batches: batch.lost_batches,
+                });
+                recorder.put(tap::entry(at, what));
+            }
+            _ => {}
         }
     }
 

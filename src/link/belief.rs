@@ -15,11 +15,15 @@ const MEMORY_S: f64 = 0.04;
 const LEAST_SHARE: f64 = 0.2;
 /// A value this many times smaller than its frame's largest is small.
 const SMALL: u64 = 10;
-/// Without traffic for this long, the link may be better by now, and is believed so more and more.
-const QUIET_NS: i64 = 5_000_000_000;
-/// Quiet time that doubles the belief.
+/// The long memory: what the link is like in general, in seconds of busy time.
+const LONG_MEMORY_S: f64 = 20.0;
+/// Without traffic for this long, a link that was bad may be better by now.
+const QUIET_NS: i64 = 1_000_000_000;
+/// Quiet time in which half the way back to the long memory's rate is believed.
+const HALF_BACK_NS: f64 = 1.5e9;
+/// Quiet time that doubles the belief beyond that: a link that was always bad is tried again, too.
 const DOUBLING_NS: f64 = 10e9;
-/// The belief grows by this much at most.
+/// The belief grows beyond it by this much at most.
 const MOST_GROWTH: f64 = 16.0;
 
 /// A value's way over the link, on the robot's clock.
@@ -37,6 +41,7 @@ pub struct Passage {
 #[derive(Debug, Clone)]
 pub struct Belief {
     rate: Estimator,
+    long: Estimator,
     latency_ns: i64,
 }
 
@@ -44,6 +49,7 @@ impl Default for Belief {
     fn default() -> Self {
         Self {
             rate: Estimator::remembering(MEMORY_S),
+            long: Estimator::remembering(LONG_MEMORY_S),
             latency_ns: 0,
         }
     }
@@ -98,15 +104,33 @@ impl Belief {
             bytes: busy.bytes,
             busy_ns: (length_ns - self.latency_ns).max(least_ns),
         };
-        self.rate.add(busy.end, flow);
+        self.add(busy.end, flow);
+    }
+
+    /// A transfer was given up: what came until then is news, too, most of all if it is nothing.
+    pub fn stalled(&mut self, passage: Passage) {
+        let flow = Flow {
+            bytes: passage.bytes,
+            busy_ns: passage.end.since(passage.start).max(0),
+        };
+        self.add(passage.end, flow);
+    }
+
+    fn add(&mut self, at: Nanos, flow: Flow) {
+        self.rate.add(at, flow);
+        self.long.add(at, flow);
     }
 
     /// What is believed now; none before the first transfers.
     pub fn now(&self, now: Nanos) -> Option<Believed> {
         let mut rate = self.rate.estimate(now)?;
         let quiet_ns = (rate.age_ns - QUIET_NS).max(0) as f64;
-        let growth = (quiet_ns / DOUBLING_NS).exp2().min(MOST_GROWTH);
-        rate.mbps *= growth;
+        let measured = rate.mbps;
+        let usual = self.long.estimate(now).map_or(measured, |long| long.mbps);
+        let way_back = 1.0 - (-quiet_ns / HALF_BACK_NS).exp2();
+        rate.mbps += (usual - measured).max(0.0) * way_back;
+        rate.mbps *= (quiet_ns / DOUBLING_NS).exp2().min(MOST_GROWTH);
+        let growth = rate.mbps / measured.max(1e-6);
         Some(Believed {
             rate,
             latency_ns: self.latency_ns,
@@ -185,10 +209,24 @@ mod tests {
         let mut belief = Belief::default();
         assert_eq!(belief.now(Nanos(0)), None);
         belief.frame(vec![passage(0, 100.0, 12_500)]);
-        assert!((mbps(&belief, 4_000) - 1.0).abs() < 0.01);
-        assert!((mbps(&belief, 15_100) - 2.0).abs() < 0.01);
+        assert!((mbps(&belief, 1_000) - 1.0).abs() < 0.01);
+        assert!((mbps(&belief, 11_100) - 2.0).abs() < 0.01);
         assert!((mbps(&belief, 10_000_000) - 16.0).abs() < 0.01);
         assert!(belief.now(Nanos(10_000_000 * MS)).unwrap().growth > 15.9);
+    }
+
+    #[test]
+    fn after_an_outage_the_usual_rate_is_believed_again_within_seconds() {
+        let mut belief = Belief::default();
+        for i in 0..200 {
+            belief.frame(vec![passage(100 * i, 50.0, 625_000)]);
+        }
+        for i in 0..3 {
+            belief.stalled(passage(20_000 + 300 * i, 300.0, 0));
+        }
+        assert!(mbps(&belief, 21_000) < 1.0, "{belief:?}");
+        let later = mbps(&belief, 25_000);
+        assert!((50.0..=105.0).contains(&later), "{later}");
     }
 
     #[test]

@@ -65,6 +65,14 @@ impl Meter {
         }
     }
 
+    /// When a transfer began and how much of it the receiver has, while it is remembered.
+    pub fn so_far(&self, id: u64) -> Option<(Nanos, u64)> {
+        let transfer = self.transfers.iter().find(|t| t.id == id)?;
+        let (began, _) = *transfer.points.first()?;
+        let (_, bytes) = *transfer.points.last()?;
+        Some((began, bytes))
+    }
+
     /// Every transfer under way is over: the link is dead.
     pub fn abort(&mut self) {
         self.transfers.iter_mut().for_each(|t| t.ended = true);

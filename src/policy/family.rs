@@ -2,7 +2,7 @@
 //! simulate each time, so an estimate that is seldom too high ranks them, and the best few are simulated.
 
 use super::division::Division;
-use super::problem::{NoFigures, Problem, WINDOW};
+use super::problem::{NoFigures, Problem, WINDOW, frames_of};
 use super::{Candidate, Objective};
 use crate::model::{Graph, crossing};
 use crate::plan::{Join, Mode, ModeKind, Plan, PlanError, shard_all, simple_tiles};
@@ -14,8 +14,12 @@ use crate::units::{DeviceId, Nanos};
 pub(super) const MOST_PREPARED: usize = 256;
 /// Row tiles that a cut is streamed in (METHODS: T in 1, 2, 4, 8).
 pub const TILES: [u16; 3] = [2, 4, 8];
-/// Steps that one decision simulates at most: about 5 ms of one core.
-const MOST_STEPS: usize = 6000;
+/// Steps that one decision simulates, beyond its first plan: about 5 ms of one core.
+const MOST_STEPS: usize = 1200;
+/// Of models with no more operators than this, everything that looks better is simulated.
+const SMALL: u32 = 16;
+/// An estimate that is better by less is not worth a simulation.
+const LEAST_GAIN: f64 = 1e-9;
 /// The robot's shares that tiles are tried with.
 const SHARES: [f64; 7] = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
 /// Largest batch whose every division is tried.
@@ -139,21 +143,29 @@ pub(super) fn search(
     }
     estimates.sort_by(|a, b| objective.compare(a, b));
     let mut best = best.cloned();
+    let most_steps = if problem.graph().operator_count() <= SMALL {
+        usize::MAX
+    } else {
+        MOST_STEPS
+    };
     let (mut found, mut left, mut steps) = (Vec::new(), 0, 0);
     for estimate in estimates {
-        let is_better = |best: &Candidate| objective.compare(&estimate, best).is_lt();
+        let is_better = |best: &Candidate| objective.gain(best, &estimate) > LEAST_GAIN;
         if !best.as_ref().is_none_or(is_better) {
-            break;
-        }
-        if steps > MOST_STEPS {
-            left += 1;
             continue;
         }
         let simulated = problem.prepared(&estimate.plan).and_then(|prepared| {
-            steps += prepared.step_count() * usize::from(window) * problem.starts().len();
-            problem.simulate(&estimate.plan)
+            let more = prepared.step_count() * frames_of(window) as usize * problem.starts().len();
+            if steps > 0 && steps + more > most_steps {
+                left += 1;
+                return Ok(None);
+            }
+            steps += more;
+            problem.simulate(&estimate.plan).map(Some)
         });
-        let Ok(candidate) = simulated else { continue };
+        let Ok(Some(candidate)) = simulated else {
+            continue;
+        };
         if best
             .as_ref()
             .is_none_or(|best| objective.compare(&candidate, best).is_lt())

@@ -311,11 +311,7 @@ impl Problem {
     /// As [`Self::evaluate`].
     pub fn simulate(&self, plan: &Plan) -> Result<Candidate, NoFigures> {
         let prepared = self.prepared(plan)?;
-        let frames = if plan.window > 1 {
-            u32::from(plan.window) * 4
-        } else {
-            1
-        };
+        let frames = frames_of(plan.window);
         let outcome = |world: &World, start| -> Result<Outcome, NoFigures> {
             Ok(prepared.run(&self.known.graph, world, &Run::of(frames, start))?)
         };
@@ -351,6 +347,11 @@ impl Problem {
             simulated: true,
         })
     }
+}
+
+/// Frames that are simulated of a plan: of a pipeline so many that it has filled.
+pub(super) const fn frames_of(window: u16) -> u32 {
+    if window > 1 { 2 * window as u32 } else { 1 }
 }
 
 /// A division's plan with frames in flight; what is not a split runs one at a time.

@@ -11,7 +11,8 @@ mod series;
 mod student;
 
 pub use blocks::{
-    Block, Conclusion, Interval, Missing, NotEnough, PlanEnergy, Protocol, interleave, measure,
+    Block, BlockEnergy, Conclusion, Interval, Missing, NotEnough, PlanEnergy, Protocol, conclude,
+    interleave, measure,
 };
 pub use integral::{Integral, Sample, integrate, integrate_covered};
 pub use live::{Estimate, Live};

@@ -273,6 +273,8 @@ const fn record_kind(record: &Record) -> &'static str {
         Record::PowerSources(_) => "power_sources",
         Record::Power(_) => "power",
         Record::Host(_) => "host",
+        Record::Prediction(_) => "prediction",
+        Record::Decision(_) => "decision",
         Record::LinkState(_) => "link_state",
         Record::TelemetryShare(_) => "telemetry_share",
     }

@@ -1,13 +1,17 @@
 //! A session in the formats that other programs read: tables as CSV, JSON lines or Parquet, and a timeline for Perfetto.
 //!
 //! ```text
-//! table    which tables there are, their columns with units in the names, rows from entries
+//! table    which tables there are, and their rows from entries
+//! columns  what they have, with units in the names
+//! names    of operators and rails
 //! csv jsonl parquet    one writer of rows per format
 //! trace    the Chrome trace format: robot, link and server lanes
 //! ```
 
+mod columns;
 mod csv;
 mod jsonl;
+mod names;
 mod parquet;
 mod table;
 mod thrift;
@@ -15,12 +19,13 @@ mod trace;
 
 use std::io::{self, Write};
 
-pub use table::{Cell, Column, Kind, Table};
+pub use columns::{Cell, Column, Kind};
+pub use table::Table;
 pub use trace::chrome_trace;
 
 use super::error::SessionError;
 use super::reader::Reader;
-use table::Names;
+use names::Names;
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

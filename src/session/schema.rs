@@ -41,6 +41,10 @@ fn description(kind: &str) -> &'static str {
         "host" => {
             "The machine: load (0 to 1), clocks (Hz), memory (bytes), temperatures (degrees C), Wi-Fi."
         }
+        "prediction" => {
+            "What plans would cost at a moment: predicted from the devices and the link as they were believed then."
+        }
+        "decision" => "A policy changed the plan: what was compared (predicted), and why it won.",
         "missed" => "Batches that a worker could not send because the console read too slowly.",
         "reply" => "The answer to a command.",
         "command" => "A command that the console sent. Never with a proof of the token.",

@@ -1,7 +1,7 @@
 //! A frame's steps as lanes of a timeline: who computes, what is on its way. Pure.
 
 use crate::units::DeviceId;
-use crate::wire::{FrameRecord, StepTime};
+use crate::wire::{FrameRecord, StepTime, Steps};
 
 /// Servers with a lane of their own; steps of others are left out.
 const MOST_SERVERS: u8 = 8;
@@ -57,8 +57,12 @@ pub struct FrameLane {
 
 /// The lanes that have steps, from the robot's down; the robot's is always there.
 pub fn lanes(frame: &FrameRecord) -> Vec<FrameLane> {
-    let mut steps: Vec<(LaneKind, StepTime)> = frame
-        .steps
+    lanes_of(&frame.steps)
+}
+
+/// The lanes of steps that were measured, or are expected.
+pub fn lanes_of(steps: &Steps) -> Vec<FrameLane> {
+    let mut steps: Vec<(LaneKind, StepTime)> = steps
         .iter()
         .filter_map(|step| Some((LaneKind::of(&step)?, step)))
         .collect();

@@ -29,7 +29,7 @@ pub(super) const fn step(
 }
 
 /// Frame 1 of epoch 1 with these steps.
-pub(super) fn frame_of(mode: &str, latency_ns: i64, steps: &[StepTime]) -> FrameRecord {
+pub(crate) fn frame_of(mode: &str, latency_ns: i64, steps: &[StepTime]) -> FrameRecord {
     FrameRecord {
         frame: FrameId(1),
         attempt: 0,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::encoding::{Compressed, DecodeError};
 use super::record::{BatchId, ModelRecord, Record};
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::units::{BootId, Epoch, Hash32, Nanos};
 
 /// The binary subprotocol's name.
@@ -130,7 +131,7 @@ pub struct ConsoleHello {
 }
 
 /// An order with its number. The same number again gets the same answer and does nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommandMessage {
     /// Chosen by the console, unique within its session.
     pub id: u64,
@@ -141,7 +142,7 @@ pub struct CommandMessage {
 }
 
 /// What a console can ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Hold the control lease.
@@ -166,6 +167,11 @@ pub enum Command {
     },
     /// The sweep is over: the robot brings the plan from before back.
     EndSweep,
+    /// Hand the plan to a policy, or take it back as it is; needs the lease. Any [`Command::SetPlan`] takes it back, too.
+    SetPolicy {
+        /// Who shall have the say; none: the operator.
+        policy: Option<Spec>,
+    },
     /// Admit no frame for so long, so that idle power can be measured; ends by itself, also when the console is gone.
     /// Needs the lease.
     Idle {

@@ -5,11 +5,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::prediction::{DecisionRecord, PredictionRecord};
 use crate::clock::Offset;
 use crate::host::HostRecord;
 use crate::model::GraphSpec;
 use crate::plan::Plan;
 pub use crate::plan::{Packing, Parts, StepKind, StepTime, Steps};
+use crate::policy::Spec;
 use crate::power::{PowerRecord, PowerSourcesRecord};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos};
 
@@ -47,6 +49,10 @@ pub enum Record {
     LinkState(Box<LinkState>),
     /// What telemetry takes of the link, every second while a console is attached.
     TelemetryShare(TelemetryShare),
+    /// What plans would cost now (robot), about every second. Predicted.
+    Prediction(Box<PredictionRecord>),
+    /// A policy changed the plan, and why (robot).
+    Decision(Box<DecisionRecord>),
 }
 
 /// How a frame ended.
@@ -127,7 +133,7 @@ pub struct FrameRecord {
     #[serde(default)]
     pub emulated: bool,
     /// The latency that was expected at its admission, if anything was; a prediction, never a measurement.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_ns: Option<i64>,
 }
 
@@ -290,7 +296,7 @@ pub struct EventRecord {
 }
 
 /// The plan in effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanRecord {
     /// Its number.
     pub epoch: Epoch,
@@ -298,6 +304,9 @@ pub struct PlanRecord {
     pub plan: Plan,
     /// Why frames run locally instead, if they do.
     pub local_because: Option<String>,
+    /// The policy that has the say; none while an operator's choice stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Spec>,
 }
 
 /// Where a switch stands.

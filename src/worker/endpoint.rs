@@ -37,7 +37,7 @@ use crate::wire::console::Role;
 use crate::worker::lease::Lease;
 use crate::worker::telemetry::Hub;
 
-pub use command::{CommandRequest, CommandSink};
+pub use command::{CommandRequest, CommandSink, Order};
 
 /// Connections at once beyond the sessions: handshakes under way and consoles being refused.
 const MAX_STRANGERS: usize = 16;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
 use crate::link::kernel::KernelTcp;
-use crate::link::{Estimate, Estimator, Goodput, Meter};
+use crate::link::{Estimate, Estimator, Goodput, Meter, Passage};
 use crate::plan::Value;
 use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
@@ -184,14 +184,22 @@ impl PeerLink {
         }
     }
 
-    /// A frame's transfers are of no interest any more.
-    pub fn uploads_abandoned(&self, key: FrameKey, at: Nanos) {
+    /// A frame's transfers are of no interest any more. Gives those that were under way, with what had come.
+    pub fn uploads_abandoned(&self, key: FrameKey, at: Nanos) -> Vec<Passage> {
         let mut s = self.lock();
+        let mut abandoned = Vec::new();
         while let Some(i) = s.uploads.iter().position(|u| u.key == key) {
             if let Some(upload) = s.uploads.remove(i) {
+                let so_far = s.up.so_far(upload.id);
+                abandoned.extend(so_far.map(|(start, bytes)| Passage {
+                    start,
+                    end: at,
+                    bytes,
+                }));
                 s.up.end(upload.id, at, 0);
             }
         }
+        abandoned
     }
 
     /// A part of a value from the server is here. `began` is on the server's clock; `id` names the transfer.

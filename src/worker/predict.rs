@@ -68,6 +68,8 @@ pub struct Predictor {
     local: Schedule,
     /// By mode, in nanoseconds.
     rest: BTreeMap<String, f64>,
+    /// Of the mode that last used the link.
+    remote_rest: f64,
     open: BTreeMap<FrameId, (String, i64)>,
 }
 
@@ -90,6 +92,7 @@ impl Predictor {
             between: Belief::default(),
             schedules: VecDeque::new(),
             rest: BTreeMap::new(),
+            remote_rest: 0.0,
             open: BTreeMap::new(),
         })
     }
@@ -128,11 +131,21 @@ impl Predictor {
         self.link.now(now)
     }
 
-    /// The devices and the link as they are believed now. Without a rate of the link nothing passes it.
-    pub fn world(&self, now: Nanos) -> World {
+    /// Transfers were given up: so much had come in so long a time.
+    pub fn stalled(&mut self, passages: &[Passage]) {
+        for &passage in passages {
+            self.link.stalled(passage);
+        }
+    }
+
+    /// The devices as they are believed now, and a link. Without a rate nothing passes it.
+    pub fn world(&self, believed: Option<Believed>, now: Nanos) -> World {
         let known = self.devices.iter().map_while(Option::as_ref);
         let device = |costs: &Calibrated| Arc::new(costs.clone()) as Arc<dyn Costs>;
-        let link = link(self.link.now(now));
+        let link = Link {
+            message_ns: self.message_ns(),
+            ..link(believed)
+        };
         World {
             devices: known.map(device).collect(),
             between: self
@@ -142,6 +155,12 @@ impl Predictor {
             link,
             power: self.power,
         }
+    }
+
+    /// What a value on its way costs besides its bits, in nanoseconds: of plans that have not run, half of what a frame
+    /// over the link cost of late.
+    fn message_ns(&self) -> i64 {
+        (self.remote_rest / 2.0).max(0.0) as i64
     }
 
     /// What a plan's frame costs besides computing and large values, as learned, in nanoseconds.
@@ -177,7 +196,9 @@ impl Predictor {
             1 => 1,
             window => FILLING * u32::from(window),
         };
-        let world = self.world(now);
+        let mut world = self.world(self.link.now(now), now);
+        // The length learned for the mode has it.
+        world.link.message_ns = 0;
         let outcome = simulate::run(&self.graph, schedule, &world, &Run::of(frames, now)).ok()?;
         let frame = outcome.frames.into_iter().next_back()?;
         let rest_ns = self.rest_ns(schedule.plan.mode_name());
@@ -203,6 +224,9 @@ impl Predictor {
             let more = (quiet_ns(&finished.parts) - expected_ns) as f64;
             let rest = self.rest.entry(mode).or_insert(more);
             *rest += REST_WEIGHT * (more - *rest);
+            if !finished.transfers.is_empty() {
+                self.remote_rest = *rest;
+            }
         }
     }
 

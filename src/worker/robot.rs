@@ -9,6 +9,7 @@ mod delivery;
 mod dialer;
 mod foresight;
 mod frames;
+mod planner;
 mod servers;
 
 use std::net::SocketAddr;
@@ -23,16 +24,18 @@ use crate::engine::{Engine, EngineError};
 use crate::model::Graph;
 use crate::model::weights::Weights;
 use crate::plan::{Plan, PlanError};
+use crate::policy::Spec;
 use crate::profile::{Calibrated, Profile};
 use crate::units::{BootId, DeviceId};
 use crate::wire::console::Role;
 use crate::wire::data::{PeerAddress, RobotHello, WeightsRef, pack_graph};
-use crate::wire::{Level, ModelRecord, PROTOCOL, Record, VERSION};
+use crate::wire::{DecisionRecord, Level, ModelRecord, PROTOCOL, Record, VERSION};
 use crate::worker::endpoint::{
     CommandRequest, CommandSink, Endpoint, EndpointError, EndpointOptions,
 };
 use crate::worker::input::{Source, Taken};
 use crate::worker::peer::PeerLink;
+use crate::worker::planning::Planning;
 use crate::worker::predict::Predictor;
 use crate::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use crate::worker::sensors::Sensors;
@@ -41,7 +44,8 @@ use crate::worker::telemetry::Hub;
 use coordinator::Coordinator;
 use deadline::Patience;
 use dialer::{Dialer, LinkEvent};
-use foresight::{Foreseen, Foresight};
+use foresight::{Believer, Foreseen, Foresight};
+use planner::Planner;
 use servers::Remote;
 
 /// Events that may wait for the coordinator.
@@ -67,6 +71,8 @@ pub struct RobotOptions {
     pub trained: bool,
     /// The plan to begin with.
     pub plan: Plan,
+    /// Who has the say over it; none: operators.
+    pub policy: Option<Spec>,
     /// Where pictures come from.
     pub source: Source,
     /// What the source is called.
@@ -109,6 +115,7 @@ enum RobotEvent<P> {
     Picture(Taken),
     Command(CommandRequest),
     Foreseen(Foreseen),
+    Decided(Box<DecisionRecord>),
     Stop,
 }
 
@@ -193,7 +200,7 @@ impl Robot {
             spawn("robot link", move || dialer.run())?;
         }
         let tokens = feeder(options.source, hub.clone(), events.clone())?;
-        let foresight = foresight(&graph, base, node_ns.clone(), events.clone())?;
+        let foresight = foresight(&graph, base, node_ns.clone(), &hub, &events)?;
         let coordinator = Coordinator::new(
             runtime,
             hub.clone(),
@@ -201,7 +208,7 @@ impl Robot {
             (tokens, options.source_name),
             remotes,
             Patience::new(options.deadline.map(|d| d.as_nanos() as i64), node_ns),
-            foresight,
+            (foresight, options.policy),
         );
         let coordinator = spawn("robot coordinator", move || coordinator.run(&inbox))?;
         let stop = Arc::new(move || {
@@ -278,21 +285,43 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<
         .map_err(RobotError::Thread)
 }
 
-/// Starts the thread that predicts, from the robot's profile or what its operators took at start.
+/// Starts the threads that predict and plan, from the robot's profile or what its operators took at start.
 fn foresight<P: Send + 'static>(
     graph: &Arc<Graph>,
     base: Option<Profile>,
     node_ns: Vec<i64>,
-    events: SyncSender<RobotEvent<P>>,
+    hub: &Hub,
+    events: &SyncSender<RobotEvent<P>>,
 ) -> Result<Foresight, RobotError> {
+    let emulated = base.is_some();
     let profile = base.unwrap_or_else(|| Profile::generic("robot"));
     let power = profile.levels(graph.name());
     let robot = Calibrated::new(profile, foresight::start_times(graph, node_ns));
     let predictor = Predictor::new(Arc::clone(graph), robot, power)?;
     let (foresight, told) = Foresight::new();
-    let graph = Arc::clone(graph);
+    let (planner, moments) = Planner::new();
+    let planning = Planning::new(Arc::clone(graph));
+    let (tell, hub, planned) = (foresight.teller(), hub.clone(), events.clone());
+    spawn("robot planner", move || {
+        planner::run(planning, &moments, &tell, |said| {
+            if let Some(prediction) = said.prediction {
+                hub.record(Record::Prediction(Box::new(prediction)));
+            }
+            if let Some(decision) = said.decision {
+                // A coordinator that is too busy hears the next one.
+                let _ = planned.try_send(RobotEvent::Decided(Box::new(decision)));
+            }
+        });
+    })?;
+    let believer = Believer {
+        predictor,
+        planner,
+        graph: Arc::clone(graph),
+        emulated,
+    };
+    let events = events.clone();
     spawn("robot foresight", move || {
-        foresight::run(predictor, &graph, &told, |foreseen| {
+        foresight::run(believer, &told, |foreseen| {
             // A coordinator that is too busy does without.
             let _ = events.try_send(RobotEvent::Foreseen(foreseen));
         });

@@ -90,6 +90,17 @@ impl Switch {
         self.pending.is_some()
     }
 
+    /// The command of the plan that is being prepared.
+    pub fn preparing_for(&self) -> Option<u64> {
+        self.pending.as_ref().map(|p| p.command)
+    }
+
+    /// The plan that is being prepared gives way to a more important one.
+    pub fn give_way(&mut self, reason: &str) -> Option<Ended> {
+        let pending = self.pending.take()?;
+        Some(refused(pending, reason.to_owned()))
+    }
+
     /// A console asks for a plan. Gives the schedule to prepare; every device of it answers with [`Switch::prepared`].
     /// `missing` says why a schedule's servers cannot prepare it.
     ///
@@ -264,6 +275,23 @@ mod tests {
         // An answer that comes after that does not switch anything.
         assert_eq!(both(&mut switch, late, Ok(())), None);
         assert_eq!(switch.effective().epoch(), Epoch(1));
+    }
+
+    #[test]
+    fn a_plan_that_gives_way_never_comes_into_effect() {
+        let (graph, mut switch) = setup();
+        let epoch = request(&mut switch, &graph, &Plan::split(5), None).unwrap();
+        assert_eq!(switch.preparing_for(), Some(9));
+        let ended = switch.give_way("an operator's plan came").unwrap();
+        assert!(ended.result.is_err());
+        assert_eq!(switch.preparing_for(), None);
+        let next = request(&mut switch, &graph, &Plan::REMOTE, None).unwrap();
+        assert_eq!(
+            both(&mut switch, epoch, Ok(())),
+            None,
+            "its answers are too late"
+        );
+        assert_eq!(both(&mut switch, next, Ok(())).unwrap().result, Ok(next));
     }
 
     #[test]

@@ -50,6 +50,7 @@ struct Present {
     input: Option<Record>,
     power: Option<Record>,
     host: Option<Record>,
+    prediction: Option<Record>,
     events: VecDeque<EventRecord>,
 }
 
@@ -64,11 +65,13 @@ impl Present {
             Record::Input(_) => Some(&mut self.input),
             Record::PowerSources(_) => Some(&mut self.power),
             Record::Host(_) => Some(&mut self.host),
+            Record::Prediction(_) => Some(&mut self.prediction),
             Record::Frame(_)
             | Record::ServerFrame(_)
             | Record::Link(_)
             | Record::Event(_)
             | Record::Power(_)
+            | Record::Decision(_)
             | Record::LinkState(_)
             | Record::TelemetryShare(_)
             | Record::Switch(_) => None,
@@ -82,6 +85,7 @@ impl Present {
             &self.input,
             &self.power,
             &self.host,
+            &self.prediction,
         ];
         std::iter::once(&self.model)
             .chain(self.peers.values())
@@ -101,6 +105,7 @@ const fn is_state(record: &Record) -> bool {
             | Record::Input(_)
             | Record::PowerSources(_)
             | Record::Host(_)
+            | Record::Prediction(_)
     )
 }
 
@@ -145,7 +150,11 @@ impl Hub {
         // People wait for these; everything else waits for the next tick.
         let urgent = matches!(
             record,
-            Record::Switch(_) | Record::Plan(_) | Record::Lease(_) | Record::Event(_)
+            Record::Switch(_)
+                | Record::Plan(_)
+                | Record::Lease(_)
+                | Record::Event(_)
+                | Record::Decision(_)
         );
         if urgent {
             self.0.urgent.notify_one();
@@ -302,6 +311,7 @@ mod tests {
             epoch: Epoch(4),
             plan: crate::plan::Plan::LOCAL,
             local_because: None,
+            policy: None,
         });
         hub.record(lease(1));
         hub.record(plan.clone());

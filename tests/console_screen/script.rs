@@ -68,6 +68,7 @@ pub(crate) fn plan(epoch: u32, plan: Plan) -> Record {
         epoch: Epoch(epoch),
         plan,
         local_because: None,
+        policy: None,
     })
 }
 

@@ -6,7 +6,7 @@ use splitscope::plan::Plan;
 use splitscope::units::Epoch;
 use splitscope::wire::Record;
 use splitscope::wire::console::{Command, Role, proof};
-use splitscope::worker::endpoint::Limits;
+use splitscope::worker::endpoint::{Limits, Order};
 
 use crate::support::{Worker, command, event_text, quick, set_plan};
 
@@ -103,8 +103,8 @@ async fn a_command_reaches_the_coordinator_once_and_its_refusal_comes_back() {
     let request = command(&worker.commands).await;
     assert_eq!((request.id, request.session_name.as_str()), (77, "ann@a"));
     assert_eq!(
-        (request.expect_epoch, request.plan),
-        (Some(Epoch(3)), Plan::LOCAL)
+        (request.expect_epoch, request.order),
+        (Some(Epoch(3)), Order::Plan(Plan::LOCAL))
     );
     // Twice while it is under way, once after: always the one answer.
     ann.send(77, set_plan()).await;

@@ -276,5 +276,6 @@ pub(crate) fn a_plan(epoch: u32) -> Record {
         epoch: Epoch(epoch),
         plan: Plan::LOCAL,
         local_because: None,
+        policy: None,
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use splitscope::plan::Plan;
 use splitscope::wire::console::{Command, Role};
-use splitscope::worker::endpoint::Limits;
+use splitscope::worker::endpoint::{Limits, Order};
 
 use crate::support::{Worker, command, event_text, quick};
 
@@ -36,12 +36,12 @@ async fn the_end_of_a_sweep_brings_the_plan_from_before_back() {
     ann.order(begin()).await.unwrap();
     ann.order(Command::EndSweep).await.unwrap();
     let request = command(&worker.commands).await;
-    assert_eq!(request.plan, Plan::split(7));
+    assert_eq!(request.order, Order::Plan(Plan::split(7)));
     // The server is not there at this moment: the robot goes on trying without the console.
     request.reply.send(Err("no server".to_owned())).unwrap();
     drop(ann);
     let request = command(&worker.commands).await;
-    assert_eq!(request.plan, Plan::split(7));
+    assert_eq!(request.order, Order::Plan(Plan::split(7)));
     let (mut eve, _) = worker.attach("eve@e").await;
     request.reply.send(Ok(())).unwrap();
     let over = |r: &splitscope::wire::Record| {
@@ -67,7 +67,10 @@ async fn a_console_that_vanishes_in_the_middle_leaves_the_plan_from_before() {
         event_text(r).filter(|t| t.starts_with("ann@a left in the middle of a sweep"))
     };
     eve.until(left).await;
-    assert_eq!(command(&worker.commands).await.plan, Plan::split(7));
+    assert_eq!(
+        command(&worker.commands).await.order,
+        Order::Plan(Plan::split(7))
+    );
 }
 
 #[tokio::test]
@@ -95,7 +98,7 @@ async fn what_another_console_chose_meanwhile_stays() {
     let plan = Plan::split(3);
     eve.send(1_000, Command::SetPlan { plan }).await;
     let request = command(&worker.commands).await;
-    assert_eq!(request.plan, Plan::split(3));
+    assert_eq!(request.order, Order::Plan(Plan::split(3)));
     request.reply.send(Ok(())).unwrap();
     drop(ann);
     tokio::time::sleep(Duration::from_millis(900)).await;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use splitscope::plan::Plan;
+use splitscope::policy::Spec;
 use splitscope::units::{DeviceId, Epoch};
 use splitscope::wire::console::{
     Command as Order, CommandMessage, ConsoleHello, SUBPROTOCOL_JSON, ToConsole, ToWorker,
 };
 use splitscope::wire::{
-    ClassScore, FrameRecord, Outcome, PROTOCOL, PeerState, Record, SwitchStage,
+    ClassScore, DecisionRecord, FrameRecord, Outcome, PROTOCOL, PeerState, PredictionRecord,
+    Record, SwitchStage,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -42,6 +44,12 @@ pub(crate) struct Heard {
     pub(crate) why: Option<String>,
     /// Every reason so far.
     pub(crate) reasons: Vec<String>,
+    /// Who had the say over the plan, as it was told; none: operators.
+    pub(crate) reigns: Vec<Option<Spec>>,
+    /// What policies decided.
+    pub(crate) decisions: Vec<DecisionRecord>,
+    /// Costs of plans, as they were told.
+    pub(crate) predictions: Vec<PredictionRecord>,
     answers: BTreeMap<String, Vec<ClassScore>>,
     stage: Option<(u64, SwitchStage)>,
 }
@@ -61,8 +69,11 @@ impl Heard {
             Record::Input(input) => self.late_values = input.late_values,
             Record::Plan(plan) => {
                 self.reasons.extend(plan.local_because.clone());
+                self.reigns.push(plan.policy);
                 self.why = plan.local_because;
             }
+            Record::Decision(decision) => self.decisions.push(*decision),
+            Record::Prediction(prediction) => self.predictions.push(*prediction),
             Record::Switch(switch) => self.stage = Some((switch.command, switch.stage)),
             _ => {}
         }
@@ -142,7 +153,7 @@ impl Console {
         self.socket.send(Message::text(text)).await.unwrap();
     }
 
-    async fn order(&mut self, command: Order) -> u64 {
+    pub(crate) async fn order(&mut self, command: Order) -> u64 {
         self.command += 1;
         let id = self.command;
         self.say(&ToWorker::Command(CommandMessage {

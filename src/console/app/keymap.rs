@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::palette;
 use super::screens::Screen;
-use super::screens::{layers, live, power, timeline, workers};
+use super::screens::{layers, live, power, sweep, timeline, workers};
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -72,6 +72,8 @@ pub enum Action {
     Layers(layers::Do),
     /// On the timeline.
     Timeline(timeline::Do),
+    /// On the Sweep screen.
+    Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
     /// On the Workers screen.
@@ -82,6 +84,8 @@ pub enum Action {
     Back,
     /// Ask for the plan that was in effect before this one.
     Revert,
+    /// Hand the plan to a policy, or take it back.
+    Policy,
     /// Take or release control.
     Control,
     /// Stop or resume the display.

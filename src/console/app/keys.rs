@@ -8,6 +8,7 @@ use super::{
 };
 use crate::console::connection::Phase;
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
 
@@ -75,6 +76,7 @@ impl App {
             Action::Turn(by) => self.show(self.screens.shown.turned(by)),
             Action::Live(what) => self.on_live(what),
             Action::Timeline(what) => self.on_timeline(what),
+            Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
             Action::Layers(what) => self.on_layers(what),
             Action::Workers(what) => self.on_workers(what),
@@ -85,6 +87,7 @@ impl App {
                     self.show(Screen::Live);
                 }
             }
+            Action::Policy => self.policy(at, turn),
             Action::Control => self.control(at, turn),
             Action::Pause => {
                 self.frozen = match self.frozen.take() {
@@ -294,6 +297,31 @@ impl App {
         }
     }
 
+    /// Hands the plan to `auto`, or takes it back from whichever policy has it.
+    fn policy(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
+            return;
+        };
+        let store = &self.targets[index].store;
+        let reigns = store.plan().and_then(|p| p.policy);
+        let policy = reigns.is_none().then_some(Spec::AUTO);
+        match Control::of(store) {
+            Control::You => {}
+            // The two are performed in this order; without control the second is refused with the reason.
+            Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
+            Control::Other(holder) => {
+                self.take_over = Some(TakeOver {
+                    target: index,
+                    holder,
+                    then: None,
+                });
+                return;
+            }
+        }
+        self.proposal = None;
+        self.send(index, Command::SetPolicy { policy }, None, None, turn);
+    }
+
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {
         let command = Command::SetPlan { plan: request.plan };
         self.send(index, command, request.expect, None, turn);
@@ -318,7 +346,7 @@ impl App {
         }
     }
 
-    fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
+    pub(super) fn proof(&self, worker: &Worker) -> Result<Option<crate::units::Hash32>, String> {
         match &self.token {
             _ if !worker.needs_token => Ok(None),
             Some(token) => Ok(Some(proof(token, &worker.nonce))),

@@ -80,6 +80,7 @@ impl App {
         for pending in self.orders.unanswered(index) {
             self.ask_again(pending, hello.boot, at, turn);
         }
+        self.sweep_back(index, hello.boot, at, turn);
         turn.redraw(Redraw::Soon);
     }
 
@@ -104,7 +105,7 @@ impl App {
             Command::TakeControl { force, .. } => {
                 self.take_control(index, force, pending.then, turn);
             }
-            Command::SetPlan { .. } => {
+            Command::SetPlan { .. } | Command::SetPolicy { .. } => {
                 self.take_control(index, false, None, turn);
                 let message = self.orders.send_again(pending);
                 turn.effects.push(Effect::Send {
@@ -119,6 +120,8 @@ impl App {
         let store = &mut self.targets[index].store;
         store.set_lost_batches(batch.lost_batches);
         for record in batch.records {
+            self.sweep_hears(index, &record, at, turn);
+            let store = &mut self.targets[index].store;
             if store.record(record, at.now) != Change::Nothing {
                 turn.redraw(Redraw::Soon);
             }
@@ -135,6 +138,9 @@ impl App {
         let Some(pending) = self.orders.answered(index, reply.command, &result) else {
             return;
         };
+        if self.sweep_answer(index, reply.command, &result, at, turn) {
+            return;
+        }
         turn.redraw(Redraw::AtOnce);
         match result {
             Ok(()) => {
@@ -154,6 +160,7 @@ impl App {
 
     pub(super) fn lost(&mut self, index: usize, reason: &str, before: &Phase, at: Moment) {
         let name = self.targets[index].name();
+        self.sweep_lost(index, at);
         let waits = self.orders.interrupt(index);
         if matches!(before, Phase::Live { .. } | Phase::Stale { .. }) {
             let owed = if waits {
@@ -187,6 +194,13 @@ fn describe(pending: &Pending) -> String {
         (Command::ReleaseControl, _) => "releasing control".to_owned(),
         (Command::BeginSweep { .. }, _) => "the sweep".to_owned(),
         (Command::EndSweep, _) => "the end of the sweep".to_owned(),
+        (
+            Command::SetPolicy {
+                policy: Some(policy),
+            },
+            _,
+        ) => format!("policy {policy}"),
+        (Command::SetPolicy { policy: None }, _) => "taking the plan back".to_owned(),
         (Command::Idle { .. }, _) => "idling".to_owned(),
     }
 }

@@ -148,6 +148,12 @@ impl Orders {
         Some(pending)
     }
 
+    /// A command needs no answer any more: who sent it asks anew when the worker is back.
+    pub fn forget(&mut self, target: usize, id: u64) {
+        self.pending
+            .retain(|p| p.target != target || p.message.id != id);
+    }
+
     fn progress(&mut self, command: Option<u64>, progress: Progress) {
         if let Some(asked) = &mut self.asked
             && asked.command == command

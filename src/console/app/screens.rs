@@ -4,6 +4,7 @@
 pub mod layers;
 pub mod live;
 pub mod power;
+pub mod sweep;
 pub mod timeline;
 pub mod workers;
 
@@ -92,6 +93,8 @@ pub struct Screens {
     pub layers: layers::Layers,
     /// Timeline.
     pub timeline: timeline::Timeline,
+    /// Sweep.
+    pub sweep: sweep::SweepScreen,
     /// Power and host.
     pub power: power::PowerScreen,
 }

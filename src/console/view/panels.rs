@@ -11,6 +11,7 @@ pub(super) mod layers;
 pub(super) mod link;
 pub(super) mod palette;
 pub(super) mod picker;
+pub(super) mod plans;
 pub(super) mod result;
 pub(super) mod status;
 pub(super) mod syncs;

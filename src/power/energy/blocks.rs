@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::student::{mean_and_error, t_975};
-use super::{MAX_GAP_NS, Sample, integrate_covered};
+use super::{Integral, MAX_GAP_NS, Sample, integrate_covered};
 use crate::units::{Joules, Nanos, Watts};
 
 /// What the method asks for.
@@ -56,6 +56,17 @@ pub struct Block {
     pub window: Range<Nanos>,
     /// Inferences in it.
     pub frames: u64,
+}
+
+/// One stretch under one plan with the energy that samples gave for it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlockEnergy {
+    /// The plan, by a name of the caller's.
+    pub plan: String,
+    /// Inferences in it.
+    pub frames: u64,
+    /// Its energy, and how much of it samples cover.
+    pub integral: Integral,
 }
 
 /// A mean with its 95 % interval.
@@ -207,20 +218,43 @@ pub fn measure(
     protocol: &Protocol,
 ) -> Conclusion {
     let idle = idle_power(samples, idle, protocol);
-    let mut plans: Vec<String> = Vec::new();
+    let with_energy = |block: &Block| BlockEnergy {
+        plan: block.plan.clone(),
+        frames: block.frames,
+        integral: integrate_covered(samples, &block.window, protocol.max_gap_ns),
+    };
+    let blocks: Vec<BlockEnergy> = blocks.iter().map(with_energy).collect();
+    Conclusion {
+        plans: all_plans(&blocks, &idle, protocol),
+        idle: idle.map(|i| i.interval),
+    }
+}
+
+/// What blocks say whose energy is known already, in the order they ran; without idle time there is no net energy.
+pub fn conclude(
+    blocks: &[BlockEnergy],
+    protocol: &Protocol,
+) -> Vec<(String, Result<PlanEnergy, NotEnough>)> {
+    let idle = idle_power(&[], &[], protocol);
+    all_plans(blocks, &idle, protocol)
+}
+
+fn all_plans(
+    blocks: &[BlockEnergy],
+    idle: &Result<Idle, NotEnough>,
+    protocol: &Protocol,
+) -> Vec<(String, Result<PlanEnergy, NotEnough>)> {
+    let mut plans: Vec<&str> = Vec::new();
     for block in blocks {
-        if !plans.contains(&block.plan) {
-            plans.push(block.plan.clone());
+        if !plans.contains(&block.plan.as_str()) {
+            plans.push(&block.plan);
         }
     }
     let energies = plans.into_iter().map(|plan| {
-        let energy = plan_energy(samples, &idle, blocks, &plan, protocol);
-        (plan, energy)
+        let energy = plan_energy(idle, blocks, plan, protocol);
+        (plan.to_owned(), energy)
     });
-    Conclusion {
-        plans: energies.collect(),
-        idle: idle.map(|i| i.interval),
-    }
+    energies.collect()
 }
 
 /// Idle power with what net energies need of it.
@@ -271,21 +305,20 @@ fn idle_power(
 }
 
 fn plan_energy(
-    samples: &[Sample],
     idle: &Result<Idle, NotEnough>,
-    all: &[Block],
+    all: &[BlockEnergy],
     plan: &str,
     protocol: &Protocol,
 ) -> Result<PlanEnergy, NotEnough> {
     let own = || all.iter().enumerate().filter(|(_, b)| b.plan == plan);
-    let seconds = |b: &Block| b.window.end.since(b.window.start);
+    let seconds = |b: &BlockEnergy| b.integral.window_ns;
     let time_ns: i64 = own().map(|(_, b)| seconds(b)).sum();
     let frames: u64 = own().map(|(_, b)| b.frames).sum();
     let mut missing = shortfalls(own().count(), time_ns, frames, protocol);
     missing.extend(not_interleaved(all, plan));
     let (mut gross, mut per_frame_s, mut joules) = (Vec::new(), Vec::new(), 0.0);
     for (place, block) in own() {
-        let integral = integrate_covered(samples, &block.window, protocol.max_gap_ns);
+        let integral = &block.integral;
         let block_number = place + 1;
         match integral.mean() {
             Some(watts) if integral.coverage() >= protocol.min_coverage => {
@@ -353,7 +386,7 @@ fn shortfalls(blocks: usize, time_ns: i64, frames: u64, protocol: &Protocol) -> 
 }
 
 /// The plans that ran wholly before or after this one: a drift would look like a difference.
-fn not_interleaved(all: &[Block], plan: &str) -> Vec<Missing> {
+fn not_interleaved(all: &[BlockEnergy], plan: &str) -> Vec<Missing> {
     let span = |plan: &str| {
         let first = all.iter().position(|b| b.plan == plan)?;
         let last = all.iter().rposition(|b| b.plan == plan)?;

@@ -3,7 +3,7 @@
 use std::io::{self, BufWriter, Write};
 
 use super::Rows;
-use super::table::{Cell, Column};
+use super::columns::{Cell, Column};
 
 pub(super) struct Csv<W: Write> {
     out: BufWriter<W>,

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use serde::ser::{SerializeMap, Serializer};
 
 use super::Rows;
-use super::table::{Cell, Column};
+use super::columns::{Cell, Column};
 
 pub(super) struct Jsonl<W: Write> {
     columns: &'static [Column],

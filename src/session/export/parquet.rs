@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use super::Rows;
-use super::table::{Cell, Column, Kind};
+use super::columns::{Cell, Column, Kind};
 use super::thrift::{Compact, Items};
 
 const MAGIC: &[u8] = b"PAR1";

@@ -9,7 +9,8 @@ use std::io::{BufWriter, Write};
 
 use serde_json::{Value, json};
 
-use super::table::{Names, step_kind};
+use super::names::Names;
+use super::table::step_kind;
 use super::{ExportError, Exported};
 use crate::session::entry::{Entry, Told, What};
 use crate::session::error::SessionError;

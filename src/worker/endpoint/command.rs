@@ -6,9 +6,19 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tokio::sync::oneshot;
 
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::units::Epoch;
 
-/// A plan that a console with control asks for. Whoever gets this must answer on `reply`.
+/// What a console with control wants of the plan.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// This plan, which takes it from a policy.
+    Plan(Plan),
+    /// That a policy has the say, or none.
+    Policy(Option<Spec>),
+}
+
+/// An order of a console with control. Whoever gets this must answer on `reply`.
 #[derive(Debug)]
 pub struct CommandRequest {
     /// The command's number in its session.
@@ -17,8 +27,8 @@ pub struct CommandRequest {
     pub session_name: String,
     /// The epoch the console believes in effect; another one is a refusal.
     pub expect_epoch: Option<Epoch>,
-    /// The plan to switch to.
-    pub plan: Plan,
+    /// What is wanted.
+    pub order: Order,
     /// Done or under way, or the sentence why not.
     pub reply: oneshot::Sender<Result<(), String>>,
 }

@@ -5,7 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::answers::Answer;
-use super::{CommandRequest, Shared};
+use super::{CommandRequest, Order, Shared};
 use crate::clock;
 use crate::units::Hash32;
 use crate::wire::console::{Command, CommandMessage, Role, proof};
@@ -38,7 +38,7 @@ impl Shared {
             expect_epoch,
             command,
         } = message;
-        let plan = match command {
+        let order = match command {
             Command::TakeControl { force, proof } => {
                 return Performed::Now(self.take_control(console, force, proof));
             }
@@ -48,7 +48,14 @@ impl Shared {
                     return Performed::Now(Err(reason));
                 }
                 self.sweeping().plan_set(console.session);
-                plan
+                Order::Plan(plan)
+            }
+            Command::SetPolicy { policy } => {
+                if let Err(reason) = self.may_command(console) {
+                    return Performed::Now(Err(reason));
+                }
+                self.sweeping().plan_set(console.session);
+                Order::Policy(policy)
             }
             Command::BeginSweep { restore } => {
                 return Performed::Now(self.begin_sweep(console, restore));
@@ -61,7 +68,7 @@ impl Shared {
             id,
             session_name: console.name.clone(),
             expect_epoch,
-            plan,
+            order,
             reply,
         };
         match self.commands.send(request) {

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::answers::Answer;
 use super::control::Console;
-use super::{CommandRequest, Shared};
+use super::{CommandRequest, Order, Shared};
 use crate::clock;
 use crate::plan::Plan;
 use crate::wire::Level;
@@ -90,7 +90,7 @@ impl Shared {
             id: 0,
             session_name: "the end of a sweep".to_owned(),
             expect_epoch: None,
-            plan,
+            order: Order::Plan(plan),
             reply,
         };
         match self.commands.send(request) {

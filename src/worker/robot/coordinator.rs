@@ -6,17 +6,21 @@ use std::time::Duration;
 
 mod expectations;
 mod links;
+mod policies;
 mod switches;
 
 use super::deadline::Patience;
 use super::delivery::Delivery;
-use super::foresight::Foresight;
+use policies::Reign;
+
+use super::foresight::{Foresight, Tell};
 use super::frames::{Admitted, Attempt, Frames, Told, failed};
 use super::servers::{Remote, Servers};
 use super::{RobotEvent, Taken};
 use crate::clock;
 use crate::engine::Engine;
 use crate::plan::{Admit, Completed, Linked, Value, resume};
+use crate::policy::Spec;
 use crate::units::{DeviceId, FrameId, FrameKey, Nanos, NodeId};
 use crate::wire::data::Control;
 use crate::wire::{
@@ -52,6 +56,7 @@ pub(super) struct Coordinator<E: Engine> {
     delivery: Delivery,
     patience: Patience,
     foresight: Foresight,
+    reign: Reign,
     next_frame: FrameId,
     /// The next frame is the first since the start, a switch, a fallback or a return.
     warmup: bool,
@@ -71,7 +76,7 @@ impl<E: Engine> Coordinator<E> {
         feeder: (SyncSender<()>, String),
         servers: Vec<Remote>,
         patience: Patience,
-        foresight: Foresight,
+        (foresight, policy): (Foresight, Option<Spec>),
     ) -> Self {
         let (tokens, source_name) = feeder;
         let graph = runtime.graph();
@@ -92,6 +97,7 @@ impl<E: Engine> Coordinator<E> {
             delivery: Delivery::default(),
             patience,
             foresight,
+            reign: Reign::new(policy),
             next_frame: FrameId(0),
             warmup: true,
             running_locally: false,
@@ -108,7 +114,7 @@ impl<E: Engine> Coordinator<E> {
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<RobotEvent<E::Payload>>) {
-        self.tell_plan();
+        self.say_who_reigns();
         if self.servers.iter().next().is_none() {
             self.tell_peer(DeviceId::SERVER, PeerState::None);
         }
@@ -124,6 +130,7 @@ impl<E: Engine> Coordinator<E> {
                 Ok(RobotEvent::Picture(taken)) => self.picture(taken),
                 Ok(RobotEvent::Command(request)) => self.command(request),
                 Ok(RobotEvent::Foreseen(foreseen)) => self.foreseen(&foreseen),
+                Ok(RobotEvent::Decided(decision)) => self.decided(*decision),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = clock::now();
@@ -362,7 +369,8 @@ impl<E: Engine> Coordinator<E> {
             let Some(remote) = self.servers.get(device) else {
                 continue;
             };
-            remote.link.uploads_abandoned(key, clock::now());
+            let stalled = remote.link.uploads_abandoned(key, clock::now());
+            self.foresight.tell(Tell::Stalled(stalled));
             if let Some(outbox) = self.servers.ready(device) {
                 outbox.control(&Control::Cancel { key });
             }
@@ -446,6 +454,7 @@ impl<E: Engine> Coordinator<E> {
             epoch: effective.epoch(),
             plan: effective.schedule.plan.clone(),
             local_because: self.server_missing(),
+            policy: self.reign.spec,
         }));
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
 use crate::console::app::palette;
-use crate::console::app::screens::{Screen, layers, live, power, timeline, workers};
+use crate::console::app::screens::{Screen, layers, live, power, sweep, timeline, workers};
 
 const fn entry(
     scope: Scope,
@@ -154,6 +154,13 @@ pub static TABLE: &[Entry] = &[
         "undo: ask for the plan that was in effect before this one",
     )
     .hinted("undo"),
+    entry(
+        Scope::Anywhere,
+        "policy",
+        &[Key::Char('a')],
+        Action::Policy,
+        "hand the plan to the policy auto, or take it back; so does any change by hand",
+    ),
     entry(
         Scope::Anywhere,
         "control",
@@ -380,6 +387,96 @@ pub static TABLE: &[Entry] = &[
         Action::Timeline(timeline::Do::Pan(1)),
         "half a screen later",
     ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "start",
+        &[Key::Char('s')],
+        Action::Sweep(sweep::Do::Start),
+        "begin the sweep that is set up",
+    )
+    .hinted("start")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "skip",
+        &[Key::Char('f')],
+        Action::Sweep(sweep::Do::Skip),
+        "leave the present plan for good and go on",
+    )
+    .hinted("skip"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "stop",
+        &[Key::Char('x')],
+        Action::Sweep(sweep::Do::Stop),
+        "end the sweep now; what was measured stays",
+    )
+    .hinted("stop")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "row-above",
+        &[Key::Up],
+        Action::Sweep(sweep::Do::Row(-1)),
+        "the plan above",
+    )
+    .hinted("plan")
+    .with("row-below"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "row-below",
+        &[Key::Down],
+        Action::Sweep(sweep::Do::Row(1)),
+        "the plan below",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "plans-before",
+        &[Key::Left],
+        Action::Sweep(sweep::Do::Plans(-1)),
+        "the choice of plans before",
+    )
+    .hinted("plans")
+    .with("plans-next"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "plans-next",
+        &[Key::Right],
+        Action::Sweep(sweep::Do::Plans(1)),
+        "the next choice of plans",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "rounds-more",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Sweep(sweep::Do::Rounds(1)),
+        "more rounds, then until intervals are narrow",
+    )
+    .hinted("rounds")
+    .with("rounds-fewer"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "rounds-fewer",
+        &[Key::Char('-')],
+        Action::Sweep(sweep::Do::Rounds(-1)),
+        "fewer rounds",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "visits",
+        &[Key::Char('e')],
+        Action::Sweep(sweep::Do::Visits),
+        "short visits, or visits of 2 s for energy",
+    )
+    .hinted("energy"),
+    entry(
+        Scope::On(Screen::Sweep),
+        "layer",
+        &[Key::Enter],
+        Action::Sweep(sweep::Do::Layer),
+        "to the layers, with the cut of this plan proposed",
+    )
+    .hinted("layer"),
     entry(
         Scope::On(Screen::Power),
         "rail-above",

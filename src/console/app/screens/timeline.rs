@@ -1,9 +1,9 @@
 //! The timeline's state: which frame, which step, which part of its time. Pure.
 
 use super::super::App;
-use crate::store::{FrameLane, Frames, lanes};
+use crate::store::{FrameLane, Frames, lanes, lanes_of};
 use crate::units::{DeviceId, NodeId};
-use crate::wire::{FrameRecord, StepKind, StepTime};
+use crate::wire::{FrameRecord, StepKind, StepTime, Steps};
 
 /// Halvings of the time shown at most: 60 ms become 15 microseconds.
 const MOST_ZOOM: u32 = 12;
@@ -76,6 +76,15 @@ impl TimelineView<'_> {
     pub fn step(&self) -> Option<StepTime> {
         let (lane, place) = self.cursor?;
         Some(self.lanes[lane].steps[place])
+    }
+
+    /// Other steps in the same part of the time.
+    pub fn beside(&self, steps: &Steps) -> TimelineView<'_> {
+        TimelineView {
+            lanes: lanes_of(steps),
+            cursor: None,
+            ..*self
+        }
     }
 }
 

@@ -80,6 +80,9 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         if store.plan().is_some() {
             spans.push(Span::styled(format!("  {}", plan(store)), theme.cut()));
         }
+        if let Some(policy) = store.plan().and_then(|p| p.policy) {
+            spans.push(Span::styled(format!(" by {policy}"), theme.strong()));
+        }
         if local_because(scene.app).is_some() {
             let word = if area.width >= 100 {
                 "  LOCAL (fallback)"

@@ -124,12 +124,27 @@ fn figures(store: &Store) -> String {
     };
     let fps = figures.fps.map(|fps| format!("  {fps:.1} fps"));
     format!(
-        "p50 {}  p95 {}{}  n {}",
+        "p50 {}  p95 {}{}  n {}{}",
         text::ms(figures.p50_ns),
         text::ms(figures.p95_ns),
         fps.unwrap_or_default(),
-        figures.count
+        figures.count,
+        predicted(store).unwrap_or_default()
     )
+}
+
+/// What was expected of the newest frame, and by how much half of the epoch's predictions were off at most.
+fn predicted(store: &Store) -> Option<String> {
+    let predicted_ns = store.frames().last()?.predicted_ns?;
+    let error = store
+        .epoch()
+        .and_then(|e| store.frames().prediction_error(e));
+    let off = error.map(|error| format!(" ({:.0} %)", error.p50 * 100.0));
+    let predicted = text::ms(predicted_ns);
+    Some(format!(
+        "  predicted {predicted}{}",
+        off.unwrap_or_default()
+    ))
 }
 
 /// What a server knows: its own computing.

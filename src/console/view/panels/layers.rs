@@ -19,7 +19,7 @@ use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::model::{Graph, Node, crossing_bytes};
 use crate::plan::{Cut, Mode, Plan};
-use crate::store::{Median, ModelView, Store};
+use crate::store::{CutCost, Median, ModelView, Store};
 use crate::units::{DeviceId, NodeId};
 use crate::wire::Packing;
 
@@ -63,7 +63,10 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         }
         return;
     };
-    let mut inner = panel(area, &title(store, model), &foot(store), theme, buf);
+    // Less than its borders: the rows are as wide as the panel within.
+    let ahead = ahead(store, usize::from(area.width.saturating_sub(2)));
+    let foot = foot(store, ahead > 0);
+    let mut inner = panel(area, &title(store, model), &foot, theme, buf);
     let joined = syncs::apply(store);
     if joined && inner.height > 1 {
         let heading = syncs::heading(store, inner.width.into(), theme);
@@ -85,14 +88,20 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         .saturating_sub(height / 2)
         .min(rows.len().saturating_sub(height));
     let longest = longest(store, graph);
-    let columns = columns(usize::from(inner.width));
+    let columns = columns(usize::from(inner.width) - ahead);
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
             Row::Layer(first, last) => {
                 let nodes = &graph.operators()[*first as usize..=*last as usize];
                 syncs::layer(store, nodes, inner.width.into(), theme)
             }
-            Row::Operator(i) => operator(store, graph, *i, longest, &columns, theme),
+            Row::Operator(i) => {
+                let mut line = operator(store, graph, *i, longest, &columns, theme);
+                if ahead > 0 {
+                    line.push_span(if_cut_below(store, *i, theme));
+                }
+                line
+            }
             Row::Cut(k) => {
                 let text = effective_text(store, graph, *k);
                 rule(&text, '═', inner.width, theme.cut())
@@ -122,9 +131,20 @@ fn title(store: &Store, model: &ModelView) -> String {
     }
 }
 
-fn foot(store: &Store) -> String {
+fn foot(store: &Store, has_predictions: bool) -> String {
     if let Some(foot) = syncs::foot(store) {
         return foot;
+    }
+    if let Some(record) = store.predictions().newest().filter(|_| has_predictions) {
+        let assumed = if record.assumed.is_some() {
+            " assumed"
+        } else {
+            ""
+        };
+        return format!(
+            "right: predicted ms and J if cut below the row, at {} Mbps{assumed}",
+            text::mbps(record.mbps)
+        );
     }
     match store.plan().map(|p| &p.plan.mode) {
         Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. })
@@ -244,6 +264,38 @@ fn longest(store: &Store, graph: &Graph) -> i64 {
         .max()
         .unwrap_or(1)
         .max(1)
+}
+
+/// Columns of what a cut below a row would cost.
+const AHEAD: usize = 23;
+
+/// Columns kept for predictions: none without them, or where the table itself has too little room.
+fn ahead(store: &Store, width: usize) -> usize {
+    let room = width >= 50 + AHEAD && store.predictions().newest().is_some();
+    if room { AHEAD } else { 0 }
+}
+
+/// What a cut below operator `i` would cost now, predicted.
+fn if_cut_below(store: &Store, i: u32, theme: Theme) -> Span<'static> {
+    let predictions = store.predictions();
+    let k = i + 1;
+    let best = predictions.best_cut() == Some(k);
+    let (ms, joules) = match predictions.cut(k) {
+        None => (String::new(), String::new()),
+        Some(CutCost {
+            latency_ns: None, ..
+        }) => ("never".to_owned(), String::new()),
+        Some(CutCost {
+            latency_ns: Some(ns),
+            energy_j,
+        }) => {
+            let joules = energy_j.map(|j| format!("{j:.2}"));
+            (text::ms(ns), joules.unwrap_or_default())
+        }
+    };
+    let mark = if best { "◀ best" } else { "" };
+    let style = if best { theme.good() } else { theme.faint() };
+    Span::styled(format!("  {ms:>7} {joules:>6} {mark:<6}"), style)
 }
 
 /// Index 5, where 7, milliseconds 6, bytes 8 and spaces are fixed; the rest is shared.

@@ -11,13 +11,15 @@
 //! | status; hints                                                                   |
 //! ```
 //!
+//! Where predictions are told and there is room, what whole plans would cost stands beside the table.
+//!
 //! A row is one operator on one device: what is divided has a row for each. Where there is less room the bar gives way,
 //! then the kind; on the smallest screens p95, share and bytes too.
 
 use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::console::app::Action;
@@ -25,6 +27,7 @@ use crate::console::app::Move;
 use crate::console::app::screens::layers::{Do, Row, Sort};
 use crate::console::view::layout::framed;
 use crate::console::view::panels::layers::{self, cuts, effective_text, rule};
+use crate::console::view::panels::plans;
 use crate::console::view::theme::Part;
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
@@ -35,12 +38,24 @@ use crate::units::DeviceId;
 const FIXED: usize = 7 + 8 + 8 + 8 + 8 + 9;
 /// The same without p95, share and bytes.
 const LEAST: usize = 7 + 8 + 8;
+/// Columns of the plans, and of the table that leaves them room.
+const PLANS: u16 = 52;
+const TABLE: u16 = 74;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = framed(scene, area, buf);
     let Some((store, model)) = scene.store.and_then(|s| s.model().map(|m| (s, m))) else {
         // The panel of the Live screen says why there is nothing.
         return layers::render(scene, inner, buf);
+    };
+    let known = store.predictions().newest().is_some();
+    let inner = if known && inner.width >= PLANS + TABLE {
+        let both = [Constraint::Min(TABLE), Constraint::Length(PLANS)];
+        let [left, side] = Layout::horizontal(both).areas(inner);
+        plans::render(scene, side, buf);
+        left
+    } else {
+        inner
     };
     let table = &scene.app.screens().layers;
     let rows = table.rows(store, &model.graph);

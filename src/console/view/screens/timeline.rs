@@ -1,4 +1,5 @@
-//! One frame over time: who computed and what was on its way, on the robot's clock.
+//! One frame over time: who computed and what was on its way, on the robot's clock; below it, in the same time, how
+//! the frame was expected to go.
 //!
 //! ```text
 //!   robot    ▓▓▓▓▓▓▓▓▓▓▓▓             ##▓▓   20.1
@@ -51,13 +52,38 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let foot = foot(&view, middle.width);
     let inner = panel(middle, &title, &foot, scene.theme, buf);
     let charts = gantt::height(&view, inner.height.saturating_sub(DETAIL));
-    let [chart, detail, list] = Layout::vertical([
+    let expected = store.predictions().expected(view.frame);
+    let predicted = expected.map(|e| (e, view.beside(&e.steps)));
+    let room = inner.height.saturating_sub(DETAIL + charts);
+    let below = predicted
+        .as_ref()
+        .map_or(0, |(_, v)| v.lanes.len() as u16 + 2);
+    let below = if below <= room { below } else { 0 };
+    let [chart, ahead, detail, list] = Layout::vertical([
         Constraint::Length(charts),
+        Constraint::Length(below),
         Constraint::Length(DETAIL),
         Constraint::Min(0),
     ])
     .areas(inner);
     gantt::render(&view, scene.theme, chart, buf);
+    if let Some((expected, view)) = predicted.as_ref().filter(|_| below > 0) {
+        let emulated = store.predictions().newest().is_some_and(|p| p.emulated);
+        let of = if emulated { " of emulated devices" } else { "" };
+        let heading = format!(
+            "predicted{of}: {} ms (measured above: {} ms)",
+            text::ms(expected.latency_ns),
+            text::ms(view.frame.latency_ns)
+        );
+        let width = ahead.width.into();
+        buf.set_stringn(ahead.x, ahead.y, heading, width, scene.theme.strong());
+        let lanes = Rect {
+            y: ahead.y + 1,
+            height: ahead.height - 1,
+            ..ahead
+        };
+        gantt::render(view, scene.theme, lanes, buf);
+    }
     let graph = store.model().map(|m| &*m.graph);
     if let Some(step) = view.step() {
         let error = view.frame.clock_error_ns;

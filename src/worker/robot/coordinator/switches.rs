@@ -7,28 +7,55 @@ use super::Coordinator;
 use crate::clock;
 use crate::engine::Engine;
 use crate::link::Outbox;
-use crate::plan::{Linked, Schedule};
-use crate::units::DeviceId;
+use crate::plan::{Linked, Plan, Schedule};
+use crate::units::{DeviceId, Epoch};
 use crate::wire::data::Control;
 use crate::wire::{Compressed, Level, Record, SwitchRecord, SwitchStage};
-use crate::worker::endpoint::CommandRequest;
+use crate::worker::endpoint::{CommandRequest, Order};
 use crate::worker::switch::Ended;
 
 impl<E: Engine> Coordinator<E> {
     pub(super) fn command(&mut self, request: CommandRequest) {
-        let now = clock::now();
         let CommandRequest {
             id,
+            session_name,
             expect_epoch,
-            plan,
-            ..
-        } = &request;
+            order,
+            reply,
+        } = request;
+        let answer = match order {
+            Order::Policy(policy) => self.set_policy(policy, &session_name),
+            Order::Plan(plan) => {
+                // What a policy changed meanwhile is no reason to refuse an operator.
+                let reigns = self.give_way_to(&session_name);
+                let expect = expect_epoch.filter(|_| !reigns);
+                let asked = self.ask_for(id, plan, expect);
+                if asked.is_ok() {
+                    self.take_back(&session_name);
+                }
+                asked
+            }
+        };
+        let _ = reply.send(answer);
+    }
+
+    /// Begins the switch to a plan, told by its command's number.
+    ///
+    /// # Errors
+    /// Why it does not begin.
+    pub(super) fn ask_for(
+        &mut self,
+        command: u64,
+        plan: Plan,
+        expect: Option<Epoch>,
+    ) -> Result<(), String> {
+        let now = clock::now();
         let servers = &self.servers;
         let graph = self.runtime.graph();
         let missing = |schedule: &Schedule| servers.missing(schedule, false);
         let schedule = self
             .switch
-            .request(graph, *id, plan, *expect_epoch, missing, now)
+            .request(graph, command, &plan, expect, missing, now)
             .cloned();
         let stage = match &schedule {
             Ok(_) => SwitchStage::Requested,
@@ -36,18 +63,15 @@ impl<E: Engine> Coordinator<E> {
                 reason: reason.clone(),
             },
         };
-        let _ = request
-            .reply
-            .send(schedule.as_ref().map(drop).map_err(Clone::clone));
         self.hub.record(Record::Switch(SwitchRecord {
             at: now,
-            command: request.id,
-            plan: request.plan,
+            command,
+            plan,
             stage,
         }));
-        if let Ok(schedule) = schedule {
-            self.prepare(&schedule);
-        }
+        let schedule = schedule?;
+        self.prepare(&schedule);
+        Ok(())
     }
 
     fn prepare(&mut self, schedule: &Schedule) {

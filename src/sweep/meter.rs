@@ -1,0 +1,91 @@
+//! The robot's total power of late, and its integral over a visit.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use super::VisitPower;
+use crate::power::energy::{Gatherer, MAX_GAP_NS, Sample, integrate_covered};
+use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
+use crate::units::Nanos;
+
+/// Samples kept: at 50 Hz ten minutes, longer than any visit should be.
+const MOST: usize = 30_000;
+
+/// The first source that gives a total; others are passed over.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter {
+    sources: PowerSourcesRecord,
+    source: Option<(String, bool)>,
+    gatherer: Gatherer,
+    samples: VecDeque<Sample>,
+}
+
+impl Meter {
+    /// Takes the list of sources in.
+    pub(super) fn set_sources(&mut self, sources: &PowerSourcesRecord) {
+        let there = |name: &str| {
+            let mut all = sources.sources.iter();
+            all.any(|s| s.name == name && s.trouble.is_none())
+        };
+        if self.source.as_ref().is_some_and(|(name, _)| !there(name)) {
+            *self = Self::default();
+        }
+        self.sources = sources.clone();
+    }
+
+    /// Takes samples in.
+    pub(super) fn add(&mut self, record: &PowerRecord) {
+        let mut announced = self.sources.sources.iter();
+        let Some(source) = announced.find(|s| s.name == record.source) else {
+            return;
+        };
+        if self
+            .source
+            .as_ref()
+            .is_some_and(|(name, _)| *name != record.source)
+        {
+            return;
+        }
+        let samples: Vec<RailSample> = record.samples.iter().collect();
+        let totals = self.gatherer.totals(&source.rails, &samples);
+        if totals.is_empty() {
+            return;
+        }
+        self.source = Some((record.source.clone(), record.emulated || source.emulated));
+        for total in totals {
+            if self.samples.back().is_none_or(|last| total.at >= last.at) {
+                self.samples.push_back(total);
+            }
+            if self.samples.len() > MOST {
+                self.samples.pop_front();
+            }
+        }
+    }
+
+    /// Forgets everything: the clock is another one.
+    pub(super) fn restart(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether nothing more is to come for a window that ended at `at`.
+    pub(super) fn has_passed(&self, at: Nanos) -> bool {
+        match (&self.source, self.samples.back()) {
+            (Some(_), Some(last)) => last.at >= at,
+            // Nothing is measured here.
+            _ => self.sources.sources.iter().all(|s| s.trouble.is_some()),
+        }
+    }
+
+    /// What was taken over a window; none if nothing was measured in it.
+    pub(super) fn over(&mut self, window: &Range<Nanos>) -> Option<VisitPower> {
+        let (source, emulated) = self.source.clone()?;
+        let samples = self.samples.make_contiguous();
+        let integral = integrate_covered(samples, window, MAX_GAP_NS);
+        (integral.covered_ns > 0).then_some(VisitPower {
+            source,
+            emulated,
+            joules: integral.energy.0,
+            covered_ns: integral.covered_ns,
+        })
+    }
+}

@@ -1,0 +1,279 @@
+//! What the frames of a sweep say, plan by plan.
+
+use serde::Serialize;
+
+use super::{FrameRow, Header, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow};
+use crate::power::energy::{BlockEnergy, Integral, Missing, NotEnough, Protocol, conclude};
+use crate::statistics::{Estimate, mean, median};
+use crate::units::{Joules, ns_to_ms};
+
+/// What a sweep says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Every plan, by its place in [`Header::plans`].
+    pub plans: Vec<PlanSummary>,
+    /// The plan of the least median latency.
+    pub fastest: Option<usize>,
+    /// The plan of the least energy per inference, if energy was measured.
+    pub frugal: Option<usize>,
+}
+
+/// What is known of one plan. Times in milliseconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PlanSummary {
+    /// What people read.
+    pub label: String,
+    /// The mode.
+    pub mode: String,
+    /// The partition point.
+    pub cut: Option<u32>,
+    /// The last layer on the robot.
+    pub layer: Option<String>,
+    /// Frames that count.
+    pub frames: usize,
+    /// Frames that do not: warm-up, prepared during another switch, without the link.
+    pub left_out: usize,
+    /// The median with its 95 % bootstrap interval.
+    pub latency_ms: Option<Estimate>,
+    /// The mean latency.
+    pub mean_ms: Option<f64>,
+    /// Where the latency went, as means: they sum to the mean latency.
+    pub parts_ms: Option<PartsMs>,
+    /// Mean payload bytes to servers.
+    pub bytes_up: Option<f64>,
+    /// Mean payload bytes to the robot.
+    pub bytes_down: Option<f64>,
+    /// Energy per inference by the block method.
+    pub energy: Option<EnergySummary>,
+    /// Why there is no energy.
+    pub no_energy: Option<String>,
+    /// The median of what was predicted.
+    pub predicted_ms: Option<f64>,
+    /// Whether any number in it is emulated.
+    pub emulated: bool,
+    /// Why the plan could not be measured.
+    pub refused: Option<String>,
+    /// Robot and server computed for real on one machine: they may have slowed each other, which was not checked.
+    pub one_host: bool,
+}
+
+/// The five parts of a latency, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct PartsMs {
+    /// The robot computed.
+    pub robot: f64,
+    /// Towards the server.
+    pub uplink: f64,
+    /// The server computed.
+    pub server: f64,
+    /// Towards the robot.
+    pub downlink: f64,
+    /// None of these.
+    pub wait: f64,
+}
+
+/// Energy per inference, in joules, with everything the robot took.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EnergySummary {
+    /// The mean over visits.
+    pub joules: f64,
+    /// Half of its 95 % interval.
+    pub half: f64,
+    /// Mean power, in watts.
+    pub watts: f64,
+    /// Visits behind it.
+    pub blocks: usize,
+    /// Their time.
+    pub seconds: f64,
+    /// Their inferences.
+    pub frames: u64,
+    /// What the block method's protocol still lacks: such a number is preliminary.
+    pub short: Option<String>,
+    /// Whether the sensor is emulated.
+    pub emulated: bool,
+}
+
+impl SweepFile {
+    /// What it says.
+    pub fn summary(&self) -> Summary {
+        summarize(&self.header, &self.frames, &self.visits, &self.refused)
+    }
+}
+
+impl Sweep {
+    /// What it says so far; `header` tells the devices.
+    pub fn summary(&self, header: &Header) -> Summary {
+        summarize(header, self.frames(), self.visits(), self.refusals())
+    }
+}
+
+fn summarize(
+    header: &Header,
+    frames: &[FrameRow],
+    visits: &[VisitRow],
+    refused: &[RefusedRow],
+) -> Summary {
+    let mut of: Vec<Vec<&FrameRow>> = vec![Vec::new(); header.plans.len()];
+    for row in frames {
+        if let Some(rows) = of.get_mut(row.plan) {
+            rows.push(row);
+        }
+    }
+    let energies = energies(&header.plans, visits);
+    let plans: Vec<PlanSummary> = header
+        .plans
+        .iter()
+        .zip(of)
+        .zip(energies)
+        .enumerate()
+        .map(|(place, ((line, rows), energy))| {
+            let mut plan = plan_summary(line, &rows, energy);
+            plan.refused = refused
+                .iter()
+                .find(|r| r.plan == place && plan.frames == 0)
+                .map(|r| r.reason.clone());
+            plan.one_host = on_one_host(header, line);
+            plan
+        })
+        .collect();
+    let least = |of: &dyn Fn(&PlanSummary) -> Option<f64>| {
+        let known = plans.iter().enumerate();
+        let known = known.filter_map(|(place, plan)| Some((place, of(plan)?)));
+        known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p)
+    };
+    Summary {
+        fastest: least(&|p| Some(p.latency_ms?.value)),
+        frugal: least(&|p| Some(p.energy.as_ref()?.joules)),
+        plans,
+    }
+}
+
+/// Two compute lanes at once on one machine, for real.
+fn on_one_host(header: &Header, line: &PlanLine) -> bool {
+    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline");
+    both && !header.robot.emulated
+        && (header.servers.iter()).any(|s| s.host == header.robot.host && !s.emulated)
+}
+
+fn plan_summary(
+    line: &PlanLine,
+    rows: &[&FrameRow],
+    energy: Result<EnergySummary, String>,
+) -> PlanSummary {
+    let used: Vec<&&FrameRow> = rows.iter().filter(|r| r.left_out.is_none()).collect();
+    let of = |what: &dyn Fn(&FrameRow) -> i64| -> Vec<f64> {
+        used.iter().map(|r| ns_to_ms(what(r))).collect()
+    };
+    let latencies = of(&|r| r.latency_ns);
+    let part = |what: &dyn Fn(&FrameRow) -> i64| mean(&of(what));
+    let parts = || {
+        Some(PartsMs {
+            robot: part(&|r| r.parts.robot_compute_ns)?,
+            uplink: part(&|r| r.parts.uplink_ns)?,
+            server: part(&|r| r.parts.server_compute_ns)?,
+            downlink: part(&|r| r.parts.downlink_ns)?,
+            wait: part(&|r| r.parts.wait_ns)?,
+        })
+    };
+    let bytes = |what: &dyn Fn(&FrameRow) -> u64| {
+        mean(&used.iter().map(|r| what(r) as f64).collect::<Vec<_>>())
+    };
+    let predicted: Vec<f64> = (used.iter())
+        .filter_map(|r| r.predicted_ns.map(ns_to_ms))
+        .collect();
+    let (energy, no_energy) = match energy {
+        Ok(energy) => (Some(energy), None),
+        Err(why) => (None, Some(why)),
+    };
+    PlanSummary {
+        label: line.label.clone(),
+        mode: line.mode.clone(),
+        cut: line.cut,
+        layer: line.layer.clone(),
+        frames: used.len(),
+        left_out: rows.len() - used.len(),
+        latency_ms: Estimate::of_median(&latencies),
+        mean_ms: mean(&latencies),
+        parts_ms: parts(),
+        bytes_up: bytes(&|r| r.bytes_up),
+        bytes_down: bytes(&|r| r.bytes_down),
+        energy,
+        no_energy,
+        predicted_ms: median(&predicted),
+        emulated: rows.iter().any(|r| r.emulated),
+        refused: None,
+        one_host: false,
+    }
+}
+
+/// Energy of every plan by the block method, a visit being a block; or why there is none.
+fn energies(plans: &[PlanLine], visits: &[VisitRow]) -> Vec<Result<EnergySummary, String>> {
+    let block = |visit: &VisitRow| {
+        let power = visit.power.as_ref()?;
+        let window_ns = visit.to_ns - visit.from_ns;
+        Some(BlockEnergy {
+            plan: plans.get(visit.plan)?.label.clone(),
+            frames: visit.frames,
+            integral: Integral {
+                energy: Joules(power.joules),
+                covered_ns: power.covered_ns,
+                window_ns,
+            },
+        })
+    };
+    // A visit whose window the samples did not reach is no block.
+    let protocol = Protocol::default();
+    let blocks: Vec<BlockEnergy> = visits
+        .iter()
+        .filter_map(block)
+        .filter(|b| b.integral.coverage() >= protocol.min_coverage)
+        .collect();
+    let strict = conclude(&blocks, &protocol);
+    let relaxed = conclude(
+        &blocks,
+        &Protocol {
+            min_plan_ns: 0,
+            min_frames: 1,
+            ..protocol
+        },
+    );
+    let emulated = |place: usize| {
+        let mut powers = visits.iter().filter(|v| v.plan == place);
+        powers.any(|v| v.power.as_ref().is_some_and(|p| p.emulated))
+    };
+    let find = |all: &[(String, Result<_, NotEnough>)], label: &str| {
+        let found = all.iter().find(|(name, _)| name == label);
+        found.map(|(_, result)| result.clone())
+    };
+    let of = |(place, line): (usize, &PlanLine)| {
+        let Some(energy) = find(&relaxed, &line.label) else {
+            return Err("no power was measured".to_owned());
+        };
+        let energy = energy.map_err(|e| e.to_string())?;
+        let short = match find(&strict, &line.label) {
+            Some(Err(lacks)) => Some(only_amounts(lacks).to_string()),
+            _ => None,
+        };
+        Ok(EnergySummary {
+            joules: energy.gross.mean,
+            half: energy.gross.half,
+            watts: energy.watts.0,
+            blocks: energy.blocks,
+            seconds: energy.time_ns as f64 / 1e9,
+            frames: energy.frames,
+            short,
+            emulated: emulated(place),
+        })
+    };
+    plans.iter().enumerate().map(of).collect()
+}
+
+/// Of what lacks, what the relaxed protocol let pass.
+fn only_amounts(lacks: NotEnough) -> NotEnough {
+    let amount = |m: &Missing| matches!(m, Missing::Time { .. } | Missing::Frames { .. });
+    NotEnough(lacks.0.into_iter().filter(amount).collect())
+}
+
+#[cfg(test)]
+#[path = "summary_tests.rs"]
+mod tests;

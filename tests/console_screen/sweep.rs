@@ -1,0 +1,159 @@
+//! The Sweep screen: a sweep from the first key to the plan from before.
+
+use splitscope::console::app::sweeping::Stage;
+use splitscope::console::app::{Key, Screen};
+use splitscope::plan::Plan;
+use splitscope::units::{Epoch, FrameId, Nanos};
+use splitscope::wire::console::Command;
+use splitscope::wire::{Record, SwitchRecord, SwitchStage};
+
+use crate::script::{frame, plan};
+use crate::{Console, ROBOT, lease, live, snapshots};
+
+const S: Key = Key::Char('s');
+
+/// The newest command sent, answered with yes.
+fn granted(console: &mut Console) -> Command {
+    let message = console.sent().pop().unwrap();
+    console.reply(message.id, Ok(()));
+    message.command
+}
+
+/// The robot runs the plan that was ordered last: three frames and one to warm up, 5 ms faster at every 10th cut.
+fn measure(console: &mut Console, epoch: u32) -> Plan {
+    let Command::SetPlan { plan } = granted(console) else {
+        panic!("no plan was ordered");
+    };
+    let cut = match &plan.mode {
+        splitscope::plan::Mode::Split { cuts, .. } => match cuts[0].0 {
+            splitscope::plan::Cut::Prefix(k) => k,
+            splitscope::plan::Cut::Set(_) => 0,
+        },
+        _ => 153,
+    };
+    let first = u64::from(epoch) * 10_000;
+    let applied = SwitchRecord {
+        at: Nanos(0),
+        command: 0,
+        plan: plan.clone(),
+        stage: SwitchStage::Applied {
+            epoch: Epoch(epoch),
+            frame: FrameId(first),
+        },
+    };
+    let mut records = vec![Record::Switch(applied)];
+    for number in first..first + 4 {
+        let mut record = frame(number, epoch, cut);
+        record.warmup = number == first;
+        record.predicted_ns = Some(record.latency_ns * 9 / 10);
+        records.push(Record::Frame(Box::new(record)));
+    }
+    console.wait(300);
+    console.records(ROBOT, records);
+    plan
+}
+
+/// A sweep of all cuts, with this many measured.
+fn sweeping(measured: u32) -> Console {
+    let mut console = live();
+    console.key(S);
+    assert_eq!(console.app.screen(), Screen::Sweep);
+    console.key(S);
+    let control = granted(&mut console);
+    assert!(matches!(control, Command::TakeControl { force: false, .. }));
+    console.records(ROBOT, vec![lease(Some((5, "ann@laptop")))]);
+    let begin = granted(&mut console);
+    assert_eq!(
+        begin,
+        Command::BeginSweep {
+            restore: Plan::split(28)
+        }
+    );
+    for epoch in 8..8 + measured {
+        measure(&mut console, epoch);
+    }
+    console
+}
+
+#[test]
+fn a_sweep_by_keys() {
+    let mut idle = live();
+    idle.key(S);
+    snapshots("sweep_idle", &idle);
+    let mut console = sweeping(40);
+    console.keys(Key::Down, 70);
+    snapshots("sweep_running", &console);
+}
+
+#[test]
+fn plans_and_rounds_are_chosen_by_keys() {
+    let mut console = live();
+    console.key(S);
+    console.key(Key::Right);
+    console.keys(Key::Char('+'), 2);
+    console.key(Key::Char('e'));
+    let screen = console.screen((160, 48));
+    for words in [
+        "cuts that one tensor crosses",
+        "under 5 % wide",
+        "of 2 s, for energy",
+    ] {
+        assert!(screen.contains(words), "{words}: {screen}");
+    }
+    console.key(S);
+    granted(&mut console);
+    granted(&mut console);
+    let sweep = console.app.sweeping().unwrap().sweep().unwrap();
+    assert!(sweep.plans().len() < 100, "{}", sweep.plans().len());
+}
+
+#[test]
+fn stopping_keeps_what_is_there_and_the_plan_comes_back() {
+    let mut console = sweeping(5);
+    console.key(Key::Char('f'));
+    let skipped = console.sent().pop();
+    assert!(
+        matches!(skipped.unwrap().command, Command::SetPlan { .. }),
+        "the next plan"
+    );
+    console.key(Key::Char('x'));
+    assert_eq!(granted(&mut console), Command::EndSweep);
+    assert!(matches!(
+        console.app.sweeping().unwrap().stage(),
+        Stage::Restoring { .. }
+    ));
+    console.records(ROBOT, vec![plan(99, Plan::split(28))]);
+    assert!(console.app.sweeping().unwrap().is_restored());
+    let screen = console.screen((160, 48));
+    assert!(
+        screen.contains("stopped, 5 visits; split 28 is back"),
+        "{screen}"
+    );
+    assert!(screen.contains("fastest split "), "{screen}");
+}
+
+#[test]
+fn enter_goes_to_the_layer_with_its_cut_proposed() {
+    let mut console = sweeping(2);
+    console.keys(Key::Down, 30);
+    console.key(Key::Enter);
+    assert_eq!(console.app.screen(), Screen::Layers);
+    assert_eq!(
+        console.app.proposal().map(|p| p.0.clone()),
+        Some(Plan::split(30))
+    );
+}
+
+#[test]
+fn another_console_that_takes_control_ends_the_sweep_and_chooses_the_plan() {
+    let mut console = sweeping(2);
+    console.sent();
+    console.records(ROBOT, vec![lease(Some((9, "eve@desk")))]);
+    assert!(console.app.sweeping().unwrap().is_over());
+    assert!(console.sent().is_empty(), "nothing more is ordered");
+    let screen = console.screen((160, 48));
+    assert!(
+        screen.contains("eve@desk took control, 2 visits"),
+        "{screen}"
+    );
+}
