@@ -16,6 +16,7 @@ mod plan;
 mod probe;
 mod profile;
 mod record;
+mod report;
 mod robot;
 mod run;
 mod server;
@@ -70,6 +71,8 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// Figures and tables from sessions, sweeps, link traces and predictions
+    Report(report::ReportArgs),
     /// Check this machine: ports, clock, sensors, libtorch, disk, terminal
     Doctor(doctor::DoctorArgs),
     /// The console's settings in effect, and where each comes from
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Report(args) => report::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => shell::completions(&args),

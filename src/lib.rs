@@ -16,6 +16,7 @@
 //! worker                   the robot and server processes
 //! sweep                    many plans on a running robot, measured so that they can be compared
 //! store console            the observer's wing: what a console remembers and shows; no libtorch
+//! report                   figures, tables and pages from sessions, sweeps and traces; no libtorch
 //! cli                      one file per subcommand
 //! ```
 //!
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod policy;
 pub mod power;
 pub mod profile;
+pub mod report;
 pub mod session;
 pub mod simulate;
 pub mod statistics;
