@@ -5,6 +5,7 @@ mod cache;
 mod card;
 mod config;
 mod demo;
+mod doctor;
 mod engine;
 mod export;
 mod info;
@@ -72,6 +73,8 @@ enum Command {
     Trace(trace::TraceArgs),
     /// Figures and tables from sessions, sweeps, link traces and predictions
     Report(report::ReportArgs),
+    /// Check this machine: ports, clock, sensors, libtorch, disk, terminal
+    Doctor(doctor::DoctorArgs),
     /// The console's settings in effect, and where each comes from
     Config(config::ConfigArgs),
     /// Completions of commands and flags for a shell
@@ -116,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
         Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

@@ -108,6 +108,17 @@ pub enum Effect {
     Suspend,
 }
 
+/// What time the screen is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Display {
+    /// Now.
+    Live,
+    /// Some time ago, of workers that go on meanwhile.
+    Rewound,
+    /// A recording.
+    Replay,
+}
+
 /// How urgent a new picture is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Redraw {
@@ -270,7 +281,13 @@ impl App {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
             (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
-            (Scope::Palette, Key::Ctrl(_)) => self.keymap.action(&[Scope::Anywhere], key),
+            (Scope::Search, Key::Char(c)) => Some(Action::Layers(screens::layers::Do::Type(c))),
+            (Scope::Search, _) if !matches!(key, Key::Ctrl(_)) => {
+                self.keymap.action(&[Scope::Search], key)
+            }
+            (Scope::Palette | Scope::Search, Key::Ctrl(_)) => {
+                self.keymap.action(&[Scope::Anywhere], key)
+            }
             (Scope::Palette, _) => self.keymap.action(&[Scope::Palette], key),
             (Scope::Picker, _) => {
                 let action = self.keymap.action(&scopes, key)?;
@@ -314,6 +331,15 @@ impl App {
         match &self.frozen {
             Some(frozen) => frozen.stores.get(target),
             None => self.targets.get(target).map(|t| &t.store),
+        }
+    }
+
+    /// Whether what is shown is what happens now.
+    pub const fn display(&self) -> Display {
+        if self.frozen.is_some() {
+            Display::Rewound
+        } else {
+            Display::Live
         }
     }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::palette;
 use super::screens::Screen;
-use super::screens::{live, power, sweep, timeline};
+use super::screens::{layers, live, power, sweep, timeline, workers};
 
 pub use key::{Key, KeyError};
 pub use table::TABLE;
@@ -68,12 +68,16 @@ pub enum Action {
     Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
+    /// On the Layers screen.
+    Layers(layers::Do),
     /// On the timeline.
     Timeline(timeline::Do),
     /// On the Sweep screen.
     Sweep(sweep::Do),
     /// On the power screen.
     Power(power::Do),
+    /// On the Workers screen.
+    Workers(workers::Do),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal, in the end the screen.
@@ -107,6 +111,8 @@ pub enum Scope {
     Anywhere,
     /// On one screen.
     On(Screen),
+    /// While a search is typed.
+    Search,
     /// In the mode picker.
     Picker,
     /// In the command palette.
@@ -115,7 +121,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -125,6 +131,7 @@ impl Scope {
         Self::On(Screen::Workers),
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
+        Self::Search,
         Self::Picker,
         Self::Palette,
     ];
@@ -134,6 +141,7 @@ impl Scope {
         match self {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
+            Self::Search => "search",
             Self::Picker => "picker",
             Self::Palette => "palette",
         }
@@ -262,6 +270,19 @@ impl Keymap {
         let own = first(bound.keys).unwrap_or_default();
         let both = own + &other.unwrap_or_default();
         both.replace("PgUpPgDn", "PgUp PgDn").replace("[]", "[ ]")
+    }
+}
+
+impl Move {
+    /// A place moved in a list whose last place is `last`.
+    pub const fn moved(self, at: usize, last: usize) -> usize {
+        let at = if at < last { at } else { last };
+        let next = match self {
+            Self::By(by) => at.saturating_add_signed(by as isize),
+            Self::First => 0,
+            Self::Last => last,
+        };
+        if next < last { next } else { last }
     }
 }
 

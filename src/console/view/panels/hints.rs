@@ -15,7 +15,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let [own, anywhere] = scene.app.scopes();
     let keymap = scene.app.keymap();
     let shared = keymap.of(anywhere).filter(|row| match own {
-        Scope::Palette => false,
+        Scope::Palette | Scope::Search => false,
         Scope::Picker => LEAVE.contains(&row.entry.action),
         Scope::Anywhere | Scope::On(_) => true,
     });
