@@ -76,6 +76,7 @@ fn run<E: Engine>(
     let any: SocketAddr = "127.0.0.1:0".parse()?;
     let dir = tempfile::tempdir()?;
     let server = Server::start(ServerOptions {
+        spool: None,
         power: Discovered::default(),
         listen: any,
         weights_dir: dir.path().to_owned(),
@@ -89,6 +90,7 @@ fn run<E: Engine>(
     let robot = Robot::start(
         engine,
         RobotOptions {
+            spool: None,
             listen: any,
             servers: vec![shaper.local_addr().to_string()],
             deadline: None,

@@ -6,6 +6,7 @@ mod card;
 mod compare;
 mod config;
 mod demo;
+mod doctor;
 mod engine;
 mod export;
 mod info;
@@ -17,6 +18,7 @@ mod probe;
 mod profile;
 mod record;
 mod replay;
+mod report;
 mod robot;
 mod run;
 mod server;
@@ -76,6 +78,10 @@ enum Command {
     Plan(plan::PlanCommand),
     /// Make a link's bandwidth over time, or say what one is like
     Trace(trace::TraceArgs),
+    /// Figures and tables from sessions, sweeps, link traces and predictions
+    Report(report::ReportArgs),
+    /// Check this machine: ports, clock, sensors, libtorch, disk, terminal
+    Doctor(doctor::DoctorArgs),
     /// The console's settings in effect, and where each comes from
     Config(config::ConfigArgs),
     /// Completions of commands and flags for a shell
@@ -121,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => profile::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Trace(args) => trace::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Config(args) => config::run(&args),
         Command::Completions(args) => shell::completions(&args),
         Command::Man(args) => shell::man(&args),

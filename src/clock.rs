@@ -48,6 +48,29 @@ pub fn time_of_day_utc(unix_ms: u64) -> String {
     format!("{:02}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
+/// Day and minute (UTC) of a wall-clock time, as `2026-11-25 14:32 UTC`.
+pub fn date_time_utc(unix_ms: u64) -> String {
+    // Days since 1970 as a date, after Hinnant's `civil_from_days`: years begin in March, eras have 400 of them.
+    let minutes = unix_ms / 60_000;
+    let days = minutes / 1440 + 719_468;
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let of_month = day - (153 * month + 2) / 5 + 1;
+    let (month, late) = if month < 10 {
+        (month + 3, 0)
+    } else {
+        (month - 9, 1)
+    };
+    format!(
+        "{}-{month:02}-{of_month:02} {:02}:{:02} UTC",
+        era * 400 + year + late,
+        minutes / 60 % 24,
+        minutes % 60
+    )
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Nanos {
         now()
@@ -172,6 +195,19 @@ impl OffsetEstimator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_calendar() {
+        for (unix_s, expected) in [
+            (0, "1970-01-01 00:00 UTC"),
+            (951_782_400, "2000-02-29 00:00 UTC"),
+            (951_868_799, "2000-02-29 23:59 UTC"),
+            (1_798_761_599, "2026-12-31 23:59 UTC"),
+            (4_107_542_400, "2100-03-01 00:00 UTC"),
+        ] {
+            assert_eq!(date_time_utc(unix_s * 1000), expected);
+        }
+    }
 
     fn trip(sent: i64, up: i64, down: i64, true_offset: i64) -> RoundTrip {
         let at_peer = sent + up - true_offset;

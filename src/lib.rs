@@ -18,6 +18,8 @@
 //! store                    the observer's wing begins (no libtorch): what a console remembers of a worker
 //! playback compare         time control and the state at any moment; two sessions side by side
 //! console                  what a console shows and commands
+//! store console            the observer's wing: what a console remembers and shows; no libtorch
+//! report                   figures, tables and pages from sessions, sweeps and traces; no libtorch
 //! cli                      one file per subcommand
 //! ```
 //!
@@ -36,6 +38,7 @@ pub mod playback;
 pub mod policy;
 pub mod power;
 pub mod profile;
+pub mod report;
 pub mod session;
 pub mod simulate;
 pub mod statistics;

@@ -55,6 +55,8 @@ pub struct Worker {
     pub host: String,
     /// Its start.
     pub boot: BootId,
+    /// Version of its program.
+    pub version: String,
     /// What computes.
     pub engine: String,
     /// Whether its numbers are emulated.
@@ -138,6 +140,7 @@ impl Store {
             role: hello.role,
             host: clean(&hello.host, 64),
             boot: hello.boot,
+            version: clean(&hello.version, 32),
             engine: clean(&hello.engine, 120),
             emulated: hello.emulated,
             session: hello.session,

@@ -34,8 +34,10 @@ pub use experiment::{
 };
 pub use file::{MAX_FILE_BYTES, SweepFile, SweepFileError, Writer, is_sweep};
 pub use machine::{Bar, Event, How, Order, Pause, Progress, Sweep};
+pub(crate) use meter::Meter;
 pub use rows::{
     DeviceLine, EndRow, FrameRow, Header, LeftOut, ModelLine, RefusedRow, VisitPower, VisitRow,
 };
 pub use settings::{Schedule, Settings, Until};
+pub(crate) use summary::energies;
 pub use summary::{EnergySummary, PartsMs, PlanSummary, Summary};

@@ -156,6 +156,7 @@ fn any_port() -> SocketAddr {
 
 fn server(dir: &tempfile::TempDir) -> Server {
     Server::start(ServerOptions {
+        spool: None,
         power: Discovered::default(),
         listen: any_port(),
         weights_dir: dir.path().to_owned(),
@@ -172,6 +173,7 @@ fn robot(graph: Graph, servers: Vec<String>) -> Robot {
     Robot::start(
         Checking::default(),
         RobotOptions {
+            spool: None,
             listen: any_port(),
             servers,
             deadline: None,

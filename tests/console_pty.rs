@@ -40,6 +40,11 @@ impl Terminal {
     }
 
     fn attach(robot: &str, server: &str) -> Self {
+        let program = env!("CARGO_BIN_EXE_splitscope");
+        Self::run(program, &["attach", robot, server])
+    }
+
+    fn run(program: &str, args: &[&str]) -> Self {
         let size = PtySize {
             rows: 24,
             cols: 80,
@@ -48,8 +53,8 @@ impl Terminal {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let before = settings(pair.master.as_ref());
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_splitscope"));
-        command.args(["attach", robot, server]);
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
         command.env("TERM", "xterm-256color");
         command.env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"));
         let child = pair.slave.spawn_command(command).unwrap();
@@ -178,6 +183,64 @@ fn another_size_is_another_layout() {
     terminal.read_until("small picture", |s| {
         let text = s.contents();
         text.contains("? help  q quit") && !text.contains("Layers")
+    });
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+}
+
+/// A shell with job control, as a person has one: Ctrl-Z stops the console, `fg` brings it back.
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_back() {
+    let program = env!("CARGO_BIN_EXE_splitscope");
+    let script = format!(
+        "{program} attach {} {}; stty -a | grep -o ' icanon'; echo IS-STOPPED; fg; echo IS-OVER",
+        nobody(),
+        nobody()
+    );
+    let mut terminal = Terminal::run("bash", &["--norc", "-ic", &script]);
+    terminal.first_picture();
+    terminal.press(b"\x1a");
+    terminal.read_until("the shell after Ctrl-Z", |s| {
+        let text = s.contents();
+        text.contains("IS-STOPPED") && text.contains("icanon") && !s.alternate_screen()
+            || s.alternate_screen() && text.contains("splitscope")
+    });
+    // `fg` follows at once: the screen is back, whole.
+    terminal.read_until("the screen after fg", |s| {
+        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
+    });
+    terminal.press(b"q");
+    terminal.read_until("the end", |s| {
+        let text = s.contents();
+        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
+    });
+    assert!(terminal.screen.screen().contents().contains("icanon"));
+}
+
+#[test]
+fn a_storm_of_sizes_ends_with_the_last_one() {
+    let mut terminal = Terminal::start();
+    terminal.first_picture();
+    for i in 0..60_u16 {
+        let size = PtySize {
+            rows: 5 + i % 40,
+            cols: 30 + i * 7 % 150,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        terminal.master.resize(size).unwrap();
+        terminal.press(b"?");
+    }
+    let size = PtySize {
+        rows: 48,
+        cols: 160,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    terminal.master.resize(size).unwrap();
+    terminal.screen.screen_mut().set_size(lines(48), lines(160));
+    terminal.read_until("the layout of 160x48", |s| {
+        s.contents().contains("8 Log") && s.contents().contains("Events  UTC")
     });
     terminal.press(b"q");
     terminal.ends_and_gives_the_terminal_back();

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "console_screen/layers.rs"]
+mod layers;
 #[path = "console_screen/modes.rs"]
 mod modes;
 #[path = "console_screen/power.rs"]

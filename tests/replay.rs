@@ -173,7 +173,7 @@ fn experiment(mut look: impl FnMut(&Live)) -> Live {
             let mut told = frame(number, epoch, cut);
             if (100..110).contains(&tenth) {
                 told.outcome = Outcome::FinishedLocally;
-                told.mode = "local".to_owned();
+                "local".clone_into(&mut told.mode);
             }
             live.records(0, vec![Record::Frame(Box::new(told)), link(ms)]);
             number += 1;

@@ -3,6 +3,7 @@
 mod show;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -86,6 +87,10 @@ pub(super) struct PlanCommand {
     /// One JSON object with every candidate
     #[arg(long)]
     json: bool,
+
+    /// Draw latency and energy at every partition point, too; .svg or .png
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 fn rate(text: &str) -> Result<f64, String> {
@@ -119,6 +124,9 @@ struct Answer<'a> {
 
 pub(super) fn run(args: &PlanCommand) -> Result<ExitCode> {
     let answer = answer(args)?;
+    if let Some(path) = &args.out {
+        super::report::draw_prediction(&show::json(&answer)?, path)?;
+    }
     let text = if args.json {
         show::json(&answer)?
     } else {

@@ -18,6 +18,7 @@ pub mod screens;
 pub mod sweeping;
 mod target;
 
+use crate::playback::Standing;
 use crate::session::Status;
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
@@ -322,7 +323,13 @@ impl App {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
             (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
-            (Scope::Palette, Key::Ctrl(_)) => self.keymap.action(&[Scope::Anywhere], key),
+            (Scope::Search, Key::Char(c)) => Some(Action::Layers(screens::layers::Do::Type(c))),
+            (Scope::Search, _) if !matches!(key, Key::Ctrl(_)) => {
+                self.keymap.action(&[Scope::Search], key)
+            }
+            (Scope::Palette | Scope::Search, Key::Ctrl(_)) => {
+                self.keymap.action(&[Scope::Anywhere], key)
+            }
             (Scope::Palette, _) => self.keymap.action(&[Scope::Palette], key),
             (Scope::Picker, _) => {
                 let action = self.keymap.action(&scopes, key)?;
@@ -366,6 +373,15 @@ impl App {
         match &self.frozen {
             Some(frozen) => frozen.stores.get(target),
             None => self.targets.get(target).map(|t| &t.store),
+        }
+    }
+
+    /// Whether what is shown is what happens now.
+    pub const fn display(&self) -> Standing {
+        if self.frozen.is_some() {
+            Standing::Rewound
+        } else {
+            self.deck.playback().standing()
         }
     }
 

@@ -83,18 +83,23 @@ impl Objective {
             (false, true) => f64::INFINITY,
             (true, false) => f64::NEG_INFINITY,
             (false, false) if matches!(self, Self::Deadline { .. }) => {
-                1.0 - to.p95_ns as f64 / (from.p95_ns.max(1)) as f64
+                less(from.p95_ns as f64, to.p95_ns as f64)
             }
             (false, false) => match (from.energy, to.energy) {
-                (Some(from), Some(to)) => 1.0 - to.0 / from.0.max(1e-12),
+                (Some(from), Some(to)) => less(from.0, to.0),
                 _ => 0.0,
             },
             (true, true) => match (self.score(from), self.score(to)) {
-                (Some(from), Some(to)) => 1.0 - to / from.max(1e-12),
+                (Some(from), Some(to)) => less(from, to),
                 _ => 0.0,
             },
         }
     }
+}
+
+/// By which share of `from` `to` is less; of nothing, nothing.
+fn less(from: f64, to: f64) -> f64 {
+    if from > 0.0 { 1.0 - to / from } else { 0.0 }
 }
 
 impl fmt::Display for Objective {

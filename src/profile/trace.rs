@@ -148,6 +148,11 @@ impl Trace {
         &self.comments
     }
 
+    /// Whether the file says that a stochastic model made it: nobody measured these rates.
+    pub fn is_modelled(&self) -> bool {
+        self.comments.iter().any(|c| c == generate::MODELLED)
+    }
+
     /// How long the trace is, in nanoseconds; none if its single row holds for ever.
     pub fn length_ns(&self) -> Option<i64> {
         match self.rows.as_slice() {

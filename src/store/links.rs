@@ -58,6 +58,11 @@ impl Links {
         self.series.is_empty()
     }
 
+    /// A server's series.
+    pub fn of(&self, device: DeviceId) -> Option<&LinkSeries> {
+        self.series.get(&device)
+    }
+
     /// The server at a place of the list, counted round and round, and its series.
     pub fn at(&self, place: usize) -> Option<(DeviceId, &LinkSeries)> {
         let place = place.checked_rem(self.len())?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::frames::quantile;
 use crate::units::{DeviceId, Epoch, NodeId};
 use crate::wire::{FrameRecord, Outcome, StepKind};
 
@@ -19,6 +20,8 @@ pub struct Median {
     pub device: DeviceId,
     /// How long.
     pub ns: i64,
+    /// 95 of 100 are shorter.
+    pub p95_ns: i64,
     /// Frames that it was measured in.
     pub count: usize,
 }
@@ -98,13 +101,12 @@ impl OperatorTimes {
             .filter(|times| Some(times.frame) == newest)
             .filter_map(|times| {
                 let mut ns: Vec<i64> = times.ns.iter().copied().collect();
-                let count = ns.len();
-                let middle = count.checked_sub(1)? / 2;
-                let (_, median, _) = ns.select_nth_unstable(middle);
+                ns.sort_unstable();
                 Some(Median {
                     device: times.device,
-                    ns: *median,
-                    count,
+                    ns: quantile(&ns, 50)?,
+                    p95_ns: quantile(&ns, 95)?,
+                    count: ns.len(),
                 })
             })
             .collect()

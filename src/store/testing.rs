@@ -5,7 +5,7 @@ use crate::units::{DeviceId, Epoch, FrameId, Nanos, NodeId};
 use crate::wire::{FrameRecord, Outcome, Parts, StepKind, StepTime};
 
 /// A step by its columns: device, kind, node, start, duration, receiver, bytes.
-pub(super) const fn step(
+pub(crate) const fn step(
     device: u8,
     kind: StepKind,
     node: u32,

@@ -1,15 +1,24 @@
 //! The sweep as a state machine: told what the robot says and what time it is, it orders plans. It opens no socket and
 //! reads no clock; the console's Sweep screen and `splitscope sweep` drive it alike.
 
+mod event;
+mod progress;
+mod standing;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::meter::Meter;
 use super::visit::Visit;
 use super::{FrameRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
 use crate::plan::Plan;
-use crate::statistics::{Estimate, Random};
-use crate::units::{DeviceId, Epoch, Nanos, ns_to_ms};
-use crate::wire::{Parts, PeerState, PlanRecord, Record, SwitchStage};
+use crate::statistics::Random;
+use crate::units::{DeviceId, Epoch, Nanos};
+use crate::wire::{PeerState, PlanRecord, Record, SwitchStage};
+
+pub use event::{Event, How, Order, Pause};
+pub use progress::Progress;
+pub use standing::Bar;
+use standing::Standing;
 
 const SECOND: i64 = 1_000_000_000;
 /// A refused plan is asked for again after this long.
@@ -27,90 +36,6 @@ const POWER_WITHIN_NS: i64 = SECOND;
 /// Rows kept; a sweep that has more ends.
 const MOST_ROWS: usize = 1_000_000;
 
-/// Something happened.
-#[derive(Debug, Clone, Copy)]
-pub enum Event<'a> {
-    /// The robot told this.
-    Record(&'a Record),
-    /// It refused the plan that was ordered last, and why.
-    Refused(&'a str),
-    /// The connection to the robot is lost.
-    Lost,
-    /// It is back, and plans can be set.
-    Back,
-    /// Another console took control.
-    ControlLost(&'a str),
-    /// Time passed.
-    Tick,
-    /// The person wants to see no more of the present plan.
-    Skip,
-    /// The person has seen enough.
-    Abort,
-    /// There is no more time for it.
-    TimeUp,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Set this plan, whatever is in effect.
-    SetPlan(Plan),
-    /// The sweep is over: bring the plan from before back.
-    End(How),
-}
-
-/// How a sweep ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum How {
-    /// As it was to.
-    Done,
-    /// The person stopped it.
-    Aborted,
-    /// The time that it was given is over.
-    TimeUp,
-    /// Another console took control, by this name.
-    ControlLost(String),
-    /// No plan is left that the robot takes.
-    NothingLeft,
-    /// There are as many frames as are kept.
-    Full,
-}
-
-impl How {
-    /// For people: `done`, `eve@e took control`.
-    pub fn words(&self) -> String {
-        match self {
-            Self::Done => "done".to_owned(),
-            Self::Aborted => "stopped".to_owned(),
-            Self::TimeUp => "the time is over".to_owned(),
-            Self::ControlLost(holder) => format!("{holder} took control"),
-            Self::NothingLeft => "the robot takes none of the plans".to_owned(),
-            Self::Full => "there are more frames than a sweep keeps".to_owned(),
-        }
-    }
-
-    /// One word for files.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Aborted => "aborted",
-            Self::TimeUp => "time_up",
-            Self::ControlLost(_) => "control_lost",
-            Self::NothingLeft => "nothing_left",
-            Self::Full => "full",
-        }
-    }
-}
-
-/// Why a sweep stands still.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pause {
-    /// The robot has no link to a server that the plan needs.
-    Link(String),
-    /// The connection to the robot is lost.
-    Robot,
-}
-
 #[derive(Debug, Clone)]
 enum Phase {
     /// A plan will be ordered.
@@ -127,106 +52,6 @@ enum Phase {
     },
     /// Over.
     Ended(How),
-}
-
-/// Sums over the frames that count.
-#[derive(Debug, Clone, Copy, Default)]
-struct Sums {
-    frames: u32,
-    parts: Parts,
-    predicted_ns: i64,
-    predicted: u32,
-    joules: f64,
-    with_joules: u64,
-    power_emulated: bool,
-    emulated: bool,
-}
-
-impl Sums {
-    fn add(&mut self, row: &FrameRow) {
-        self.frames += 1;
-        self.emulated |= row.emulated;
-        for (sum, part) in [
-            (&mut self.parts.robot_compute_ns, row.parts.robot_compute_ns),
-            (
-                &mut self.parts.server_compute_ns,
-                row.parts.server_compute_ns,
-            ),
-            (&mut self.parts.uplink_ns, row.parts.uplink_ns),
-            (&mut self.parts.downlink_ns, row.parts.downlink_ns),
-            (&mut self.parts.wait_ns, row.parts.wait_ns),
-        ] {
-            *sum = sum.saturating_add(part);
-        }
-        if let Some(ns) = row.predicted_ns {
-            self.predicted_ns = self.predicted_ns.saturating_add(ns);
-            self.predicted += 1;
-        }
-    }
-
-    fn means(&self) -> Parts {
-        let n = i64::from(self.frames.max(1));
-        Parts {
-            robot_compute_ns: self.parts.robot_compute_ns / n,
-            server_compute_ns: self.parts.server_compute_ns / n,
-            uplink_ns: self.parts.uplink_ns / n,
-            downlink_ns: self.parts.downlink_ns / n,
-            wait_ns: self.parts.wait_ns / n,
-            overlap_ns: 0,
-        }
-    }
-}
-
-/// What became of one plan so far.
-#[derive(Debug, Clone, Default)]
-struct Standing {
-    latencies_ms: Vec<f64>,
-    median: Option<Estimate>,
-    sums: Sums,
-    visits: u32,
-    tries: u32,
-    /// It is visited no more.
-    out: bool,
-}
-
-/// A plan's figures so far, for a screen; results come from [`Summary`](super::Summary).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Bar {
-    /// Frames that count.
-    pub frames: u32,
-    /// The median latency in milliseconds, with its interval.
-    pub median_ms: Estimate,
-    /// Mean parts.
-    pub parts: Parts,
-    /// Energy per inference over the visits so far, in joules: no result yet.
-    pub joules: Option<f64>,
-    /// Whether that energy is emulated.
-    pub power_emulated: bool,
-    /// The mean of what was predicted, in nanoseconds.
-    pub predicted_ns: Option<i64>,
-    /// Whether a number in it is emulated.
-    pub emulated: bool,
-}
-
-/// How far a sweep is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Progress {
-    /// The plan at present, by its place.
-    pub plan: Option<usize>,
-    /// The round, from 0.
-    pub round: u32,
-    /// Rounds at most.
-    pub rounds: u32,
-    /// Visits made.
-    pub visits: u32,
-    /// Visits to come at most.
-    pub visits_left: u32,
-    /// How long they will take if they are like those before; none before the first.
-    pub time_left_ns: Option<i64>,
-    /// Why nothing goes on, if so.
-    pub pause: Option<Pause>,
-    /// The end, once it is there.
-    pub ended: Option<How>,
 }
 
 /// A sweep under way. See the [module](self).
@@ -337,130 +162,6 @@ impl Sweep {
             } => Some(since.shifted(LOOK_AFTER_NS)),
             Phase::Paused { .. } | Phase::Ended(_) => None,
         }
-    }
-
-    /// The plans, by the places that rows name them with.
-    pub fn plans(&self) -> &[PlanLine] {
-        &self.plans
-    }
-
-    /// How it goes about it.
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
-    /// What the robot runs when it is over.
-    pub const fn restore(&self) -> &Plan {
-        &self.restore
-    }
-
-    /// The end, once it is there.
-    pub const fn ended(&self) -> Option<&How> {
-        match &self.phase {
-            Phase::Ended(how) => Some(how),
-            _ => None,
-        }
-    }
-
-    /// Frames of the visits that are over.
-    pub fn frames(&self) -> &[FrameRow] {
-        &self.frames
-    }
-
-    /// The visits that are over and have frames that count; their frames stand in [`Sweep::frames`].
-    pub fn visits(&self) -> &[VisitRow] {
-        &self.visit_rows
-    }
-
-    /// Plans that could not be measured.
-    pub fn refusals(&self) -> &[RefusedRow] {
-        &self.refused
-    }
-
-    /// A plan's median latency so far, in milliseconds, with its interval.
-    pub fn median(&self, plan: usize) -> Option<Estimate> {
-        self.standings.get(plan)?.median
-    }
-
-    /// A plan's figures so far; none before its first frame.
-    pub fn bar(&self, plan: usize) -> Option<Bar> {
-        let standing = self.standings.get(plan)?;
-        let sums = &standing.sums;
-        Some(Bar {
-            frames: sums.frames,
-            median_ms: standing.median?,
-            parts: sums.means(),
-            joules: (sums.with_joules > 0).then(|| sums.joules / sums.with_joules as f64),
-            power_emulated: sums.power_emulated,
-            predicted_ns: (sums.predicted > 0)
-                .then(|| sums.predicted_ns / i64::from(sums.predicted)),
-            emulated: sums.emulated,
-        })
-    }
-
-    /// The plans of the least median latency and of the least energy so far.
-    pub fn best(&self) -> (Option<usize>, Option<usize>) {
-        let least = |of: &dyn Fn(Bar) -> Option<f64>| {
-            let known = (0..self.plans.len()).filter_map(|p| Some((p, of(self.bar(p)?)?)));
-            known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p)
-        };
-        (least(&|b| Some(b.median_ms.value)), least(&|b| b.joules))
-    }
-
-    /// Whether a plan is visited no more: the robot does not take it, or it was skipped.
-    pub fn is_out(&self, plan: usize) -> bool {
-        self.standings.get(plan).is_some_and(|s| s.out)
-    }
-
-    /// How far it is.
-    pub fn progress(&self) -> Progress {
-        let pause = match &self.phase {
-            Phase::Paused { why, .. } => Some(why.clone()),
-            _ => None,
-        };
-        let visits_left = self.visits_left();
-        let made = i64::from(self.visits);
-        Progress {
-            plan: self.present(),
-            round: self.round,
-            rounds: self.settings.until.most_rounds(),
-            visits: self.visits,
-            visits_left,
-            time_left_ns: (made > 0).then(|| self.spent_ns / made * i64::from(visits_left)),
-            pause,
-            ended: self.ended().cloned(),
-        }
-    }
-
-    fn visits_left(&self) -> u32 {
-        if self.ended().is_some() {
-            return 0;
-        }
-        let present = u32::from(!matches!(self.phase, Phase::Ended(_)));
-        let here = self.queue.len() as u32 + present;
-        let staying = self.standings.iter().filter(|s| !s.out).count() as u32;
-        let rounds = match self.settings.schedule {
-            Schedule::Blocked => 0,
-            Schedule::Interleaved => self.rounds_left(),
-        };
-        here + rounds * staying
-    }
-
-    /// Rounds after this one. With an interval as the end: an interval shrinks with the root of the number of frames.
-    fn rounds_left(&self) -> u32 {
-        let most = self.settings.until.most_rounds();
-        let left = most.saturating_sub(self.round + 1);
-        let Until::Narrow { percent, .. } = self.settings.until else {
-            return left;
-        };
-        let mut widths = self.standings.iter().filter(|s| !s.out).map(width_percent);
-        let Some(widest) = widths.try_fold(0.0_f64, |a, w| Some(a.max(w?))) else {
-            return left;
-        };
-        let needed = f64::from(self.round + 1) * (widest / percent).powi(2);
-        (needed.ceil() as u32)
-            .saturating_sub(self.round + 1)
-            .min(left)
     }
 
     // What happens.
@@ -741,7 +442,11 @@ impl Sweep {
         let Until::Narrow { percent, .. } = self.settings.until else {
             return false;
         };
-        let mut widths = self.standings.iter().filter(|s| !s.out).map(width_percent);
+        let mut widths = self
+            .standings
+            .iter()
+            .filter(|s| !s.out)
+            .map(Standing::width_percent);
         widths.all(|width| width.is_some_and(|w| w <= percent))
     }
 
@@ -781,30 +486,10 @@ impl Sweep {
         let standing = &mut self.standings[visit.plan];
         if let Some(mut row) = visit.row() {
             row.power = visit.energy_window().and_then(|w| self.meter.over(w));
-            let window_ns = row.to_ns - row.from_ns;
-            // Where samples do not cover all of a visit, its energy would look small.
-            if let Some(power) = row
-                .power
-                .as_ref()
-                .filter(|p| p.covered_ns >= window_ns / 100 * 95)
-            {
-                let scale = window_ns as f64 / power.covered_ns.max(1) as f64;
-                standing.sums.joules += power.joules * scale;
-                standing.sums.with_joules += row.frames;
-                standing.sums.power_emulated |= power.emulated;
-            }
+            standing.add_energy(&row);
             self.visit_rows.push(row);
         }
-        let counting = visit.rows.iter().filter(|r| r.left_out.is_none());
-        counting.for_each(|row| standing.sums.add(row));
-        let used = visit.used().iter().map(|&ns| ns_to_ms(ns));
-        standing.latencies_ms.extend(used);
-        standing.median = Estimate::of_median(&standing.latencies_ms);
+        standing.add_frames(&visit.rows);
         self.frames.extend(visit.rows);
     }
-}
-
-/// The width of the median's interval, as a percentage of the median.
-fn width_percent(standing: &Standing) -> Option<f64> {
-    Some(standing.median?.relative_half_width()? * 200.0)
 }

@@ -13,7 +13,7 @@ const MOST: usize = 30_000;
 
 /// The first source that gives a total; others are passed over.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     sources: PowerSourcesRecord,
     source: Option<(String, bool)>,
     gatherer: Gatherer,
@@ -22,7 +22,7 @@ pub(super) struct Meter {
 
 impl Meter {
     /// Takes the list of sources in.
-    pub(super) fn set_sources(&mut self, sources: &PowerSourcesRecord) {
+    pub(crate) fn set_sources(&mut self, sources: &PowerSourcesRecord) {
         let there = |name: &str| {
             let mut all = sources.sources.iter();
             all.any(|s| s.name == name && s.trouble.is_none())
@@ -34,7 +34,7 @@ impl Meter {
     }
 
     /// Takes samples in.
-    pub(super) fn add(&mut self, record: &PowerRecord) {
+    pub(crate) fn add(&mut self, record: &PowerRecord) {
         let mut announced = self.sources.sources.iter();
         let Some(source) = announced.find(|s| s.name == record.source) else {
             return;
@@ -63,12 +63,12 @@ impl Meter {
     }
 
     /// Forgets everything: the clock is another one.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         *self = Self::default();
     }
 
     /// Whether nothing more is to come for a window that ended at `at`.
-    pub(super) fn has_passed(&self, at: Nanos) -> bool {
+    pub(crate) fn has_passed(&self, at: Nanos) -> bool {
         match (&self.source, self.samples.back()) {
             (Some(_), Some(last)) => last.at >= at,
             // Nothing is measured here.
@@ -77,7 +77,7 @@ impl Meter {
     }
 
     /// What was taken over a window; none if nothing was measured in it.
-    pub(super) fn over(&mut self, window: &Range<Nanos>) -> Option<VisitPower> {
+    pub(crate) fn over(&mut self, window: &Range<Nanos>) -> Option<VisitPower> {
         let (source, emulated) = self.source.clone()?;
         let samples = self.samples.make_contiguous();
         let integral = integrate_covered(samples, window, MAX_GAP_NS);

@@ -119,7 +119,8 @@ fn summarize(
             rows.push(row);
         }
     }
-    let energies = energies(&header.plans, visits);
+    let labels: Vec<&str> = header.plans.iter().map(|p| p.label.as_str()).collect();
+    let energies = energies(&labels, visits);
     let plans: Vec<PlanSummary> = header
         .plans
         .iter()
@@ -207,12 +208,12 @@ fn plan_summary(
 }
 
 /// Energy of every plan by the block method, a visit being a block; or why there is none.
-fn energies(plans: &[PlanLine], visits: &[VisitRow]) -> Vec<Result<EnergySummary, String>> {
+pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<EnergySummary, String>> {
     let block = |visit: &VisitRow| {
         let power = visit.power.as_ref()?;
         let window_ns = visit.to_ns - visit.from_ns;
         Some(BlockEnergy {
-            plan: plans.get(visit.plan)?.label.clone(),
+            plan: (*labels.get(visit.plan)?).to_owned(),
             frames: visit.frames,
             integral: Integral {
                 energy: Joules(power.joules),
@@ -245,12 +246,12 @@ fn energies(plans: &[PlanLine], visits: &[VisitRow]) -> Vec<Result<EnergySummary
         let found = all.iter().find(|(name, _)| name == label);
         found.map(|(_, result)| result.clone())
     };
-    let of = |(place, line): (usize, &PlanLine)| {
-        let Some(energy) = find(&relaxed, &line.label) else {
+    let of = |(place, label): (usize, &&str)| {
+        let Some(energy) = find(&relaxed, label) else {
             return Err("no power was measured".to_owned());
         };
         let energy = energy.map_err(|e| e.to_string())?;
-        let short = match find(&strict, &line.label) {
+        let short = match find(&strict, label) {
             Some(Err(lacks)) => Some(only_amounts(lacks).to_string()),
             _ => None,
         };
@@ -265,7 +266,7 @@ fn energies(plans: &[PlanLine], visits: &[VisitRow]) -> Vec<Result<EnergySummary
             emulated: emulated(place),
         })
     };
-    plans.iter().enumerate().map(of).collect()
+    labels.iter().enumerate().map(of).collect()
 }
 
 /// Of what lacks, what the relaxed protocol let pass.

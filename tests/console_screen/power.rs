@@ -178,6 +178,13 @@ fn emulated_watts_are_marked_on_every_screen() {
     for size in SIZES {
         assert!(console.screen(size).contains("EMULATED"));
     }
+    // What is out of sight is counted, and the arrows bring it in.
+    assert!(
+        console
+            .screen((80, 24))
+            .contains("3 rails, not all in sight")
+    );
+    console.keys(Key::Down, 2);
     assert!(console.screen((80, 24)).contains("VDD_SOC"));
 }
 

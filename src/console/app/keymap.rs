@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{live, power, sessions, sweep, timeline};
+use super::screens::{layers, live, power, sessions, sweep, timeline, workers};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -70,6 +70,8 @@ pub enum Action {
     Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
+    /// On the Layers screen.
+    Layers(layers::Do),
     /// On the timeline.
     Timeline(timeline::Do),
     /// On the Sweep screen.
@@ -78,6 +80,8 @@ pub enum Action {
     Power(power::Do),
     /// On the Sessions screen.
     Sessions(sessions::Do),
+    /// On the Workers screen.
+    Workers(workers::Do),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal, in the end the screen.
@@ -132,6 +136,8 @@ pub enum Scope {
     Anywhere,
     /// On one screen.
     On(Screen),
+    /// While a search is typed.
+    Search,
     /// In the mode picker.
     Picker,
     /// While another time than now is shown, before the keys of the screen.
@@ -142,7 +148,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -152,6 +158,7 @@ impl Scope {
         Self::On(Screen::Workers),
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
+        Self::Search,
         Self::Picker,
         Self::Time,
         Self::Palette,
@@ -162,6 +169,7 @@ impl Scope {
         match self {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
+            Self::Search => "search",
             Self::Picker => "picker",
             Self::Time => "time",
             Self::Palette => "palette",
@@ -291,6 +299,19 @@ impl Keymap {
         let own = first(bound.keys).unwrap_or_default();
         let both = own + &other.unwrap_or_default();
         both.replace("PgUpPgDn", "PgUp PgDn").replace("[]", "[ ]")
+    }
+}
+
+impl Move {
+    /// A place moved in a list whose last place is `last`.
+    pub const fn moved(self, at: usize, last: usize) -> usize {
+        let at = if at < last { at } else { last };
+        let next = match self {
+            Self::By(by) => at.saturating_add_signed(by as isize),
+            Self::First => 0,
+            Self::Last => last,
+        };
+        if next < last { next } else { last }
     }
 }
 

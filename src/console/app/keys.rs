@@ -7,8 +7,9 @@ use super::{
     Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
     Proposal, Screen, TakeOver, Turn, proposal,
 };
+use crate::console::connection::Phase;
 use crate::plan::Plan;
-use crate::playback::Command as Time;
+use crate::playback::{Command as Time, Standing};
 use crate::policy::Spec;
 use crate::store::{Store, Worker};
 use crate::wire::console::{Command, proof};
@@ -82,7 +83,7 @@ impl App {
         match action {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),
-            Action::Pick(pick) => self.pick(pick, turn),
+            Action::Pick(pick) => self.pick(pick, at, turn),
             Action::Show(screen) => self.show(screen, turn),
             Action::Turn(by) => self.show(self.screens.shown.turned(by), turn),
             Action::OpenPalette => self.palette = Some(Palette::default()),
@@ -91,16 +92,18 @@ impl App {
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
+            Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
-            Action::Apply => self.apply(turn),
-            Action::Revert => self.revert(turn),
+            Action::Workers(what) => self.on_workers(what),
+            Action::Apply => self.apply(at, turn),
+            Action::Revert => self.revert(at, turn),
             Action::Back => {
                 if self.proposal.take().is_none() {
                     self.show(Screen::Live, turn);
                 }
             }
-            Action::Policy => self.policy(turn),
-            Action::Control => self.control(turn),
+            Action::Policy => self.policy(at, turn),
+            Action::Control => self.control(at, turn),
             Action::Time(command) => self.on_time(command, at, turn),
             Action::GoTo(typing) => self.on_typing(typing, at, turn),
             Action::Pause if !self.deck.is_live() => self.on_time(Time::Toggle, at, turn),
@@ -124,10 +127,47 @@ impl App {
     fn next_target(&mut self) {
         if self.targets.len() > 1 {
             let next = self.focus().map_or(0, |i| (i + 1) % self.targets.len());
-            self.selected = Some(next);
-            self.proposal = None;
-            self.screens.another_worker();
+            self.select(next);
         }
+    }
+
+    /// Makes all screens be about a worker.
+    pub(super) fn select(&mut self, index: usize) {
+        self.selected = Some(index);
+        self.proposal = None;
+        self.screens.another_worker();
+    }
+
+    /// Why nothing may be changed now, if so: what the person sees is not how the robot is.
+    fn obstacle(&self, index: usize, at: Moment) -> Option<String> {
+        match self.display() {
+            Standing::Live => {}
+            Standing::Rewound => {
+                let text =
+                    "the display stands still, the robot does not: go on first, nothing was sent";
+                return Some(text.to_owned());
+            }
+            Standing::Replay => return Some("this is a recording: nothing can be sent".to_owned()),
+        }
+        let target = self.targets.get(index)?;
+        let Phase::Stale { heard } = target.connection.phase() else {
+            return None;
+        };
+        let seconds = at.now.since(*heard) / 1_000_000_000;
+        let name = target.name();
+        Some(format!(
+            "{name} has been silent for {seconds} s: nothing is sent on what may not hold any more"
+        ))
+    }
+
+    /// The robot that may be changed now; says why there is none.
+    fn changeable(&mut self, at: Moment) -> Option<usize> {
+        let index = self.robot()?;
+        if let Some(why) = self.obstacle(index, at) {
+            self.notice = Some(why);
+            return None;
+        }
+        Some(index)
     }
 
     pub(super) fn show(&mut self, screen: Screen, turn: &mut Turn) {
@@ -166,7 +206,7 @@ impl App {
         }
     }
 
-    fn no_model(&mut self) {
+    pub(super) fn no_model(&mut self) {
         self.notice = Some("the robot has not told its model yet".to_owned());
     }
 
@@ -184,7 +224,7 @@ impl App {
         self.picker = Some(Picker::new(Arc::clone(&model.graph), effective, servers));
     }
 
-    fn pick(&mut self, pick: Pick, turn: &mut Turn) {
+    fn pick(&mut self, pick: Pick, at: Moment, turn: &mut Turn) {
         let Some(picker) = &mut self.picker else {
             return;
         };
@@ -198,15 +238,15 @@ impl App {
                 Ok(preview) => {
                     let plan = preview.plan.clone();
                     self.picker = None;
-                    self.ask_for(plan, turn);
+                    self.ask_for(plan, at, turn);
                 }
             },
             pick => picker.press(pick),
         }
     }
 
-    fn ask_for(&mut self, plan: Plan, turn: &mut Turn) {
-        let Some(index) = self.robot() else {
+    fn ask_for(&mut self, plan: Plan, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
             return;
         };
         let effective = self.targets[index].store.plan().map(|p| &p.plan);
@@ -215,16 +255,16 @@ impl App {
             return;
         }
         self.proposal = Some(Proposal(plan));
-        self.apply(turn);
+        self.apply(at, turn);
     }
 
     /// Asks for the plan before the one in effect.
-    fn revert(&mut self, turn: &mut Turn) {
-        let Some(index) = self.robot() else {
+    fn revert(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
             return;
         };
         match self.targets[index].store.plan_before().cloned() {
-            Some(plan) => self.ask_for(plan, turn),
+            Some(plan) => self.ask_for(plan, at, turn),
             None => {
                 let text = "this console has seen no plan before this one: nothing to go back to";
                 self.notice = Some(text.to_owned());
@@ -232,8 +272,8 @@ impl App {
         }
     }
 
-    fn apply(&mut self, turn: &mut Turn) {
-        let Some(index) = self.robot() else {
+    fn apply(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
             return;
         };
         let Some(Proposal(plan)) = self.proposal.clone() else {
@@ -261,8 +301,8 @@ impl App {
         }
     }
 
-    fn control(&mut self, turn: &mut Turn) {
-        let Some(index) = self.robot() else {
+    fn control(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
             return;
         };
         match Control::of(&self.targets[index].store) {
@@ -279,8 +319,8 @@ impl App {
     }
 
     /// Hands the plan to `auto`, or takes it back from whichever policy has it.
-    fn policy(&mut self, turn: &mut Turn) {
-        let Some(index) = self.robot() else {
+    fn policy(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.changeable(at) else {
             return;
         };
         let store = &self.targets[index].store;
@@ -363,7 +403,7 @@ impl App {
     }
 
     /// The robot that keys act on; says why there is none.
-    fn robot(&mut self) -> Option<usize> {
+    pub(super) fn robot(&mut self) -> Option<usize> {
         let focus = self.focus().filter(|&i| self.targets[i].is_robot());
         if focus.is_none() {
             self.notice = Some("no robot is shown: plans are the robot's to change".to_owned());

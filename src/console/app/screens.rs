@@ -1,11 +1,13 @@
 //! The screens: one file each, with its state and what keys do to it. [`Screens`] holds them all, so that a screen is
 //! found again as it was left.
 
+pub mod layers;
 pub mod live;
 pub mod power;
 pub mod sessions;
 pub mod sweep;
 pub mod timeline;
+pub mod workers;
 
 use super::{App, Scope};
 
@@ -88,6 +90,8 @@ pub struct Screens {
     pub shown: Screen,
     /// Live.
     pub live: live::Live,
+    /// Layers.
+    pub layers: layers::Layers,
     /// Timeline.
     pub timeline: timeline::Timeline,
     /// Sweep.
@@ -121,6 +125,12 @@ impl App {
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
+        } else if self.take_over.is_none()
+            && self.picker.is_none()
+            && matches!(self.screens.shown, Screen::Layers)
+            && self.screens.layers.typing()
+        {
+            Scope::Search
         } else if self.take_over.is_none() && self.picker.is_some() {
             Scope::Picker
         } else {

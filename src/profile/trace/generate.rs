@@ -26,6 +26,9 @@
 
 use super::{MAX_ROWS, Row, Trace, TraceError};
 
+/// What the file of a made trace says of itself.
+pub(super) const MODELLED: &str = "made by a stochastic model, not recorded; the delay is assumed";
+
 /// Length of a step, in nanoseconds.
 const STEP_NS: i64 = 100_000_000;
 /// The same in seconds.
@@ -148,7 +151,7 @@ impl Model {
                 t.with_comment(&format!(
                     "splitscope trace --model {name} --seconds {seconds} --seed {seed}"
                 ))
-                .with_comment("made by a stochastic model, not recorded; the delay is assumed")
+                .with_comment(MODELLED)
             })
             .map_err(|source| ModelError::Rate {
                 mbps: parameters.mean_mbps,

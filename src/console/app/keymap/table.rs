@@ -3,7 +3,9 @@
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
 use crate::console::app::Typing;
 use crate::console::app::palette;
-use crate::console::app::screens::{Screen, live, power, sessions, sweep, timeline};
+use crate::console::app::screens::{
+    Screen, layers, live, power, sessions, sweep, timeline, workers,
+};
 use crate::playback::{Command, Jump, Unit, Way};
 
 const fn entry(
@@ -494,6 +496,141 @@ pub static TABLE: &[Entry] = &[
         &[Key::Down],
         Action::Power(power::Do::Rail(1)),
         "the rail below",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "row-above",
+        &[Key::Up],
+        Action::Layers(layers::Do::Row(Move::By(-1))),
+        "the row above",
+    )
+    .hinted("row")
+    .with("row-below")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Layers),
+        "row-below",
+        &[Key::Down],
+        Action::Layers(layers::Do::Row(Move::By(1))),
+        "the row below",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "page-above",
+        &[Key::PageUp],
+        Action::Layers(layers::Do::Row(Move::By(-20))),
+        "twenty rows up",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "page-below",
+        &[Key::PageDown],
+        Action::Layers(layers::Do::Row(Move::By(20))),
+        "twenty rows down",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "first-row",
+        &[Key::Home],
+        Action::Layers(layers::Do::Row(Move::First)),
+        "the first row",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "last-row",
+        &[Key::End],
+        Action::Layers(layers::Do::Row(Move::Last)),
+        "the last row",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "sort",
+        &[Key::Char('o')],
+        Action::Layers(layers::Do::Sort),
+        "order by the next of: model, p50, p95, bytes, name",
+    )
+    .hinted("order")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Layers),
+        "reverse",
+        &[Key::Char('r')],
+        Action::Layers(layers::Do::Reverse),
+        "the other way round",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "device",
+        &[Key::Char('d')],
+        Action::Layers(layers::Do::Device),
+        "the robot's operators only, the server's, all",
+    )
+    .hinted("device"),
+    entry(
+        Scope::On(Screen::Layers),
+        "search",
+        &[Key::Char('/')],
+        Action::Layers(layers::Do::Search),
+        "rows with these letters in name or kind only",
+    )
+    .hinted("search")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Layers),
+        "clear",
+        &[Key::Char('x')],
+        Action::Layers(layers::Do::Clear),
+        "all rows again",
+    ),
+    entry(
+        Scope::On(Screen::Layers),
+        "cut-here",
+        &[Key::Char('g')],
+        Action::Layers(layers::Do::Cut),
+        "propose the cut behind this row",
+    )
+    .hinted("cut here"),
+    entry(
+        Scope::On(Screen::Workers),
+        "worker-above",
+        &[Key::Up],
+        Action::Workers(workers::Do::Step(-1)),
+        "the worker above: all screens are about it",
+    )
+    .hinted("worker")
+    .with("worker-below")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Workers),
+        "worker-below",
+        &[Key::Down],
+        Action::Workers(workers::Do::Step(1)),
+        "the worker below",
+    ),
+    entry(
+        Scope::Search,
+        "keep",
+        &[Key::Enter],
+        Action::Layers(layers::Do::Keep),
+        "keep these rows",
+    )
+    .hinted("keep")
+    .narrow(),
+    entry(
+        Scope::Search,
+        "all",
+        &[Key::Esc],
+        Action::Layers(layers::Do::Clear),
+        "all rows again",
+    )
+    .hinted("all rows")
+    .narrow(),
+    entry(
+        Scope::Search,
+        "erase",
+        &[Key::Backspace],
+        Action::Layers(layers::Do::Erase),
+        "take a letter back; letters type",
     ),
     entry(
         Scope::Picker,

@@ -40,12 +40,7 @@ impl Live {
 
     /// Moves the mark in a table whose last row is `last`.
     pub(in crate::console::app) fn move_row(&mut self, step: Move, last: usize) {
-        let row = match step {
-            Move::By(by) => self.row.min(last).saturating_add_signed(by as isize),
-            Move::First => 0,
-            Move::Last => last,
-        };
-        self.row = row.min(last);
+        self.row = step.moved(self.row, last);
     }
 }
 

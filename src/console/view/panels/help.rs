@@ -36,6 +36,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     buf.set_style(over, scene.theme.base());
     let title = match own {
         Scope::On(screen) => format!("Help: {}", screen.title()),
+        Scope::Search => "Help: search".to_owned(),
         Scope::Picker | Scope::Palette | Scope::Anywhere | Scope::Time => {
             "Help: choosing a mode".to_owned()
         }
@@ -72,5 +73,6 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 
 /// Whether a key that works anywhere works while these keys are in effect.
 fn works(own: Scope, row: &Bound) -> bool {
-    !matches!(own, Scope::Picker | Scope::Palette) || matches!(row.entry.name, "help" | "quit")
+    !matches!(own, Scope::Picker | Scope::Palette | Scope::Search)
+        || matches!(row.entry.name, "help" | "quit")
 }

@@ -17,7 +17,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let own = if time { Scope::Time } else { own };
     let keymap = scene.app.keymap();
     let shared = keymap.of(anywhere).filter(|row| match own {
-        Scope::Palette => false,
+        Scope::Palette | Scope::Search => false,
         Scope::Picker => LEAVE.contains(&row.entry.action),
         Scope::Anywhere | Scope::On(_) | Scope::Time => true,
     });

@@ -196,7 +196,7 @@ fn rows<'a>(scene: &Scene<'a>, store: &Store, graph: &Graph) -> (Vec<Row<'a>>, O
 }
 
 /// Where the devices of a plan take turns, one after the other.
-fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
+pub(in crate::console::view) fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
     let n = graph.operator_count();
     let prefix = |cut: &Cut| match cut {
         Cut::Prefix(k) => Some((*k).min(n)),
@@ -208,7 +208,7 @@ fn cuts(plan: &Plan, graph: &Graph) -> Vec<u32> {
     }
 }
 
-fn effective_text(store: &Store, graph: &Graph, k: u32) -> String {
+pub(in crate::console::view) fn effective_text(store: &Store, graph: &Graph, k: u32) -> String {
     let packed = packed_at(store, graph, k);
     let packed = packed.map_or_else(String::new, |p| format!(" {}", text::packing(&p)));
     format!("cut {k} ═══ {}{packed}", ships(graph, k))
@@ -242,7 +242,12 @@ pub(in crate::console::view) fn ships(graph: &Graph, k: u32) -> String {
     }
 }
 
-fn rule(what: &str, dash: char, width: u16, style: Style) -> Line<'static> {
+pub(in crate::console::view) fn rule(
+    what: &str,
+    dash: char,
+    width: u16,
+    style: Style,
+) -> Line<'static> {
     let lead: String = std::iter::repeat_n(dash, 3).collect();
     let text = text::head(&format!("{lead} {what} "), width.into());
     let rest = usize::from(width).saturating_sub(text::width(&text));

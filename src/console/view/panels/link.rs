@@ -43,7 +43,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     }
     let mut inner = inner;
     let words = state_words(scene).join("  ");
-    let lines = text::wrapped(&words, inner.width.into());
+    let lines = if words.is_empty() {
+        Vec::new()
+    } else {
+        text::wrapped(&words, inner.width.into())
+    };
     let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(3);
     for line in lines.into_iter().take(room) {
         buf.set_stringn(inner.x, inner.y, line, inner.width.into(), theme.faint());

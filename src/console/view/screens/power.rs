@@ -176,11 +176,16 @@ fn put(scene: &Scene, lines: &[Line], area: Rect, buf: &mut Buffer) {
 fn power_panel(scene: &Scene, rail: usize, area: Rect, buf: &mut Buffer) {
     let width = usize::from(area.width).saturating_sub(4);
     let rows = usize::from(area.height).saturating_sub(2);
-    let top = estimate_lines(scene, width);
+    let mut top = estimate_lines(scene, width);
     let none = Power::default();
     let power = scene.store.map_or(&none, Store::power);
     let table = rails(scene, power, rail, width);
     let tail = tail(scene, power, rail, width);
+    // The rails come first where there is little room.
+    let kept = table.lines.len() + tail.len().min(MEANING);
+    if top.len() + kept < rows && power.estimate().is_some() {
+        top.push(net_line(power, scene.theme));
+    }
     let rest = rows.saturating_sub(top.len());
     // The rails give way first, but keep half: the one looked at stays in sight, and most of what it means.
     let below = tail.len().min(
@@ -245,11 +250,7 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
         format!("   {}", span_words(&estimate)),
         theme.faint(),
     ));
-    let mut lines = vec![Line::from(spans)];
-    if let Some(power) = scene.store.map(Store::power) {
-        lines.push(net_line(power, theme));
-    }
-    lines
+    vec![Line::from(spans)]
 }
 
 /// Above idle, and what the energy went to; both estimates.

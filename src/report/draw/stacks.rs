@@ -1,0 +1,184 @@
+//! Draws `splits` and `modes`: stacked bars with medians, energy on a second axis.
+
+use super::axis::{Axis, categories, frame, left, right, whisker};
+use super::scene::{Across, Area, Down, Scene, Type};
+use super::sheet::{Key, MARGIN, WIDTH, cross, diamond, dot, sheet};
+use super::style::{ENERGY, PAPER, PARTS, WHOLE, part, plain};
+use crate::report::evidence::PartsMs;
+use crate::report::figure::Figure;
+use crate::report::figure::stack::{Stack, Stacks};
+
+const HEIGHT: f64 = 400.0;
+/// Above the bars: the least latency is written there.
+const HEAD: f64 = 18.0;
+
+pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
+    let (mut scene, room) = sheet(figure, &legend(figure, stacks), HEIGHT);
+    let energies = || stacks.stacks.iter().filter_map(|s| s.energy.as_ref());
+    let has_energy = energies().next().is_some();
+    let edge = if has_energy { 74.0 } else { 10.0 };
+    let plot = Area::new(
+        MARGIN + 74.0,
+        room.top + HEAD,
+        WIDTH - MARGIN - edge,
+        room.bottom - 52.0,
+    );
+    let tallest = stacks.stacks.iter().map(most_ms).fold(0.0, f64::max);
+    let ms = Axis::from_zero(tallest, plot.bottom, plot.top);
+    left(&mut scene, plot, &ms, "Latency per frame, ms");
+
+    let slot = plot.width() / stacks.stacks.len().max(1) as f64;
+    let centre = |i: usize| plot.left + (i as f64 + 0.5) * slot;
+    let half = (slot * 0.36).clamp(1.5, 44.0);
+    for (i, stack) in stacks.stacks.iter().enumerate() {
+        bar(&mut scene, stack, &ms, centre(i), half);
+    }
+    if let Some((i, fastest)) = stacks
+        .fastest
+        .and_then(|i| Some((i, stacks.stacks.get(i)?)))
+    {
+        let top = ms.at(most_ms(fastest)) - 6.0;
+        let x = centre(i);
+        scene.polygon(
+            vec![(x - 5.0, top - 8.0), (x + 5.0, top - 8.0), (x, top)],
+            (0, 0, 0),
+        );
+        let style = Type {
+            is_bold: true,
+            ..plain(Across::Middle, Down::Bottom)
+        };
+        scene.text(
+            (x.max(plot.left + 34.0), top - 11.0),
+            &format!("{:.1} ms", fastest.latency.value),
+            style,
+        );
+    }
+    if has_energy {
+        let most = energies()
+            .map(|e| e.joules + e.half.unwrap_or(0.0))
+            .fold(0.0, f64::max);
+        let joules = Axis::from_zero(most, plot.bottom, plot.top);
+        right(
+            &mut scene,
+            plot,
+            &joules,
+            "Robot energy per inference, J",
+            ENERGY,
+        );
+        let with = stacks.stacks.iter().enumerate();
+        let points: Vec<(f64, f64)> = with
+            .clone()
+            .filter_map(|(i, s)| Some((centre(i), joules.at(s.energy.as_ref()?.joules))))
+            .collect();
+        // A line joins partition points, which have an order; modes have none.
+        if stacks.has_order {
+            scene.line(&points, 3.5, PAPER);
+            scene.line(&points, 1.5, ENERGY);
+        }
+        for (i, energy) in with.filter_map(|(i, s)| Some((i, s.energy.as_ref()?))) {
+            let x = centre(i);
+            if let Some(half) = energy.half {
+                let ends =
+                    [energy.joules - half, energy.joules + half].map(|j| joules.at(j.max(0.0)));
+                whisker(&mut scene, x, ends[0], ends[1], ENERGY);
+            }
+            diamond(
+                &mut scene,
+                (x, joules.at(energy.joules)),
+                energy.preliminary.is_some(),
+            );
+        }
+    }
+    frame(&mut scene, plot);
+    let names = stacks.stacks.iter().enumerate();
+    let names: Vec<_> = names.map(|(i, s)| (centre(i), s.label.clone())).collect();
+    categories(&mut scene, plot, &names, &stacks.axis);
+    scene
+}
+
+fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {
+    const TEXTS: [&str; 5] = [
+        "robot computes",
+        "uplink",
+        "server computes",
+        "downlink",
+        "wait",
+    ];
+    let parts = PARTS.iter().zip(TEXTS).map(|(f, t)| (Key::Part(*f), t));
+    let mut legend: Vec<_> = if stacks.stacks.iter().any(|s| s.parts.is_some()) {
+        parts.collect()
+    } else {
+        vec![(Key::Part(WHOLE), "latency")]
+    };
+    if stacks.stacks.iter().any(|s| s.latency.count > 0) {
+        legend.push((Key::Median, "median, 95 %"));
+    }
+    if stacks.stacks.iter().any(|s| s.predicted_ms.is_some()) {
+        legend.push((Key::Cross, "predicted"));
+    }
+    let is_preliminary = |s: &Stack| Some(s.energy.as_ref()?.preliminary.is_some());
+    let kinds: Vec<bool> = stacks.stacks.iter().filter_map(is_preliminary).collect();
+    if kinds.contains(&false) {
+        let text = if figure.origin.is_emulated {
+            "energy (emulated power)"
+        } else {
+            "energy"
+        };
+        legend.push((Key::Diamond, text));
+    }
+    if kinds.contains(&true) {
+        let text = if figure.origin.is_emulated {
+            "energy, preliminary (emulated power)"
+        } else {
+            "energy, preliminary"
+        };
+        legend.push((Key::OpenDiamond, text));
+    }
+    legend
+}
+
+/// The highest mark of a bar in milliseconds.
+fn most_ms(stack: &Stack) -> f64 {
+    let upper = stack
+        .latency
+        .interval
+        .map_or(stack.latency.value, |i| i.high);
+    stack
+        .parts
+        .map_or(0.0, PartsMs::sum)
+        .max(upper)
+        .max(stack.predicted_ms.unwrap_or(0.0))
+}
+
+fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
+    let mut below = 0.0;
+    if stack.parts.is_none() {
+        let area = Area::new(x - half, ms.at(stack.latency.value), x + half, ms.at(0.0));
+        part(scene, area, WHOLE);
+    }
+    let values = stack.parts.unwrap_or_default().values();
+    for (value, fill) in values.into_iter().zip(PARTS) {
+        let area = Area::new(x - half, ms.at(below + value), x + half, ms.at(below));
+        if value > 0.0 {
+            part(scene, area, fill);
+        }
+        below += value;
+    }
+    if stack.latency.count > 0 {
+        if let Some(interval) = stack.latency.interval {
+            whisker(
+                scene,
+                x,
+                ms.at(interval.low),
+                ms.at(interval.high),
+                (0, 0, 0),
+            );
+        }
+        dot(scene, (x, ms.at(stack.latency.value)));
+    }
+    if let Some(predicted) = stack.predicted_ms {
+        // Beside the median, which it would cover.
+        let r = (half / 2.0).clamp(2.5, 4.5);
+        cross(scene, (x - half * 0.6, ms.at(predicted)), r);
+    }
+}

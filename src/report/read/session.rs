@@ -1,0 +1,560 @@
+//! A recording: its frames plan by plan, the link over time, energy where power was measured, and one frame's steps.
+//!
+//! Read in one pass for everything but the steps, which are large, and a second one for the frame that is shown.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::ReadError;
+use super::sweep::energy;
+use super::tally::{Frame, Tally};
+use crate::clock::date_time_utc;
+use crate::model::GraphSpec;
+use crate::report::evidence::{
+    Energy, Evidence, FrameTimeline, Held, Kind, Lane, LaneStep, PlanResult, Rates,
+};
+use crate::session::{Entry, Reader, Told, What};
+use crate::store::{LaneKind, lanes};
+use crate::sweep::{Meter, VisitRow, energies};
+use crate::units::{BootId, DeviceId, Epoch, FrameId, Nanos, ns_to_ms};
+use crate::wire::console::{Role, WorkerHello};
+use crate::wire::{FrameRecord, LinkSample, Outcome, Record};
+
+/// A stretch under one plan that energy is taken over ends after so long, and the next begins.
+const STRETCH_NS: i64 = 30_000_000_000;
+/// Link samples kept: more than three days of ten a second and two directions.
+const MOST_RATES: usize = 3_000_000;
+
+pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Evidence, ReadError> {
+    let reader = Reader::open(path)?;
+    let mut reading = Reading::new(name);
+    let mut damaged = 0_usize;
+    for entry in reader.entries_of_kinds(.., |kind| KINDS.contains(&kind)) {
+        match entry {
+            Ok(entry) => reading.take(entry),
+            Err(_) => damaged += 1,
+        }
+    }
+    let (mut evidence, chosen, graph) = reading.end(frame)?;
+    if let Some(chosen) = chosen {
+        let frames = reader.entries_of_kinds(.., |kind| kind == "frame");
+        let found = frames.flatten().find_map(|entry| match entry.what {
+            What::Record(Told {
+                record: Record::Frame(frame),
+                boot,
+                ..
+            }) if boot == chosen.boot && frame.frame == chosen.frame => Some(frame),
+            _ => None,
+        });
+        evidence.timeline = found.map(|frame| timeline(&frame, chosen.label, graph.as_ref()));
+    }
+    if let Some(start) = &reader.summary().start {
+        evidence.program = Some(format!("splitscope {}", start.version));
+        evidence.began = Some(date_time_utc(start.unix_ms));
+    }
+    for (what, said) in reader.summary().meta.fields() {
+        evidence
+            .remarks
+            .extend(said.map(|said| format!("{what} {said:?}")));
+    }
+    if damaged > 0 {
+        evidence.remarks.push(format!(
+            "{damaged} damaged stretches of the file were passed over"
+        ));
+    }
+    Ok(evidence)
+}
+
+/// What is read of a session.
+const KINDS: [&str; 8] = [
+    "hello",
+    "model",
+    "plan",
+    "frame",
+    "link",
+    "power_sources",
+    "power",
+    "lost",
+];
+
+/// A frame that may be shown.
+struct Candidate {
+    boot: BootId,
+    frame: FrameId,
+    latency_ns: i64,
+    label: String,
+}
+
+struct Reading {
+    evidence: Evidence,
+    tally: Tally,
+    graph: Option<GraphSpec>,
+    /// The robot whose frames are taken: the first that has any.
+    robot: Option<u16>,
+    plans: BTreeMap<(BootId, Epoch), String>,
+    candidates: Vec<Candidate>,
+    rates: [Vec<Held>; 2],
+    first_link: Option<Nanos>,
+    meter: Meter,
+    labels: Vec<String>,
+    visits: Vec<VisitRow>,
+    open: Option<VisitRow>,
+    has_many: bool,
+}
+
+impl Reading {
+    fn new(name: &str) -> Self {
+        Self {
+            evidence: Evidence::new(name, Kind::Session),
+            tally: Tally::default(),
+            graph: None,
+            robot: None,
+            plans: BTreeMap::new(),
+            candidates: Vec::new(),
+            rates: [Vec::new(), Vec::new()],
+            first_link: None,
+            meter: Meter::default(),
+            labels: Vec::new(),
+            visits: Vec::new(),
+            open: None,
+            has_many: false,
+        }
+    }
+
+    fn take(&mut self, entry: Entry) {
+        match entry.what {
+            What::Hello(greeting) => self.hello(&greeting.hello),
+            What::Record(told) => self.record(told),
+            _ => {}
+        }
+    }
+
+    fn hello(&mut self, hello: &WorkerHello) {
+        let device = super::device_name(&hello.host, &hello.engine, hello.emulated);
+        match hello.role {
+            Role::Robot => self.evidence.robot = Some(device),
+            Role::Server if !self.evidence.servers.contains(&device) => {
+                self.evidence.servers.push(device);
+            }
+            Role::Server => {}
+        }
+        if let Some(model) = &hello.model
+            && hello.role == Role::Robot
+        {
+            self.model(&model.graph);
+        }
+    }
+
+    fn model(&mut self, graph: &GraphSpec) {
+        let shape = graph.input;
+        let name = super::model_name(&graph.name, (shape.rows, shape.columns), shape.batch);
+        self.has_many |= self.evidence.model.as_ref().is_some_and(|m| *m != name);
+        self.evidence.model = Some(name);
+        self.graph = Some(graph.clone());
+    }
+
+    fn record(&mut self, told: Told) {
+        if self.robot.is_some_and(|robot| robot != told.target) {
+            return;
+        }
+        match told.record {
+            Record::Frame(frame) => {
+                self.robot = Some(told.target);
+                self.frame(told.boot, &frame);
+            }
+            Record::Plan(plan) => {
+                // Without commas, as sweeps name plans.
+                let label = plan.plan.label().replace(',', "");
+                self.plans.insert((told.boot, plan.epoch), label);
+            }
+            Record::Model(model) => self.model(&model.graph),
+            Record::Link(sample) if sample.peer == DeviceId::SERVER => self.link(&sample),
+            Record::PowerSources(sources) => self.meter.set_sources(&sources),
+            Record::Power(power) => self.meter.add(&power),
+            _ => {}
+        }
+    }
+
+    fn frame(&mut self, boot: BootId, frame: &FrameRecord) {
+        let label = self.plans.get(&(boot, frame.epoch)).cloned();
+        let label = label.unwrap_or_else(|| match frame.cut {
+            Some(cut) => format!("{} {cut}", frame.mode),
+            None => frame.mode.clone(),
+        });
+        let is_left_out = frame.warmup || frame.preparing || frame.outcome != Outcome::Ok;
+        self.evidence.is_emulated |= frame.emulated;
+        self.tally.add(&Frame {
+            label: &label,
+            mode: &frame.mode,
+            cut: frame.cut,
+            latency_ns: frame.latency_ns,
+            parts: frame.parts,
+            bytes_up: frame.bytes_up,
+            bytes_down: frame.bytes_down,
+            is_left_out,
+            predicted_ns: frame.predicted_ns,
+        });
+        if is_left_out {
+            self.close();
+        } else {
+            self.stretch(&label, frame);
+        }
+        if !frame.steps.is_empty() {
+            self.candidates.push(Candidate {
+                boot,
+                frame: frame.frame,
+                latency_ns: frame.latency_ns,
+                label,
+            });
+        }
+    }
+
+    /// Frames of one plan on end are a block of the block method.
+    fn stretch(&mut self, label: &str, frame: &FrameRecord) {
+        let plan = self.labels.iter().position(|l| l == label);
+        let plan = plan.unwrap_or_else(|| {
+            self.labels.push(label.to_owned());
+            self.labels.len() - 1
+        });
+        let from_ns = frame.admitted.0;
+        let to_ns = from_ns.saturating_add(frame.latency_ns);
+        let fits =
+            |open: &VisitRow| open.plan == plan && to_ns.saturating_sub(open.from_ns) <= STRETCH_NS;
+        match &mut self.open {
+            Some(open) if fits(open) => {
+                open.frames += 1;
+                open.to_ns = open.to_ns.max(to_ns);
+            }
+            _ => {
+                self.close();
+                self.open = Some(VisitRow {
+                    visit: self.visits.len() as u32,
+                    round: 0,
+                    plan,
+                    frames: 1,
+                    from_ns,
+                    to_ns,
+                    power: None,
+                });
+            }
+        }
+    }
+
+    /// Ends a stretch. The last tenth of a second of its power is told after it: what is there is taken, and coverage
+    /// says whether it is enough.
+    fn close(&mut self) {
+        if let Some(mut open) = self.open.take() {
+            open.power = self.meter.over(&(Nanos(open.from_ns)..Nanos(open.to_ns)));
+            self.visits.push(open);
+        }
+    }
+
+    fn link(&mut self, sample: &LinkSample) {
+        let first = *self
+            .first_link
+            .get_or_insert(sample.at.shifted(-sample.window_ns));
+        let for_s = sample.window_ns as f64 / 1e9;
+        let from_s = (sample.at.since(first) - sample.window_ns) as f64 / 1e9;
+        for (held, flow) in self.rates.iter_mut().zip([sample.up, sample.down]) {
+            let mbps = if sample.connected {
+                flow.mbps()
+            } else {
+                Some(0.0)
+            };
+            if let Some(mbps) = mbps.filter(|_| held.len() < MOST_RATES) {
+                held.push(Held {
+                    from_s,
+                    for_s,
+                    mbps,
+                });
+            }
+        }
+    }
+
+    fn end(
+        mut self,
+        wanted: Option<u64>,
+    ) -> Result<(Evidence, Option<Candidate>, Option<GraphSpec>), ReadError> {
+        self.close();
+        let mut evidence = self.evidence;
+        evidence.plans = self.tally.results();
+        let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
+        let found = energies(&labels, &self.visits);
+        for plan in &mut evidence.plans {
+            let place = labels.iter().position(|l| *l == plan.label);
+            plan.energy = place.and_then(|place| {
+                let strict = found.get(place)?;
+                match strict {
+                    Ok(found) => Some(energy(found.clone())),
+                    Err(why) => mean_energy(&self.visits, place, why),
+                }
+            });
+            name_layer(plan, self.graph.as_ref());
+        }
+        for (direction, held) in ["up", "down"].into_iter().zip(self.rates) {
+            if !held.is_empty() {
+                evidence.rates.push(Rates { direction, held });
+            }
+        }
+        if evidence.plans.is_empty() && evidence.rates.is_empty() {
+            return Err(ReadError::NoFrames(evidence.file));
+        }
+        if self.has_many {
+            evidence
+                .remarks
+                .push("several models were run; the last one is named".to_owned());
+        }
+        let chosen = choose(self.candidates, wanted, &evidence)?;
+        Ok((evidence, chosen, self.graph))
+    }
+}
+
+/// Where the block method gives no number: all joules over all frames, as preliminary.
+fn mean_energy(visits: &[VisitRow], plan: usize, why: &str) -> Option<Energy> {
+    let mut joules = 0.0;
+    let mut frames = 0.0;
+    for visit in visits.iter().filter(|v| v.plan == plan) {
+        if let Some(power) = &visit.power {
+            let window = (visit.to_ns - visit.from_ns).max(1) as f64;
+            joules += power.joules;
+            frames += visit.frames as f64 * (power.covered_ns as f64 / window).min(1.0);
+        }
+    }
+    (frames > 0.0).then(|| Energy {
+        joules: joules / frames,
+        half: None,
+        preliminary: Some(why.to_owned()),
+    })
+}
+
+fn name_layer(plan: &mut PlanResult, graph: Option<&GraphSpec>) {
+    let last = plan.cut.and_then(|cut| (cut as usize).checked_sub(1));
+    plan.layer = last.and_then(|i| Some(graph?.nodes.get(i)?.name.clone()));
+}
+
+/// The frame asked for, or the one nearest to the median latency.
+fn choose(
+    mut candidates: Vec<Candidate>,
+    wanted: Option<u64>,
+    evidence: &Evidence,
+) -> Result<Option<Candidate>, ReadError> {
+    if let Some(wanted) = wanted {
+        let numbers = candidates.iter().map(|c| c.frame.0);
+        let (first, last) = (
+            numbers.clone().min().unwrap_or(0),
+            numbers.max().unwrap_or(0),
+        );
+        let place = candidates.iter().position(|c| c.frame.0 == wanted);
+        return match place {
+            Some(place) => Ok(Some(candidates.swap_remove(place))),
+            None => Err(ReadError::NoSuchFrame {
+                file: evidence.file.clone(),
+                frame: wanted,
+                first,
+                last,
+            }),
+        };
+    }
+    // Of the plan with the most frames: the frame that stands for it.
+    let most = evidence.plans.iter().max_by_key(|p| p.latencies_ms.len());
+    let off =
+        |c: &Candidate| most.map_or(0.0, |p| (ns_to_ms(c.latency_ns) - p.latency.value).abs());
+    Ok(candidates
+        .into_iter()
+        .filter(|c| most.is_none_or(|p| p.label == c.label))
+        .min_by(|a, b| off(a).total_cmp(&off(b))))
+}
+
+fn timeline(frame: &FrameRecord, plan: String, graph: Option<&GraphSpec>) -> FrameTimeline {
+    let mut steps = Vec::new();
+    let mut rows = Vec::new();
+    for (place, lane) in lanes(frame).into_iter().enumerate() {
+        rows.push(Lane {
+            name: lane.kind.name(),
+            part: match lane.kind {
+                LaneKind::Robot => 0,
+                LaneKind::Uplink => 1,
+                LaneKind::Server(_) => 2,
+                LaneKind::Downlink | LaneKind::Between => 3,
+            },
+        });
+        steps.extend(lane.steps.iter().map(|step| {
+            LaneStep {
+                lane: place,
+                label: match step.node.index().checked_sub(1) {
+                    None => "image".to_owned(),
+                    Some(i) => graph
+                        .and_then(|g| g.nodes.get(i))
+                        .map_or_else(|| step.node.to_string(), |node| node.name.clone()),
+                },
+                start_ms: ns_to_ms(step.start_ns),
+                duration_ms: ns_to_ms(step.duration_ns),
+            }
+        }));
+    }
+    FrameTimeline {
+        frame: Some(frame.frame.0),
+        plan,
+        latency_ms: ns_to_ms(frame.latency_ns),
+        lanes: rows,
+        steps,
+        clock_error_ms: frame.clock_error_ns.map(ns_to_ms),
+        predicted_ms: frame.predicted_ns.map(ns_to_ms),
+        is_predicted: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Plan;
+    use crate::report::figure::{Body, FigureKind, make};
+    use crate::session::{FORMAT, Start, Writer};
+    use crate::store::testing::step;
+    use crate::wire::{Flow, Parts, PlanRecord, StepKind};
+
+    const MS: i64 = 1_000_000;
+
+    fn told(record: Record) -> What {
+        What::Record(Told {
+            target: 0,
+            boot: BootId(7),
+            seq: 1,
+            sent: Nanos(0),
+            record,
+        })
+    }
+
+    fn frame(number: u64, epoch: u32, latency_ms: i64, warmup: bool) -> Record {
+        let step = |device, to, kind, start_ms: i64, bytes| {
+            step(device, kind, 3, start_ms * MS, 10 * MS, to, bytes)
+        };
+        let mut frame = crate::store::testing::frame_of(
+            "split",
+            latency_ms * MS,
+            &[
+                step(0, 0, StepKind::Compute, 0, 0),
+                step(0, 1, StepKind::Transfer, 10, 9),
+                step(1, 1, StepKind::Compute, 20, 0),
+            ],
+        );
+        frame.frame = FrameId(number);
+        frame.epoch = Epoch(epoch);
+        frame.cut = Some(epoch);
+        frame.warmup = warmup;
+        frame.admitted = Nanos(number as i64 * 100 * MS);
+        frame.parts = Parts {
+            robot_compute_ns: 10 * MS,
+            uplink_ns: (latency_ms - 10) * MS,
+            ..Parts::default()
+        };
+        Record::Frame(Box::new(frame))
+    }
+
+    fn link(number: i64, bytes: u64, connected: bool) -> Record {
+        Record::Link(LinkSample {
+            at: Nanos(number * 100 * MS),
+            window_ns: 100 * MS,
+            up: Flow {
+                bytes,
+                busy_ns: if bytes > 0 { 10 * MS } else { 0 },
+            },
+            down: Flow::default(),
+            rtt_ns: None,
+            connected,
+            peer: DeviceId::SERVER,
+        })
+    }
+
+    /// Frames 1 to 8 under split 2, 11 to 19 under split 3, the first of each warm-up; the link carries, is idle, is away.
+    fn recorded(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join("made.mcap");
+        let start = Start {
+            format: FORMAT,
+            version: "0.1.0".to_owned(),
+            at: Nanos(0),
+            unix_ms: 1_795_616_400_123,
+            console: "ada@laptop".to_owned(),
+        };
+        let mut writer = Writer::create(&path, start).unwrap();
+        let mut at = 0;
+        let mut add = |what| {
+            at += MS;
+            let (at, unix_ms) = (Nanos(at), 0);
+            writer.add(&Entry { at, unix_ms, what }).unwrap();
+        };
+        for (epoch, first, latency_ms) in [(2_u32, 1, 50), (3, 11, 40)] {
+            let plan = Plan::split(epoch);
+            let epoch_of = Epoch(epoch);
+            add(told(Record::Plan(PlanRecord {
+                epoch: epoch_of,
+                plan,
+                local_because: None,
+                policy: None,
+            })));
+            for i in 0..9 {
+                add(told(frame(first + i, epoch, latency_ms + i as i64, i == 0)));
+            }
+        }
+        for (number, bytes, connected) in [(1, 1_000, true), (2, 0, true), (3, 0, false)] {
+            add(told(link(number, bytes, connected)));
+        }
+        writer.finish().unwrap();
+        path
+    }
+
+    #[test]
+    fn a_recording_is_read_plan_by_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
+        let of = |i: usize| {
+            let plan = &evidence.plans[i];
+            (
+                plan.label.as_str(),
+                plan.latencies_ms.len(),
+                plan.left_out,
+                plan.latency.value,
+            )
+        };
+        assert_eq!(of(0), ("split 2", 8, 1, 54.5));
+        assert_eq!(of(1), ("split 3", 8, 1, 44.5));
+        assert_eq!(evidence.program.as_deref(), Some("splitscope 0.1.0"));
+        assert_eq!(
+            evidence.plans[0].energy, None,
+            "no power was told: none, not zero"
+        );
+        let figure = make(FigureKind::Splits, std::slice::from_ref(&evidence)).unwrap();
+        assert!(matches!(figure.body, Body::Stacks(_)));
+    }
+
+    #[test]
+    fn an_idle_link_has_no_rate_and_a_lost_one_has_zero() {
+        let folder = tempfile::tempdir().unwrap();
+        let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
+        let up = &evidence.rates[0];
+        assert_eq!(up.direction, "up");
+        let held: Vec<_> = up.held.iter().map(|h| (h.from_s, h.mbps)).collect();
+        // 1000 bytes in 10 ms, nothing in the second tenth, an outage in the third.
+        assert_eq!(held, [(0.0, 0.8), (0.2, 0.0)]);
+    }
+
+    #[test]
+    fn the_frame_asked_for_is_drawn_or_said_to_be_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = recorded(folder.path());
+        let evidence = super::super::read(&path, Some(13)).unwrap();
+        let timeline = evidence.timeline.unwrap();
+        assert_eq!(
+            (timeline.frame, timeline.plan.as_str()),
+            (Some(13), "split 3")
+        );
+        let lanes: Vec<_> = timeline.lanes.iter().map(|l| l.name.as_str()).collect();
+        assert_eq!(lanes, ["robot", "uplink", "server"]);
+        assert!((timeline.steps[1].start_ms - 10.0).abs() < 1e-9);
+        let error = super::super::read(&path, Some(99)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "made.mcap has no frame 99 with its steps; it has frames 1 to 19"
+        );
+    }
+}

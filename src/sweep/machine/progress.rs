@@ -1,0 +1,147 @@
+//! What can be asked of a sweep: how far it is, and what it has measured.
+
+use super::super::{FrameRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
+use super::standing::Standing;
+use super::{Bar, How, Pause, Phase, Sweep};
+use crate::plan::Plan;
+use crate::statistics::Estimate;
+
+/// How far a sweep is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Progress {
+    /// The plan at present, by its place.
+    pub plan: Option<usize>,
+    /// The round, from 0.
+    pub round: u32,
+    /// Rounds at most.
+    pub rounds: u32,
+    /// Visits made.
+    pub visits: u32,
+    /// Visits to come at most.
+    pub visits_left: u32,
+    /// How long they will take if they are like those before; none before the first.
+    pub time_left_ns: Option<i64>,
+    /// Why nothing goes on, if so.
+    pub pause: Option<Pause>,
+    /// The end, once it is there.
+    pub ended: Option<How>,
+}
+
+impl Sweep {
+    /// The plans, by the places that rows name them with.
+    pub fn plans(&self) -> &[PlanLine] {
+        &self.plans
+    }
+
+    /// How it goes about it.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the robot runs when it is over.
+    pub const fn restore(&self) -> &Plan {
+        &self.restore
+    }
+
+    /// The end, once it is there.
+    pub const fn ended(&self) -> Option<&How> {
+        match &self.phase {
+            Phase::Ended(how) => Some(how),
+            _ => None,
+        }
+    }
+
+    /// Frames of the visits that are over.
+    pub fn frames(&self) -> &[FrameRow] {
+        &self.frames
+    }
+
+    /// The visits that are over and have frames that count; their frames stand in [`Sweep::frames`].
+    pub fn visits(&self) -> &[VisitRow] {
+        &self.visit_rows
+    }
+
+    /// Plans that could not be measured.
+    pub fn refusals(&self) -> &[RefusedRow] {
+        &self.refused
+    }
+
+    /// A plan's median latency so far, in milliseconds, with its interval.
+    pub fn median(&self, plan: usize) -> Option<Estimate> {
+        self.standings.get(plan)?.median
+    }
+
+    /// A plan's figures so far; none before its first frame.
+    pub fn bar(&self, plan: usize) -> Option<Bar> {
+        self.standings.get(plan)?.bar()
+    }
+
+    /// The plans of the least median latency and of the least energy so far.
+    pub fn best(&self) -> (Option<usize>, Option<usize>) {
+        let least = |of: &dyn Fn(Bar) -> Option<f64>| {
+            let known = (0..self.plans.len()).filter_map(|p| Some((p, of(self.bar(p)?)?)));
+            known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p)
+        };
+        (least(&|b| Some(b.median_ms.value)), least(&|b| b.joules))
+    }
+
+    /// Whether a plan is visited no more: the robot does not take it, or it was skipped.
+    pub fn is_out(&self, plan: usize) -> bool {
+        self.standings.get(plan).is_some_and(|s| s.out)
+    }
+
+    /// How far it is.
+    pub fn progress(&self) -> Progress {
+        let pause = match &self.phase {
+            Phase::Paused { why, .. } => Some(why.clone()),
+            _ => None,
+        };
+        let visits_left = self.visits_left();
+        let made = i64::from(self.visits);
+        Progress {
+            plan: self.present(),
+            round: self.round,
+            rounds: self.settings.until.most_rounds(),
+            visits: self.visits,
+            visits_left,
+            time_left_ns: (made > 0).then(|| self.spent_ns / made * i64::from(visits_left)),
+            pause,
+            ended: self.ended().cloned(),
+        }
+    }
+
+    fn visits_left(&self) -> u32 {
+        if self.ended().is_some() {
+            return 0;
+        }
+        let present = u32::from(!matches!(self.phase, Phase::Ended(_)));
+        let here = self.queue.len() as u32 + present;
+        let staying = self.standings.iter().filter(|s| !s.out).count() as u32;
+        let rounds = match self.settings.schedule {
+            Schedule::Blocked => 0,
+            Schedule::Interleaved => self.rounds_left(),
+        };
+        here + rounds * staying
+    }
+
+    /// Rounds after this one. With an interval as the end: an interval shrinks with the root of the number of frames.
+    fn rounds_left(&self) -> u32 {
+        let most = self.settings.until.most_rounds();
+        let left = most.saturating_sub(self.round + 1);
+        let Until::Narrow { percent, .. } = self.settings.until else {
+            return left;
+        };
+        let mut widths = self
+            .standings
+            .iter()
+            .filter(|s| !s.out)
+            .map(Standing::width_percent);
+        let Some(widest) = widths.try_fold(0.0_f64, |a, w| Some(a.max(w?))) else {
+            return left;
+        };
+        let needed = f64::from(self.round + 1) * (widest / percent).powi(2);
+        (needed.ceil() as u32)
+            .saturating_sub(self.round + 1)
+            .min(left)
+    }
+}
