@@ -71,7 +71,7 @@ fn a_console_that_was_cut_off_under_load_has_every_frame_in_the_end() {
     let relay = Relay::before(address);
     let through = format!("ws://{}", relay.address);
     let mut console = splitscope(&["attach", "--headless", "--json", &through]);
-    let (lines, frames) = mpsc::channel();
+    let (lines, frames) = mpsc::sync_channel(1024);
     let out = BufReader::new(console.0.stdout.take().unwrap());
     std::thread::spawn(move || {
         for line in out.lines().map_while(Result::ok) {
