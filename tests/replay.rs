@@ -390,3 +390,14 @@ fn live_is_rewound_in_place_while_it_goes_on_and_end_goes_live() {
     assert_ne!(text(&app, now.now, HEIGHT), before);
     assert_eq!(app.time_shown(now.now), now.now);
 }
+
+/// A sample from another version of the protocol: it must not be refused like a worker of that version.
+#[test]
+fn the_sample_recording_shows_its_frames() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/garden.mcap");
+    let mut film = Film::of_file(Reader::open(&path).unwrap(), first(&[]));
+    film.look_on(usize::MAX).unwrap();
+    let (_, to) = film.span().unwrap();
+    let app = film.show(to).unwrap();
+    assert_eq!(app.targets()[0].store.frames().total(), 49);
+}

@@ -7,8 +7,8 @@ use crate::console::connection::Phase;
 use crate::playback::Scene;
 use crate::session::{Entry, Gap, What};
 use crate::units::Nanos;
-use crate::wire::BatchId;
 use crate::wire::console::Batch;
+use crate::wire::{BatchId, PROTOCOL};
 
 /// Workers of one recording; more would be a faulty file.
 const MOST_TARGETS: usize = 64;
@@ -26,8 +26,11 @@ impl Scene for App {
         match &entry.what {
             What::Target(target) => self.recorded_target(target.target.into(), &target.address, at),
             What::Hello(greeting) => {
-                let said = Said::Hello(greeting.hello.clone());
-                self.recorded(greeting.target, said, at);
+                // Whether the recording console could speak with it was settled then; what can be read is the file's
+                // format's business.
+                let mut hello = greeting.hello.clone();
+                hello.protocol = PROTOCOL;
+                self.recorded(greeting.target, Said::Hello(hello), at);
             }
             What::Record(told) => {
                 let target = self.targets.get(usize::from(told.target));
