@@ -50,6 +50,16 @@ pub enum InboxError {
         /// Where it should.
         expected: u64,
     },
+    /// A part that reaches beyond its value.
+    #[error("a part of {value} ends at byte {end}, expected {total} at most")]
+    Beyond {
+        /// What.
+        value: String,
+        /// Where it ends.
+        end: u64,
+        /// How long the value is.
+        total: u64,
+    },
 }
 
 /// A value with all its bytes.
@@ -136,6 +146,14 @@ impl Inbox {
             return Err(wrong(if follows { partial.received } else { 0 }).into());
         }
         partial.received += payload.len() as u64;
+        if partial.received > head.total {
+            return Err(InboxError::Beyond {
+                value: head.value.to_string(),
+                end: partial.received,
+                total: head.total,
+            }
+            .into());
+        }
         if !partial.discard {
             partial.bytes.extend_from_slice(payload);
         }

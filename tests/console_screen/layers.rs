@@ -18,7 +18,6 @@ fn letters(console: &mut crate::Console, typed: &str) {
 fn layers_table() {
     let mut console = live();
     console.key(Key::Char('2'));
-    console.keys(Key::Down, 27);
     snapshots("layers_table", &console);
 }
 
@@ -66,6 +65,7 @@ fn a_cut_is_proposed_behind_the_row_looked_at() {
     let mut console = live();
     console.records(ROBOT, vec![lease(Some((5, "me@laptop")))]);
     console.key(Key::Char('2'));
+    console.key(Key::Home);
     console.keys(Key::Down, 30);
     console.key(Key::Char('g'));
     console.key(Key::Enter);

@@ -179,13 +179,12 @@ fn emulated_watts_are_marked_on_every_screen() {
         assert!(console.screen(size).contains("EMULATED"));
     }
     // What is out of sight is counted, and the arrows bring it in.
-    assert!(
-        console
-            .screen((80, 24))
-            .contains("3 rails, not all in sight")
-    );
+    let small = (12..24)
+        .map(|rows| (80, rows))
+        .find(|&size| console.screen(size).contains("3 rails, not all in sight"));
+    let small = small.expect("some screen is too small for three rails");
     console.keys(Key::Down, 2);
-    assert!(console.screen((80, 24)).contains("VDD_SOC"));
+    assert!(console.screen(small).contains("VDD_SOC"));
 }
 
 #[test]

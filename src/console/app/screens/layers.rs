@@ -93,7 +93,8 @@ pub struct Layers {
     device: Option<DeviceId>,
     search: String,
     typing: bool,
-    row: usize,
+    /// None: the cut, wherever it goes.
+    row: Option<usize>,
 }
 
 /// Letters that can be searched for.
@@ -120,9 +121,15 @@ impl Layers {
         self.typing
     }
 
-    /// The row looked at, counted in the table as it is shown.
-    pub const fn row(&self) -> usize {
-        self.row
+    /// The row looked at, counted in the table as it is shown: the one chosen, else the first behind the cut.
+    pub fn looked_at(&self, rows: &[Row], cut: Option<u32>) -> usize {
+        let last = rows.len().saturating_sub(1);
+        let behind = |cut| rows.iter().position(|row| row.index >= cut);
+        match (self.row, cut, self.sort) {
+            (Some(row), ..) => row.min(last),
+            (None, Some(cut), Sort::Order) => behind(cut).unwrap_or(last),
+            (None, ..) => 0,
+        }
     }
 
     /// The rows to be seen, in their order. All figures are of the store's present epoch.
@@ -193,14 +200,16 @@ impl App {
         let mut devices: Vec<DeviceId> = rows.iter().filter_map(|row| row.device).collect();
         devices.sort_unstable();
         devices.dedup();
-        let here = rows.get(self.screens.layers.row.min(last)).map(|r| r.index);
+        let cut = model.and_then(|(store, model)| store.plan()?.plan.cut(&model.graph));
+        let at = self.screens.layers.looked_at(&rows, cut);
+        let here = rows.get(at).map(|row| row.index);
         let layers = &mut self.screens.layers;
         match what {
-            Do::Row(step) => layers.row = step.moved(layers.row, last),
+            Do::Row(step) => layers.row = Some(step.moved(at, last)),
             Do::Sort => {
                 let at = Sort::ALL.iter().position(|sort| *sort == layers.sort);
                 let next = at.map_or(0, |at| (at + 1) % Sort::ALL.len());
-                (layers.sort, layers.row) = (Sort::ALL[next], 0);
+                (layers.sort, layers.row) = (Sort::ALL[next], None);
             }
             Do::Reverse => layers.reverse = !layers.reverse,
             Do::Device => {
@@ -209,14 +218,14 @@ impl App {
                     Some(DeviceId::ROBOT) => Some(DeviceId::SERVER),
                     Some(_) => None,
                 };
-                layers.row = 0;
+                layers.row = None;
             }
             Do::Search => layers.typing = true,
             Do::Type(c) => {
                 if layers.search.chars().count() < LONGEST {
                     layers.search.push(c);
                 }
-                layers.row = 0;
+                layers.row = None;
             }
             Do::Erase => {
                 layers.search.pop();

@@ -131,20 +131,26 @@ fn title(store: &Store, model: &ModelView) -> String {
     }
 }
 
+/// What the columns of predictions mean and rest on, if there are any.
+pub(in crate::console::view) fn priced(store: &Store) -> Option<String> {
+    let record = store.predictions().newest()?;
+    let assumed = if record.assumed.is_some() {
+        " assumed"
+    } else {
+        ""
+    };
+    Some(format!(
+        "right: predicted ms and J if cut below the row, at {} Mbps{assumed}",
+        text::mbps(record.mbps)
+    ))
+}
+
 fn foot(store: &Store, has_predictions: bool) -> String {
     if let Some(foot) = syncs::foot(store) {
         return foot;
     }
-    if let Some(record) = store.predictions().newest().filter(|_| has_predictions) {
-        let assumed = if record.assumed.is_some() {
-            " assumed"
-        } else {
-            ""
-        };
-        return format!(
-            "right: predicted ms and J if cut below the row, at {} Mbps{assumed}",
-            text::mbps(record.mbps)
-        );
+    if let Some(priced) = priced(store).filter(|_| has_predictions) {
+        return priced;
     }
     match store.plan().map(|p| &p.plan.mode) {
         Some(Mode::Tensor { .. } | Mode::Data { .. } | Mode::Tile { .. })
@@ -267,7 +273,7 @@ fn longest(store: &Store, graph: &Graph) -> i64 {
 }
 
 /// Columns of what a cut below a row would cost.
-const AHEAD: usize = 23;
+pub(in crate::console::view) const AHEAD: usize = 23;
 
 /// Columns kept for predictions: none without them, or where the table itself has too little room.
 fn ahead(store: &Store, width: usize) -> usize {
@@ -276,7 +282,7 @@ fn ahead(store: &Store, width: usize) -> usize {
 }
 
 /// What a cut below operator `i` would cost now, predicted.
-fn if_cut_below(store: &Store, i: u32, theme: Theme) -> Span<'static> {
+pub(in crate::console::view) fn if_cut_below(store: &Store, i: u32, theme: Theme) -> Span<'static> {
     let predictions = store.predictions();
     let k = i + 1;
     let best = predictions.best_cut() == Some(k);

@@ -26,7 +26,9 @@ use crate::console::app::Action;
 use crate::console::app::Move;
 use crate::console::app::screens::layers::{Do, Row, Sort};
 use crate::console::view::layout::framed;
-use crate::console::view::panels::layers::{self, cuts, effective_text, rule};
+use crate::console::view::panels::layers::{
+    self, AHEAD, cuts, effective_text, if_cut_below, priced, rule,
+};
 use crate::console::view::panels::plans;
 use crate::console::view::theme::Part;
 use crate::console::view::widgets::text;
@@ -61,18 +63,27 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let rows = table.rows(store, &model.graph);
     let count = model.graph.operator_count();
     let title = title(scene, store, rows.len(), count);
-    let inner = panel(inner, &title, &foot(scene, model), scene.theme, buf);
+    let ahead = ahead_of(store, inner.width.saturating_sub(2).into());
+    let foot = foot(store, model, ahead > 0);
+    let inner = panel(inner, &title, &foot, scene.theme, buf);
     if inner.height < 2 {
         return;
     }
-    let columns = Columns::of(inner.width.into());
-    buf.set_line(inner.x, inner.y, &columns.heading(scene), inner.width);
+    let width = usize::from(inner.width);
+    let columns = Columns::of(width - ahead);
+    let mut heading = columns.heading(scene);
+    if ahead > 0 {
+        let words = format!("  {:>7} {:>6} if cut", "predict", "J");
+        heading.push_span(Span::styled(words, scene.theme.faint()));
+    }
+    buf.set_line(inner.x, inner.y, &heading, inner.width);
     let cuts = match (table.sort(), store.plan()) {
         ((Sort::Order, false), Some(plan)) => cuts(&plan.plan, &model.graph),
         _ => Vec::new(),
     };
     let room = usize::from(inner.height - 1);
-    let at = table.row().min(rows.len().saturating_sub(1));
+    let cut = store.plan().and_then(|p| p.plan.cut(&model.graph));
+    let at = table.looked_at(&rows, cut);
     let first = at
         .saturating_sub(room / 2)
         .min((rows.len() + cuts.len()).saturating_sub(room));
@@ -90,7 +101,10 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
         if y >= inner.bottom() {
             break;
         }
-        let line = columns.row(scene, row, i == at, longest);
+        let mut line = columns.row(scene, row, i == at, longest);
+        if ahead > 0 {
+            line.push_span(if_cut_below(store, row.index, scene.theme));
+        }
         buf.set_line(inner.x, y, &line, inner.width);
         let step = Move::By(i as i32 - at as i32);
         let place = Rect::new(inner.x, y, inner.width, 1);
@@ -130,10 +144,26 @@ fn title(scene: &Scene, store: &Store, shown: usize, count: u32) -> String {
     title
 }
 
-fn foot(scene: &Scene, model: &ModelView) -> String {
-    let emulated = scene.store.is_some_and(Store::emulated);
-    let marked = if emulated { "  EMULATED times" } else { "" };
-    format!("ms; share of the sum of medians  {}{marked}", model.weights)
+/// Columns kept for what a cut below each row would cost.
+fn ahead_of(store: &Store, width: usize) -> usize {
+    let told = store.predictions().newest().is_some();
+    if told && width >= FIXED + 12 + AHEAD {
+        AHEAD
+    } else {
+        0
+    }
+}
+
+fn foot(store: &Store, model: &ModelView, ahead: bool) -> String {
+    let marked = if store.emulated() {
+        "  EMULATED times"
+    } else {
+        ""
+    };
+    match priced(store).filter(|_| ahead) {
+        Some(priced) => format!("{priced}{marked}"),
+        None => format!("ms; share of the sum of medians  {}{marked}", model.weights),
+    }
 }
 
 /// Which columns there is room for.
