@@ -19,10 +19,12 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Starts this program as a worker and waits until it says where it listens.
-    pub(super) fn start(name: &str, args: &[String]) -> Result<Self> {
+    /// Starts this program as a worker and waits until it says where it listens. `log` names the file of what it says:
+    /// what started it, a dash, who it is.
+    pub(super) fn start(log: &str, args: &[String]) -> Result<Self> {
+        let name = log.split_once('-').map_or(log, |(_, name)| name);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
-        let log = log_file(name)?;
+        let log = log_file(log)?;
         let errors = std::fs::File::create(&log)
             .with_context(|| format!("cannot write the {name}'s log {}", log.display()))?;
         let mut child = Command::new(program)

@@ -37,7 +37,7 @@ pub struct Passage {
     pub bytes: u64,
 }
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug, Clone)]
 pub struct Belief {
     rate: Estimator,

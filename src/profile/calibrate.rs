@@ -46,7 +46,7 @@ pub enum Observed {
     },
 }
 
-/// A device with its profile and the factors learned since. See the [module](self).
+/// A device with its profile and the factors learned since. See the module.
 #[derive(Debug, Clone)]
 pub struct Calibrated {
     profile: Arc<Profile>,

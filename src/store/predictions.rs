@@ -29,7 +29,7 @@ pub struct CutCost {
     pub energy_j: Option<f64>,
 }
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct Predictions {
     newest: Option<PredictionRecord>,

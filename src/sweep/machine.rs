@@ -54,7 +54,7 @@ enum Phase {
     Ended(How),
 }
 
-/// A sweep under way. See the [module](self).
+/// A sweep under way. See the module.
 #[derive(Debug, Clone)]
 pub struct Sweep {
     plans: Vec<PlanLine>,

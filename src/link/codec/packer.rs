@@ -40,7 +40,7 @@ impl Edge {
     }
 }
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug, Default)]
 pub struct Packer {
     epoch: Option<Epoch>,

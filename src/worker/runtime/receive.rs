@@ -60,7 +60,7 @@ pub enum Taken<P> {
     Value(Option<Completed<P>>),
 }
 
-/// See the [module](self).
+/// See the module.
 #[derive(Debug)]
 pub struct Receiver {
     from: DeviceId,

@@ -23,7 +23,7 @@ struct Sending {
     packed: Option<Packed>,
 }
 
-/// See the [module](self).
+/// See the module.
 pub struct SendLane<E: Engine> {
     shared: Arc<Shared<E::Payload>>,
     peer: DeviceId,
