@@ -21,7 +21,7 @@ impl<E: Engine> Coordinator<E> {
         let before = self.pausing.take();
         if for_ms == 0 {
             if let Some(Pausing(pause)) = before {
-                self.end_pause(pause, now, &format!("{who} ends the pause"));
+                self.end_pause(&pause, now, &format!("{who} ends the pause"));
             }
             return;
         }
@@ -71,7 +71,7 @@ impl<E: Engine> Coordinator<E> {
             self.tell_pause(now);
         }
         if let Some(Pausing(pause)) = self.pausing.take_if(|p| now >= p.0.until) {
-            self.end_pause(pause, now, "the pause is over");
+            self.end_pause(&pause, now, "the pause is over");
         }
     }
 
@@ -89,7 +89,7 @@ impl<E: Engine> Coordinator<E> {
         }
     }
 
-    fn end_pause(&mut self, pause: Pause, now: Nanos, why: &str) {
+    fn end_pause(&mut self, pause: &Pause, now: Nanos, why: &str) {
         if let Some(since) = pause.quiet_since {
             self.hub.set_quiet(Quiet {
                 since,
