@@ -193,7 +193,7 @@ mod tests {
         for tenth in 0..200 {
             let quiet = (tenth >= 30).then_some(Quiet {
                 since: Nanos(3 * SECOND),
-                until: (tenth > until * 10).then_some(Nanos(until * SECOND)),
+                until: (tenth >= until * 10).then_some(Nanos(until * SECOND)),
             });
             let answer = meter.add(&record(tenth, busy_until), quiet);
             told.extend(answer.map(|answer| (tenth, answer)));
