@@ -10,6 +10,7 @@ mod frames;
 mod intervals;
 mod labels;
 mod lanes;
+mod limits;
 mod link;
 mod links;
 mod model;
@@ -18,23 +19,29 @@ mod packings;
 mod power;
 mod prediction;
 mod predictions;
+mod rules;
+mod series;
 mod switch;
 mod sync;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod trends;
 
 use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record, TelemetryShare};
+use crate::wire::{
+    InputRecord, LeaseRecord, PlanRecord, Record, SwitchRecord, SwitchStage, TelemetryShare,
+};
 
 pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
 pub use lanes::{FrameLane, LaneKind, lanes, lanes_of};
-pub use link::{Column, LinkSeries, Reading};
+pub use limits::{Limit, Limits};
+pub use link::{Goodput, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
@@ -42,9 +49,15 @@ pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
 pub use predictions::{CutCost, Predictions};
+pub use rules::{Rule, RuleKind, Rules};
+pub use series::{Bucket, Gap, Measured, Series, Window};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
+pub use trends::{Trend, Trends};
+
+/// How far back a rail's mean looks.
+const RECENT_NS: i64 = 5_000_000_000;
 
 /// What a worker said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +130,8 @@ pub struct Store {
     power: Power,
     predictions: Predictions,
     events: Events,
+    trends: Trends,
+    rules: Rules,
 }
 
 impl Store {
@@ -184,17 +199,42 @@ impl Store {
     pub fn late(&mut self, record: Record, came: Nanos) -> Change {
         match record {
             Record::Frame(frame) => {
-                if self.frames.insert(*frame) {
-                    Change::State
-                } else {
-                    Change::Nothing
+                if !self.frames.lacks(frame.frame) {
+                    return Change::Nothing;
                 }
+                self.trends.frame(&frame);
+                self.rules.plan(frame.epoch, frame.admitted);
+                self.frames.insert(*frame);
+                Change::State
             }
             Record::ServerFrame(frame) => {
+                self.trends.server_frame(&frame);
                 self.server_frames.insert(*frame);
                 Change::State
             }
-            Record::Link(sample) => changed(self.links.insert(sample)),
+            Record::Link(sample) => {
+                let is_new = self.links.insert(sample);
+                if is_new {
+                    self.trends.link(&sample);
+                }
+                changed(is_new)
+            }
+            Record::LinkState(state) => {
+                self.trends.link_state(&state);
+                Change::State
+            }
+            Record::Power(power) => {
+                self.power.late(&power, &mut self.trends);
+                Change::State
+            }
+            Record::Host(host) => {
+                self.trends.host(&host);
+                Change::State
+            }
+            Record::Switch(switch) => {
+                self.switched(&switch);
+                Change::State
+            }
             Record::Event(event) => changed(self.events.insert(&event, came)),
             _ => Change::Nothing,
         }
@@ -204,11 +244,13 @@ impl Store {
     pub fn record(&mut self, record: Record, arrived: Nanos) -> Change {
         match record {
             Record::Frame(frame) => {
-                self.saw_epoch(frame.epoch);
+                self.saw_epoch(frame.epoch, Some(frame.admitted));
                 self.emulated_frames = frame.emulated;
                 if !self.frames.admits(&frame) {
                     return Change::Nothing;
                 }
+                self.trends.frame(&frame);
+                self.rules.frame(&frame);
                 self.operators.add(&frame);
                 self.syncs.add(&frame);
                 self.packings.add(&frame);
@@ -217,12 +259,22 @@ impl Store {
                 Change::Frame
             }
             Record::ServerFrame(frame) => {
-                self.saw_epoch(frame.epoch);
+                self.saw_epoch(frame.epoch, Some(frame.began));
+                self.trends.server_frame(&frame);
                 self.server_frames.push(*frame);
                 Change::State
             }
-            Record::Link(sample) => changed(self.links.push(sample)),
-            Record::LinkState(state) => changed(self.links.set_state(*state)),
+            Record::Link(sample) => {
+                let is_new = self.links.push(sample);
+                if is_new {
+                    self.trends.link(&sample);
+                }
+                changed(is_new)
+            }
+            Record::LinkState(state) => {
+                self.trends.link_state(&state);
+                changed(self.links.set_state(*state))
+            }
             Record::TelemetryShare(share) => {
                 self.telemetry = Some(share);
                 Change::State
@@ -235,7 +287,8 @@ impl Store {
                 }
             }
             Record::Plan(plan) => {
-                self.saw_epoch(plan.epoch);
+                self.rules.name(plan.epoch, plan.plan.label());
+                self.saw_epoch(plan.epoch, None);
                 let plan = PlanRecord {
                     local_because: plan.local_because.map(|why| clean(&why, 200)),
                     ..plan
@@ -246,6 +299,7 @@ impl Store {
                 replace(&mut self.plan, plan)
             }
             Record::Switch(switch) => {
+                self.switched(&switch);
                 Switch::take(&mut self.switch, switch);
                 Change::State
             }
@@ -269,11 +323,13 @@ impl Store {
                 Change::State
             }
             Record::PowerSources(sources) => {
-                self.power.set_sources(*sources);
+                if self.power.set_sources(*sources) {
+                    self.trends.other_sources();
+                }
                 Change::State
             }
             Record::Power(power) => {
-                self.power.add(&power);
+                self.power.add(&power, &mut self.trends);
                 Change::State
             }
             Record::Prediction(prediction) => {
@@ -285,6 +341,7 @@ impl Store {
                 Change::State
             }
             Record::Host(host) => {
+                self.trends.host(&host);
                 self.power.set_host(host);
                 Change::State
             }
@@ -311,8 +368,25 @@ impl Store {
         }
     }
 
-    fn saw_epoch(&mut self, epoch: Epoch) {
+    /// A switch that was carried out divides the time; other stages of it do not.
+    fn switched(&mut self, switch: &SwitchRecord) {
+        if let SwitchStage::Applied { epoch, .. } = switch.stage {
+            self.rules.name(epoch, switch.plan.label());
+            self.rules.plan(epoch, switch.at);
+            self.saw_epoch(epoch, Some(switch.at));
+        }
+    }
+
+    /// Something of this epoch was told, which began at this moment of the worker's clock or before.
+    fn saw_epoch(&mut self, epoch: Epoch, at: Option<Nanos>) {
+        if let Some(at) = at {
+            self.rules.plan(epoch, at);
+        }
         if self.epoch.is_none_or(|known| epoch > known) {
+            if let Some(at) = at.or(self.trends.newest()).filter(|_| self.epoch.is_some()) {
+                self.power.begin(at);
+                self.links.begin(at);
+            }
             self.epoch = Some(epoch);
             self.operators.begin(epoch);
             self.syncs.begin(epoch);
@@ -398,6 +472,32 @@ impl Store {
     /// What codecs do to the values of the plan in effect.
     pub const fn packings(&self) -> &Packings {
         &self.packings
+    }
+
+    /// What is drawn over time.
+    pub const fn trends(&self) -> &Trends {
+        &self.trends
+    }
+
+    /// A rail's mean over the last five seconds, in watts, as far as the plan in effect ran in them.
+    pub fn rail_mean(&self, source: usize, rail: usize) -> Option<f64> {
+        let series = self.trends.of(Trend::Rail(source, rail))?;
+        let (newest, _) = series.last()?;
+        let from = newest.shifted(-RECENT_NS);
+        let from = self.power.since().map_or(from, |since| since.max(from));
+        series.between(from, newest.shifted(1)).mean()
+    }
+
+    /// What divides that time.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// A person marked a moment, which was this one on the worker's clock; none is the newest.
+    pub fn mark(&mut self, text: &str, at: Option<Nanos>) {
+        if let Some(at) = at.or(self.trends.newest()) {
+            self.rules.mark(text, at);
+        }
     }
 
     /// What happened.

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::console::view::panels::limit;
 use crate::console::view::theme::Theme;
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
@@ -33,6 +34,18 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
         spans.push(Span::styled(format!("{name} {:.2}  ", class.score), style));
     }
     buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+    // What limits stands whole, over the last and least of the classes.
+    if let Some(words) = limit::words(scene).filter(|_| area.width >= 80) {
+        let taken = text::width(&words) as u16 + 2;
+        let x = area.right() - taken;
+        buf.set_stringn(
+            x,
+            area.y,
+            format!("  {words}"),
+            taken.into(),
+            theme.strong(),
+        );
+    }
 }
 
 /// A panel with five rows.
