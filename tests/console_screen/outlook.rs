@@ -6,8 +6,9 @@ use splitscope::units::Epoch;
 use splitscope::wire::console::Command;
 use splitscope::wire::{PlanRecord, Record};
 
+use crate::console::{Console, ROBOT, SIZES};
 use crate::predictions::predicted;
-use crate::{Console, ROBOT, SIZES, snapshots};
+use crate::snapshots;
 
 /// The lines that have a word in them.
 fn lines(console: &Console, size: (u16, u16), word: &str) -> Vec<String> {
