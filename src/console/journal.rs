@@ -152,7 +152,7 @@ impl Journal {
         let path = dir.join("console.log");
         let (file, place) = match LogFile::open(&path) {
             Ok(file) => (Some(file), Ok(path)),
-            Err(why) => (None, Err(why.to_string())),
+            Err(why) => (None, Err(why)),
         };
         let shared = Shared {
             file,

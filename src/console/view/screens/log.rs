@@ -14,6 +14,8 @@
 //!
 //! Where there is little room, the files share one line, and the time of day has no milliseconds.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -89,10 +91,10 @@ fn title(scene: &Scene, screen: &LogScreen, shown: usize) -> String {
     }
     if screen.typing() || !screen.search().is_empty() {
         let cursor = if screen.typing() { "_" } else { "" };
-        title += &format!("  /{}{cursor}", screen.search());
+        let _ = write!(title, "  /{}{cursor}", screen.search());
     }
     if screen.back() > 0 {
-        title += &format!("  {} newer above", screen.back());
+        let _ = write!(title, "  {} newer above", screen.back());
     }
     if !scene.app.deck().is_live() {
         title += "  (this program's own: of now)";
