@@ -24,6 +24,11 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
     if !trained(store) {
         spans.push(Span::styled("(untrained weights) ", theme.faint()));
     }
+    // What limits stands whole, and only classes that do.
+    let limit = limit::words(scene).filter(|_| area.width >= 80);
+    let taken = limit.as_deref().map_or(0, text::width);
+    let room = usize::from(area.width) - taken;
+    let mut line = Line::from(spans);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
             theme.strong()
@@ -31,20 +36,16 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
             theme.text()
         };
         let name = text::head(&name(store, class), 28);
-        spans.push(Span::styled(format!("{name} {:.2}  ", class.score), style));
+        let words = format!("{name} {:.2}  ", class.score);
+        if place > 0 && taken > 0 && line.width() + text::width(&words) > room {
+            break;
+        }
+        line.push_span(Span::styled(words, style));
     }
-    buf.set_line(area.x, area.y, &Line::from(spans), area.width);
-    // What limits stands whole, over the last and least of the classes.
-    if let Some(words) = limit::words(scene).filter(|_| area.width >= 80) {
-        let taken = text::width(&words) as u16 + 2;
-        let x = area.right() - taken;
-        buf.set_stringn(
-            x,
-            area.y,
-            format!("  {words}"),
-            taken.into(),
-            theme.strong(),
-        );
+    buf.set_line(area.x, area.y, &line, area.width);
+    if let Some(words) = limit {
+        let x = area.right() - taken as u16;
+        buf.set_stringn(x, area.y, words, taken, theme.strong());
     }
 }
 

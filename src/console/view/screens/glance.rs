@@ -8,6 +8,7 @@
 //!  ▓▓▓▓╱╱╱╱╱╱╱╱╱╱╱███╲·                    its parts
 //!  up 71.8 down 0.42 Mbps ⣀⣤⣶⣶⣤⣀⣤⣶⣶        link, the last seconds
 //!  6.04 W 0.34 J          ⣶⣶⣤⣤⣤⣤⣶⣶⣶        power; without a sensor, the result
+//!  now  50.8 ms 0.37 J ↑1.8 MB             where a plan is proposed, instead of this line and the event
 //!  split 30: requested                     status
 //!  14:32:10 split 28 applied               event
 //!  ←→ cut Enter apply ? help q quit        keys
@@ -20,8 +21,9 @@ use ratatui::text::{Line, Span};
 use super::power;
 use crate::console::app::screens::charts::ChartId;
 use crate::console::view::Scene;
+use crate::console::view::layout::Size;
 use crate::console::view::panels::{
-    events, header, hints, latency, layers, link, result, status, targets, trend,
+    events, header, hints, latency, layers, link, outlook, result, status, targets, trend,
 };
 use crate::console::view::widgets::{digits, stack, text};
 use crate::store::Store;
@@ -31,8 +33,11 @@ const LINE: u16 = 25;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     // A table of fewer than five rows says little.
+    let ahead = outlook::height(scene, Size::Glance);
     let spare = area.height.saturating_sub(12);
     let table = if spare >= 6 { spare } else { 0 };
+    // A proposal's outlook takes the places of result and event.
+    let less = u16::from(ahead == 0);
     let [
         state,
         number,
@@ -40,6 +45,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         link,
         what,
         table,
+        forecast,
         status_row,
         event,
         keys,
@@ -48,10 +54,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         Constraint::Length(digits::ROWS as u16),
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(less),
         Constraint::Length(table),
+        Constraint::Length(ahead),
         Constraint::Min(1),
-        Constraint::Length(1),
+        Constraint::Length(less),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -70,9 +77,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     parts_bar(scene, parts, buf);
     link_line(scene, link, buf);
     match power::words(scene) {
+        _ if what.height == 0 => {}
         Some(words) => power_line(scene, words, what, buf),
         None => result::line(scene, what, buf),
     }
+    outlook::render(scene, forecast, buf);
     if table.height > 0 {
         layers::render(scene, table, buf);
     }
