@@ -30,7 +30,8 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "CUTS")]
     cuts: Option<Cuts>,
 
-    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,pipeline:cut=12:window=3,tensor:share=0.3,data,tile
+    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,pipeline:cut=12:window=3,tensor:share=0.3,data,tile,
+    /// or policies that choose: auto,auto:objective=energy,deadline:objective=deadline=90
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     modes: Vec<Wanted>,
 

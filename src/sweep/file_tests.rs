@@ -47,6 +47,7 @@ fn made() -> SweepFile {
         from_ns: 1_000_000_000 * i64::from(visit),
         to_ns: 1_000_000_000 * i64::from(visit) + 60_000_000,
         power,
+        chose: Vec::new(),
     };
     let power = VisitPower {
         source: "emulated".to_owned(),

@@ -176,7 +176,8 @@ impl Robot {
         for _ in 0..200_000 {
             match order.take() {
                 Some(Order::End(how)) => return Some(how),
-                Some(Order::SetPlan(plan)) => {
+                Some(Order::Set(rule)) => {
+                    let plan = rule.plan().unwrap().clone();
                     if let Some(reason) = self.set_plan(plan) {
                         order = sweep.event(Event::Refused(&reason), self.now);
                         continue;
@@ -368,7 +369,7 @@ fn a_lost_link_pauses_and_the_plan_is_visited_again_when_it_is_back() {
         .unwrap();
     assert_eq!(
         order,
-        Order::SetPlan(sweep.plans()[plan.unwrap()].plan.clone())
+        Order::Set(sweep.plans()[plan.unwrap()].rule.clone())
     );
     assert_eq!(robot.run(&mut sweep, order, |_, _| false), Some(How::Done));
     sweep.finish();
@@ -447,7 +448,7 @@ fn skipping_and_stopping_keep_what_is_there() {
     let more = |s: &Sweep, _: &mut Robot| s.progress().visits == 12;
     assert_eq!(robot.run(&mut sweep, order, more), None);
     let after = robot.orders.len();
-    let again = &sweep.plans()[skipped].plan;
+    let again = sweep.plans()[skipped].rule.plan().unwrap();
     assert!(
         !robot.orders[after - 5..].contains(again),
         "it is visited no more"

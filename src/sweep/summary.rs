@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{FrameRow, Header, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow};
+use super::{Chosen, FrameRow, Header, PartsMs, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow};
 use crate::power::energy::{BlockEnergy, Integral, Missing, NotEnough, Protocol, conclude};
 use crate::statistics::{Estimate, mean, median};
 use crate::units::{Joules, ns_to_ms};
@@ -49,27 +49,15 @@ pub struct PlanSummary {
     pub no_energy: Option<String>,
     /// The median of what was predicted.
     pub predicted_ms: Option<f64>,
+    /// Under a policy: the plans that it chose, and in how many of the frames that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chose: Vec<Chosen>,
     /// Whether any number in it is emulated.
     pub emulated: bool,
     /// Why the plan could not be measured.
     pub refused: Option<String>,
     /// Robot and server computed for real on one machine: they may have slowed each other, which was not checked.
     pub one_host: bool,
-}
-
-/// The five parts of a latency, in milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct PartsMs {
-    /// The robot computed.
-    pub robot: f64,
-    /// Towards the server.
-    pub uplink: f64,
-    /// The server computed.
-    pub server: f64,
-    /// Towards the robot.
-    pub downlink: f64,
-    /// None of these.
-    pub wait: f64,
 }
 
 /// Energy per inference, in joules, with everything the robot took.
@@ -133,6 +121,8 @@ fn summarize(
                 .iter()
                 .find(|r| r.plan == place && plan.frames == 0)
                 .map(|r| r.reason.clone());
+            let own = visits.iter().filter(|v| v.plan == place);
+            plan.chose = Chosen::sum(own.flat_map(|v| v.chose.iter().cloned()));
             plan.one_host = on_one_host(header, line);
             plan
         })
@@ -151,7 +141,8 @@ fn summarize(
 
 /// Two compute lanes at once on one machine, for real.
 fn on_one_host(header: &Header, line: &PlanLine) -> bool {
-    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline");
+    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline")
+        || line.rule.policy().is_some();
     both && !header.robot.emulated
         && (header.servers.iter()).any(|s| s.host == header.robot.host && !s.emulated)
 }
@@ -201,6 +192,7 @@ fn plan_summary(
         energy,
         no_energy,
         predicted_ms: median(&predicted),
+        chose: Vec::new(),
         emulated: rows.iter().any(|r| r.emulated),
         refused: None,
         one_host: false,

@@ -9,7 +9,7 @@ fn header(labels: &[&str], emulated: bool) -> Header {
         cut: None,
         layer: None,
         ships_bytes: None,
-        plan: crate::plan::Plan::LOCAL,
+        rule: crate::sweep::Rule::Plan(crate::plan::Plan::LOCAL),
     };
     let device = || DeviceLine {
         host: "laptop".to_owned(),
@@ -79,6 +79,7 @@ fn visit(plan: usize, number: u32, seconds: f64, frames: u64, watts: f64) -> Vis
             joules: watts * seconds,
             covered_ns: ns,
         }),
+        chose: Vec::new(),
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::clock;
 use crate::console::app::sweeping::Sweeping;
 use crate::console::{Observer, SweepEnded};
-use crate::sweep::{EndRow, FrameRow, Header, How, PlanSummary, Summary, Sweep, Writer};
+use crate::sweep::{Chosen, EndRow, FrameRow, Header, How, PlanSummary, Summary, Sweep, Writer};
 use crate::units::ns_to_ms;
 
 /// Where a sweep's results go.
@@ -321,6 +321,9 @@ fn figures(plan: &PlanSummary) -> String {
         words.push(format!("predicted {predicted:.1} ms"));
     }
     words.push(format!("{} frames", plan.frames));
+    if !plan.chose.is_empty() {
+        words.push(format!("chose {}", Chosen::words(&plan.chose)));
+    }
     if plan.emulated {
         words.push("emulated".to_owned());
     }

@@ -5,12 +5,13 @@ mod words;
 
 use super::{App, Effect, Moment, Redraw, Turn};
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::sweep::{
-    Cuts, DeviceLine, Event, Header, How, ModelLine, Order, PlanLine, Settings, Sweep, Wanted,
+    Cuts, DeviceLine, Event, Header, How, ModelLine, Order, PlanLine, Rule, Settings, Sweep, Wanted,
 };
 use crate::units::{BootId, Nanos};
 use crate::wire::console::Command;
-use crate::wire::{Level, PeerState, Record};
+use crate::wire::{Level, PeerState, PlanRecord, Record};
 
 /// Refused control is asked for again after this long: a session that the robot still believes in ends by itself.
 const AGAIN_AFTER_NS: i64 = 1_000_000_000;
@@ -70,6 +71,8 @@ pub struct Sweeping {
     boot: BootId,
     header: Header,
     restore: Plan,
+    /// The policy that had the say before.
+    policy: Option<Spec>,
     sweep: Option<Sweep>,
     stage: Stage,
     force: bool,
@@ -209,6 +212,7 @@ impl App {
             boot: worker.boot,
             header,
             restore: plan.plan.clone(),
+            policy: plan.policy,
             sweep: None,
             stage: Stage::Control,
             force: request.force,
@@ -263,12 +267,8 @@ impl App {
         if sweeping.is_over() {
             return;
         }
-        if let (Record::Plan(plan), Stage::Restoring { .. }) = (record, &sweeping.stage)
-            && plan.plan == sweeping.restore
-        {
-            sweeping.over(true);
-            turn.redraw(Redraw::Soon);
-            return;
+        if let (Record::Plan(plan), Stage::Restoring { .. }) = (record, &sweeping.stage) {
+            return self.sweep_told_plan(&plan.clone(), turn);
         }
         if let (Record::Lease(lease), Stage::Running) = (record, &sweeping.stage) {
             let own = self.targets[index].store.worker().map(|w| w.session);
@@ -280,6 +280,22 @@ impl App {
         }
         // Also while control is regained: what the robot tells when it is back is told once.
         self.sweep_event(Event::Record(record), at, turn);
+    }
+
+    /// After the end, the robot tells its plan: is it the one from before, under the policy from before?
+    fn sweep_told_plan(&mut self, told: &PlanRecord, turn: &mut Turn) {
+        let Some(sweeping) = &mut self.sweeping else {
+            return;
+        };
+        let plan_is_back = told.plan == sweeping.restore;
+        // A policy that is back may have changed the plan already.
+        if told.policy == sweeping.policy && (plan_is_back || sweeping.policy.is_some()) {
+            sweeping.over(true);
+            turn.redraw(Redraw::Soon);
+        } else if plan_is_back {
+            let policy = sweeping.policy;
+            self.sweep_send(Command::SetPolicy { policy }, turn);
+        }
     }
 
     /// The connection to a worker is lost.
@@ -435,7 +451,11 @@ impl App {
     fn sweep_obey(&mut self, order: Order, at: Moment, turn: &mut Turn) {
         turn.redraw(Redraw::Soon);
         match order {
-            Order::SetPlan(plan) => self.sweep_send(Command::SetPlan { plan }, turn),
+            Order::Set(Rule::Plan(plan)) => self.sweep_send(Command::SetPlan { plan }, turn),
+            Order::Set(Rule::Policy(policy)) => {
+                let policy = Some(policy);
+                self.sweep_send(Command::SetPolicy { policy }, turn);
+            }
             Order::End(how) => {
                 let Some(sweeping) = &mut self.sweeping else {
                     return;

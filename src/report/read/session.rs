@@ -235,6 +235,7 @@ impl Reading {
                     from_ns,
                     to_ns,
                     power: None,
+                    chose: Vec::new(),
                 });
             }
         }

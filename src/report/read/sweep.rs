@@ -2,8 +2,8 @@
 
 use super::ReadError;
 use crate::clock::date_time_utc;
-use crate::report::evidence::{Energy, Evidence, Kind, PartsMs, PlanResult};
-use crate::sweep::{DeviceLine, EnergySummary, PlanSummary, SweepFile};
+use crate::report::evidence::{Energy, Evidence, Kind, PlanResult};
+use crate::sweep::{Chosen, DeviceLine, EnergySummary, PlanSummary, SweepFile};
 use crate::units::ns_to_ms;
 
 pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadError> {
@@ -37,6 +37,12 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
             .plans
             .iter()
             .any(|p| p.energy.as_ref().is_some_and(|e| e.emulated));
+    let chose: Vec<String> = summary
+        .plans
+        .iter()
+        .filter(|p| !p.chose.is_empty())
+        .map(|p| format!("{} chose {}", p.label, Chosen::words(&p.chose)))
+        .collect();
     evidence.plans = summary
         .plans
         .into_iter()
@@ -50,6 +56,7 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
         "{rounds} interleaved rounds over {} plans",
         evidence.plans.len()
     ));
+    evidence.remarks.extend(chose);
     if refused > 0 {
         evidence
             .remarks
@@ -76,13 +83,7 @@ fn plan((plan, latencies_ms): (PlanSummary, Vec<f64>)) -> Option<PlanResult> {
     let parts = plan.parts_ms?;
     Some(PlanResult {
         latency: plan.latency_ms?,
-        parts: Some(PartsMs {
-            robot: parts.robot,
-            uplink: parts.uplink,
-            server: parts.server,
-            downlink: parts.downlink,
-            wait: parts.wait,
-        }),
+        parts: Some(parts),
         label: plan.label,
         mode: plan.mode,
         cut: plan.cut,
