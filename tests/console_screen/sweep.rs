@@ -54,7 +54,7 @@ fn measure(console: &mut Console, epoch: u32) -> Plan {
 }
 
 /// A sweep of all cuts, with this many measured.
-fn sweeping(measured: u32) -> Console {
+pub(crate) fn sweeping(measured: u32) -> Console {
     let mut console = live();
     console.key(S);
     assert_eq!(console.app.screen(), Screen::Sweep);
