@@ -10,6 +10,8 @@ pub struct Energy {
     pub joules: f64,
     /// Half of the 95 % interval, where the block method gives one.
     pub half: Option<f64>,
+    /// The same above what the robot takes anyway, with half of its interval, where idle power was measured.
+    pub net: Option<(f64, f64)>,
     /// What the block method still lacks, or that it is a rolling estimate: then the number is no result.
     pub preliminary: Option<String>,
 }

@@ -8,13 +8,15 @@ mod standing;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::load::Loads;
 use super::meter::Meter;
 use super::visit::{Place, Visit};
-use super::{FrameRow, PlanLine, RefusedRow, Rule, Schedule, Settings, VisitRow};
+use super::{FrameRow, IdleRow, Pauses, PlanLine, RefusedRow, Rule, Schedule, Settings, VisitRow};
 use crate::plan::Plan;
+use crate::power::PowerSourcesRecord;
 use crate::statistics::Random;
 use crate::units::{DeviceId, Epoch, Nanos};
-use crate::wire::{PeerState, PlanRecord, Record, SwitchStage};
+use crate::wire::{PauseRecord, PeerState, PlanRecord, Record, SwitchStage};
 
 pub use event::{Event, How, Order, Pause};
 pub use progress::Progress;
@@ -30,20 +32,33 @@ const TRIES: u32 = 3;
 const APPLIED_WITHIN_NS: i64 = 20 * SECOND;
 /// A visit without a frame that counts is left after this long.
 const FRAME_WITHIN_NS: i64 = 60 * SECOND;
+/// A robot that tells no end of its idling so long after it is due is not waited for.
+const IDLE_WITHIN_NS: i64 = 15 * SECOND;
 /// A pause looks for itself whether the link is back, in case the word of it was lost.
 const LOOK_AFTER_NS: i64 = 10 * SECOND;
 
+/// What is to be done, or to be done again after a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// Visit this plan.
+    Visit(usize),
+    /// Measure idle power.
+    Idle,
+}
+
 #[derive(Debug, Clone)]
 enum Phase {
+    /// The robot is to be left alone; whether it said that it admits nothing.
+    Idling { since: Nanos, is_told: bool },
     /// A plan will be ordered.
     Asking { plan: usize, at: Nanos },
     /// It was ordered.
     Switching { plan: usize, since: Nanos },
     /// Frames run under it: the last of the open visits.
     Measuring { plan: usize },
-    /// A plan waits.
+    /// A plan, or the measurement of idle power, waits.
     Paused {
-        plan: usize,
+        task: Task,
         why: Pause,
         since: Nanos,
     },
@@ -70,6 +85,11 @@ pub struct Sweep {
     /// The present visit and those that wait for samples of power.
     open: Vec<Visit>,
     meter: Meter,
+    loads: Loads,
+    pauses: Pauses,
+    idle_rows: Vec<IdleRow>,
+    /// The visits are made: idle power is measured for the second time.
+    is_after: bool,
     frames: Vec<FrameRow>,
     visit_rows: Vec<VisitRow>,
     refused: Vec<RefusedRow>,
@@ -80,12 +100,13 @@ pub struct Sweep {
 
 impl Sweep {
     /// Begins with the first order. `restore` is what the robot runs when it is over; `servers` are those that the
-    /// robot knows, and whether each is ready (records tell of changes).
+    /// robot knows, and whether each is ready, `sources` what it measures its power with (records tell of changes).
     pub fn new(
         plans: Vec<PlanLine>,
         settings: Settings,
         restore: Plan,
         servers: impl IntoIterator<Item = (DeviceId, bool)>,
+        sources: &PowerSourcesRecord,
         now: Nanos,
     ) -> (Self, Order) {
         let mut sweep = Self {
@@ -102,14 +123,23 @@ impl Sweep {
             phase: Phase::Ended(How::NothingLeft),
             open: Vec::new(),
             meter: Meter::default(),
+            loads: Loads::default(),
+            pauses: Pauses::default(),
+            idle_rows: Vec::new(),
+            is_after: false,
             frames: Vec::new(),
             visit_rows: Vec::new(),
             refused: Vec::new(),
             spent_ns: 0,
             asked_at: now,
         };
+        sweep.meter.set_sources(sources);
         sweep.fill_queue();
-        let order = sweep.next_plan(now);
+        let order = if sweep.measures_idle() {
+            sweep.idle(now)
+        } else {
+            sweep.next_plan(now)
+        };
         (sweep, order)
     }
 
@@ -129,7 +159,7 @@ impl Sweep {
                 None
             }
             Event::Back => match self.phase {
-                Phase::Paused { plan, .. } => Some(self.ask(plan, now)),
+                Phase::Paused { task, .. } => Some(self.take_up(task, now)),
                 _ => None,
             },
             Event::ControlLost(holder) => Some(self.end(How::ControlLost(holder.to_owned()))),
@@ -146,6 +176,10 @@ impl Sweep {
     pub fn next_tick(&self) -> Option<Nanos> {
         match &self.phase {
             Phase::Asking { at, .. } => Some(*at),
+            Phase::Idling { since, .. } => {
+                let idle_ns = i64::from(self.settings.idle_ms) * (SECOND / 1000);
+                Some(since.shifted(idle_ns + IDLE_WITHIN_NS))
+            }
             Phase::Switching { since, .. } => Some(since.shifted(APPLIED_WITHIN_NS)),
             Phase::Measuring { .. } => {
                 let longest =
@@ -193,6 +227,14 @@ impl Sweep {
                     .insert(peer.device, peer.state == PeerState::Ready);
                 self.resume_if_linked(now)
             }
+            Record::Host(host) => {
+                self.loads.add(host);
+                None
+            }
+            Record::Pause(pause) => {
+                self.pauses.told(pause);
+                self.told_pause(pause, now)
+            }
             Record::PowerSources(sources) => {
                 self.meter.set_sources(sources);
                 None
@@ -221,6 +263,18 @@ impl Sweep {
             }
             (None, _) => None,
         }
+    }
+
+    /// The robot tells whether it is left alone: the end of that is the end of the measurement.
+    fn told_pause(&mut self, record: &PauseRecord, now: Nanos) -> Option<Order> {
+        let Phase::Idling { is_told, .. } = &mut self.phase else {
+            return None;
+        };
+        if record.pause.is_some() {
+            *is_told = true;
+            return None;
+        }
+        is_told.then(|| self.after_idle(now))
     }
 
     /// The policy that is visited has the say, over the plan that it found or over one that it chose.
@@ -290,6 +344,10 @@ impl Sweep {
 
     /// The plan was refused, or did not come about.
     fn refused(&mut self, reason: &str, now: Nanos) -> Option<Order> {
+        if let Phase::Idling { .. } = self.phase {
+            // Energies are gross then; the summary says that no idle time was measured.
+            return Some(self.after_idle(now));
+        }
         let Phase::Switching { plan, .. } = self.phase else {
             return None;
         };
@@ -322,7 +380,9 @@ impl Sweep {
             return None;
         }
         match self.phase {
-            Phase::Asking { plan, .. } | Phase::Paused { plan, .. } => Some(self.ask(plan, now)),
+            Phase::Asking { plan, .. } => Some(self.ask(plan, now)),
+            Phase::Paused { task, .. } => Some(self.take_up(task, now)),
+            Phase::Idling { .. } => Some(self.after_idle(now)),
             Phase::Switching { plan, .. } => {
                 let waited = APPLIED_WITHIN_NS / SECOND;
                 let reason = format!("no frame ran under it within {waited} s");
@@ -341,6 +401,9 @@ impl Sweep {
     }
 
     fn skip(&mut self, now: Nanos) -> Option<Order> {
+        if let Phase::Idling { .. } = self.phase {
+            return Some(self.cut_idle_short(now));
+        }
         let plan = self.present()?;
         self.standings[plan].out = true;
         self.leave(now);
@@ -350,8 +413,8 @@ impl Sweep {
         {
             // Nothing can be ordered now: the next one waits in its place.
             let next = self.queue.iter().copied().find(|&p| !self.standings[p].out);
-            if let (Some(next), Phase::Paused { plan, .. }) = (next, &mut self.phase) {
-                *plan = next;
+            if let (Some(next), Phase::Paused { task, .. }) = (next, &mut self.phase) {
+                *task = Task::Visit(next);
             }
             return None;
         }

@@ -144,6 +144,9 @@ pub struct VisitRow {
     /// What the robot took meanwhile, where that is measured.
     #[serde(default)]
     pub power: Option<VisitPower>,
+    /// The mean load of the robot's cores meanwhile, 0 to 1, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
     /// Under a policy: the plans that it chose.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub chose: Vec<Chosen>,

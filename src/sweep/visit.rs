@@ -120,7 +120,10 @@ impl Visit {
 
     /// Whether the policy has made up its mind by this frame.
     fn is_settled_by(&self, frame: &FrameRecord) -> bool {
-        let first = self.rows.first().map_or(frame.admitted.0, |r| r.admitted_ns);
+        let first = self
+            .rows
+            .first()
+            .map_or(frame.admitted.0, |r| r.admitted_ns);
         match &self.frames {
             Frames::Of(_) => true,
             Frames::Under { plans, .. } => {
@@ -205,6 +208,7 @@ impl Visit {
             from_ns: window.start.0,
             to_ns: window.end.0,
             power: None,
+            load: None,
             chose: self.chosen(),
         })
     }

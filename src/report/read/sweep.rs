@@ -37,6 +37,9 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
             .plans
             .iter()
             .any(|p| p.energy.as_ref().is_some_and(|e| e.emulated));
+    let idle = summary.idle;
+    let busy = summary.plans.iter().filter(|p| p.is_busy);
+    let busy: Vec<f64> = busy.filter_map(|p| p.load).collect();
     let chose: Vec<String> = summary
         .plans
         .iter()
@@ -57,6 +60,21 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
         evidence.plans.len()
     ));
     evidence.remarks.extend(chose);
+    if !busy.is_empty() {
+        let most = busy.iter().copied().fold(0.0, f64::max) * 100.0;
+        evidence.remarks.push(format!(
+            "the robot's machine was busy with other things during {} plans (load up to {most:.0} %): their times may \
+             be too long",
+            busy.len()
+        ));
+    }
+    evidence.remarks.extend(idle.map(|idle| {
+        let emulated = if idle.emulated { ", emulated" } else { "" };
+        format!(
+            "idle power {:.2} W ± {:.2} over {:.0} s{emulated}; net energies are above it",
+            idle.watts, idle.half, idle.seconds
+        )
+    }));
     if refused > 0 {
         evidence
             .remarks
@@ -102,6 +120,9 @@ pub(super) fn energy(energy: EnergySummary) -> Energy {
     Energy {
         joules: energy.joules,
         half: Some(energy.half),
-        preliminary: energy.short,
+        preliminary: energy
+            .short
+            .or_else(|| energy.net.as_ref().and_then(|net| net.short.clone())),
+        net: energy.net.map(|net| (net.joules, net.half)),
     }
 }

@@ -69,4 +69,3 @@ pub fn single_tensor_cuts(graph: &Graph) -> Vec<u32> {
         .filter(|&k| crossing(graph, k).len() <= 1)
         .collect()
 }
-

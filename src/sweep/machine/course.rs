@@ -1,9 +1,10 @@
-//! Which plan comes next, what a pause does, and when a visit is closed.
+//! What comes next, what a pause does, and when a visit is closed.
 
+use super::super::idle::SETTLE_NS;
 use super::super::visit::Visit;
-use super::super::{Schedule, Until};
+use super::super::{Pauses, Schedule, Until};
 use super::standing::Standing;
-use super::{How, Order, Pause, Phase, SECOND, Sweep};
+use super::{How, Order, Pause, Phase, SECOND, Sweep, Task};
 use crate::units::{DeviceId, Nanos};
 
 /// Samples of power come after their frames by a batch or two; longer than this is not waited.
@@ -17,9 +18,55 @@ impl Sweep {
             Phase::Asking { plan, .. }
             | Phase::Switching { plan, .. }
             | Phase::Measuring { plan }
-            | Phase::Paused { plan, .. } => Some(*plan),
-            Phase::Ended(_) => None,
+            | Phase::Paused {
+                task: Task::Visit(plan),
+                ..
+            } => Some(*plan),
+            Phase::Idling { .. } | Phase::Paused { .. } | Phase::Ended(_) => None,
         }
+    }
+
+    /// Does what a pause held up.
+    pub(super) fn take_up(&mut self, task: Task, now: Nanos) -> Order {
+        match task {
+            Task::Visit(plan) => self.ask(plan, now),
+            Task::Idle => self.idle(now),
+        }
+    }
+
+    pub(super) fn measures_idle(&self) -> bool {
+        self.settings.idle_ms > 0 && self.meter.is_there()
+    }
+
+    /// Leaves the robot alone for a while.
+    pub(super) fn idle(&mut self, now: Nanos) -> Order {
+        self.phase = Phase::Idling {
+            since: now,
+            is_told: false,
+        };
+        let settle_ms = (SETTLE_NS / (SECOND / 1000)) as u32;
+        Order::Idle {
+            for_ms: self.settings.idle_ms.saturating_add(settle_ms),
+        }
+    }
+
+    /// Idle power is measured, or will not be.
+    pub(super) fn after_idle(&mut self, now: Nanos) -> Order {
+        if self.is_after {
+            self.end(How::Done)
+        } else {
+            self.next_plan(now)
+        }
+    }
+
+    /// The person does not want to wait for it: the robot goes on first, then comes the plan.
+    pub(super) fn cut_idle_short(&mut self, now: Nanos) -> Order {
+        let order = self.after_idle(now);
+        let Phase::Switching { plan, .. } = self.phase else {
+            return order;
+        };
+        self.phase = Phase::Asking { plan, at: now };
+        Order::Idle { for_ms: 0 }
     }
 
     pub(super) fn servers_of(&self, plan: usize) -> impl Iterator<Item = Option<bool>> + '_ {
@@ -40,7 +87,7 @@ impl Sweep {
     pub(super) fn resume_if_linked(&mut self, now: Nanos) -> Option<Order> {
         match &self.phase {
             Phase::Paused {
-                plan,
+                task: Task::Visit(plan),
                 why: Pause::Link(_),
                 ..
             } if self.linked(*plan) => Some(self.ask(*plan, now)),
@@ -49,16 +96,21 @@ impl Sweep {
     }
 
     pub(super) fn pause(&mut self, why: Pause, now: Nanos) {
-        let Some(plan) = self.present() else {
-            return;
+        let task = match (self.present(), &self.phase) {
+            (Some(plan), _) => Task::Visit(plan),
+            (None, Phase::Idling { .. }) => Task::Idle,
+            // It is over, or waits already.
+            (None, _) => return,
         };
         if why == Pause::Robot {
             // Samples from another process's clock must not follow these.
             self.meter.restart();
+            self.pauses = Pauses::default();
+            self.loads.restart();
         }
         self.leave(now);
         let since = now;
-        self.phase = Phase::Paused { plan, why, since };
+        self.phase = Phase::Paused { task, why, since };
     }
 
     /// Frames that still come are no longer the visit's reason to go on; what it has stays.
@@ -89,7 +141,12 @@ impl Sweep {
                 return self.end(How::NothingLeft);
             }
             if self.is_enough() {
-                return self.end(How::Done);
+                self.is_after = true;
+                return if self.measures_idle() {
+                    self.idle(now)
+                } else {
+                    self.end(How::Done)
+                };
             }
             self.round += 1;
             self.fill_queue();
@@ -121,6 +178,9 @@ impl Sweep {
         let Until::Narrow { percent, .. } = self.settings.until else {
             return false;
         };
+        if !self.settings.has_energy_after(made) {
+            return false;
+        }
         let mut widths = self
             .standings
             .iter()
@@ -139,10 +199,14 @@ impl Sweep {
         for visit in std::mem::take(&mut self.open) {
             self.close(visit);
         }
+        let idle = self.pauses.measured(&mut self.meter, true);
+        self.idle_rows.extend(idle);
     }
 
     /// Closes the visits that nothing more comes for.
     pub(super) fn settle(&mut self, now: Nanos) {
+        let idle = self.pauses.measured(&mut self.meter, false);
+        self.idle_rows.extend(idle);
         let mut place = 0;
         while place < self.open.len() {
             let visit = &self.open[place];
@@ -164,6 +228,7 @@ impl Sweep {
     pub(super) fn close(&mut self, visit: Visit) {
         let standing = &mut self.standings[visit.plan()];
         if let Some(mut row) = visit.row() {
+            row.load = visit.window().and_then(|w| self.loads.over(w));
             row.power = visit.energy_window().and_then(|w| self.meter.over(w));
             standing.add_energy(&row);
             self.visit_rows.push(row);

@@ -31,6 +31,11 @@ pub enum Event<'a> {
 pub enum Order {
     /// Set this plan or policy, whatever is in effect.
     Set(Rule),
+    /// Let the robot admit nothing for so long, from now on; 0 ends that.
+    Idle {
+        /// Milliseconds.
+        for_ms: u32,
+    },
     /// The sweep is over: bring what was before back.
     End(How),
 }

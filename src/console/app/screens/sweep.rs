@@ -117,6 +117,7 @@ impl SweepScreen {
                 ..Settings::default()
             },
             title: None,
+            expects: None,
             link: None,
             seconds: None,
             force: false,
@@ -220,7 +221,9 @@ mod tests {
                     PlanLine::list(&graph, request.cuts.as_ref(), &request.modes, None).unwrap();
                 assert!(lines.len() > 4, "{plans:?}: {}", lines.len());
             }
-            let data = usual_modes(&graph).iter().any(|w| w.mode == Method::Mode(ModeKind::Data));
+            let data = usual_modes(&graph)
+                .iter()
+                .any(|w| w.mode == Method::Mode(ModeKind::Data));
             assert_eq!(data, batch == 2, "data parallelism needs a batch");
         }
     }
