@@ -12,6 +12,8 @@ mod layers;
 mod modes;
 #[path = "console_screen/orders.rs"]
 mod orders;
+#[path = "console_screen/outlook.rs"]
+mod outlook;
 #[path = "console_screen/power.rs"]
 mod power;
 #[path = "console_screen/predictions.rs"]
