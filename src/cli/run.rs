@@ -34,14 +34,8 @@ pub(super) struct RunArgs {
     #[arg(long)]
     quick: bool,
 
-    /// Energies as results: every plan gets at least 20 s and 100 frames, however long that takes
-    #[arg(long)]
-    energy: bool,
-
-    /// Seconds that the robot is left alone before and after, for net energy; 0 leaves it out [default: what the
-    /// experiment says, or 30]
-    #[arg(long, value_name = "SECONDS", value_parser = idle_seconds)]
-    idle: Option<f64>,
+    #[command(flatten)]
+    energy: EnergyArgs,
 
     /// File with the control token, where a robot that runs already wants one
     #[arg(long, value_name = "FILE")]
@@ -61,6 +55,19 @@ pub(super) struct RunArgs {
     json: bool,
 }
 
+/// What energies are to be.
+#[derive(Debug, Clone, Args)]
+struct EnergyArgs {
+    /// Energies as results: every plan gets at least 20 s and 100 frames, however long that takes
+    #[arg(long)]
+    energy: bool,
+
+    /// Seconds that the robot is left alone before and after, for net energy; 0 leaves it out [default: what the
+    /// experiment says, or 30]
+    #[arg(long, value_name = "SECONDS", value_parser = idle_seconds)]
+    idle: Option<f64>,
+}
+
 /// Runs to the end, or until a signal; what was measured is kept either way.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let (name, experiment) = Experiment::open(&args.experiment).map_err(usage)?;
@@ -70,8 +77,8 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
         experiment
     };
     if let Some(sweep) = &mut experiment.sweep {
-        sweep.energy |= args.energy;
-        sweep.idle_seconds = args.idle.or(sweep.idle_seconds);
+        sweep.energy |= args.energy.energy;
+        sweep.idle_seconds = args.energy.idle.or(sweep.idle_seconds);
     }
     let stem = args.out.clone().unwrap_or_else(|| PathBuf::from(&name));
     if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {

@@ -5,7 +5,7 @@ mod robot;
 
 use super::*;
 use crate::plan::Plan;
-use crate::units::DeviceId;
+use crate::units::{DeviceId, Epoch};
 use crate::wire::{Outcome, PeerRecord, PeerState, PlanRecord, Record};
 use robot::{MS, Robot};
 
@@ -303,7 +303,8 @@ fn under_a_policy_frames_count_from_its_choice_on_and_the_choice_is_told() {
             _ => assert_eq!(chose, "remote in 4 of 4 frames"),
         }
         let own = sweep.frames().iter().filter(|r| r.visit == visit.visit);
-        let (left, used): (Vec<_>, Vec<_>) = own.partition(|r| r.left_out.is_some());
+        let (left, used): (Vec<&FrameRow>, Vec<&FrameRow>) =
+            own.partition(|r| r.left_out.is_some());
         assert_eq!(used.len(), 4);
         // Frames under the plan that the policy found are its warm-up.
         assert!(visit.plan == 0 || left.len() >= 2, "{left:?}");

@@ -172,7 +172,7 @@ impl Chosen {
             }
         }
         sums.retain(|sum| sum.frames > 0);
-        sums.sort_by(|a, b| b.frames.cmp(&a.frames));
+        sums.sort_by_key(|sum| std::cmp::Reverse(sum.frames));
         sums
     }
 
