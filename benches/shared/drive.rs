@@ -116,7 +116,7 @@ impl<'a> Chooser<'a> {
         let decision = self
             .decided
             .entry(bucket)
-            .or_insert_with(|| policy.decide(&problem));
+            .or_insert_with(|| problem.settled(|problem| policy.decide(problem)));
         let key = (bucket, self.plan.label());
         let plan = &self.plan;
         let current = self
