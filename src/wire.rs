@@ -19,7 +19,7 @@ pub use prediction::{
 pub use record::{
     BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
     Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,
-    PlanRecord, RateEstimate, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
+    PlanRecord, RateEstimate, SoundingCost, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
     SwitchStage, TelemetryShare,
 };
 

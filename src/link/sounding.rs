@@ -6,7 +6,7 @@
 //! part in [`SHARE`] of the link's time; what it costs is counted.
 
 use super::Passage;
-use crate::units::{BitsPerSecond, Nanos};
+use crate::units::Nanos;
 use crate::wire::SoundingCost;
 
 /// Without a value on the link for so long, it is sounded.
@@ -15,7 +15,7 @@ const QUIET_NS: i64 = 90_000_000;
 const EVERY_NS: i64 = 100_000_000;
 /// Soundings take at most one part in this many of the link's time.
 pub const SHARE: i64 = 10;
-/// A sounding is as long as the link is believed to carry in this time, within bounds.
+/// A sounding is as long as the link carried in this time at the last one, within bounds.
 const LENGTH_NS: f64 = 3e6;
 /// The shortest sounding, in bytes.
 pub const LEAST_BYTES: usize = 8 << 10;
@@ -39,6 +39,8 @@ pub struct Sounder {
     next: Nanos,
     under_way: Option<UnderWay>,
     next_id: u64,
+    /// Bytes per nanosecond, as the last sounding had it.
+    rate: Option<f64>,
     cost: SoundingCost,
 }
 
@@ -48,11 +50,9 @@ impl Sounder {
         self.last_value = self.last_value.max(Some(at));
     }
 
-    /// Number and length of the sounding that is due now, if one is; the link is believed to carry `rate`.
-    pub fn due(&mut self, now: Nanos, rate: Option<BitsPerSecond>) -> Option<(u64, usize)> {
-        let is_quiet = self
-            .last_value
-            .is_none_or(|at| now.since(at) >= QUIET_NS);
+    /// Number and length in bytes of the sounding that is due now, if one is.
+    pub fn due(&mut self, now: Nanos) -> Option<(u64, usize)> {
+        let is_quiet = self.last_value.is_none_or(|at| now.since(at) >= QUIET_NS);
         if !is_quiet || self.under_way.is_some() || now < self.next {
             return None;
         }
@@ -60,7 +60,7 @@ impl Sounder {
         let id = self.next_id;
         self.under_way = Some(UnderWay { id, since: now });
         self.next = now.shifted(EVERY_NS);
-        let bytes = rate.map_or(LEAST_BYTES, |rate| (rate.0 / 8e9 * LENGTH_NS) as usize);
+        let bytes = self.rate.map_or(LEAST_BYTES, |rate| (rate * LENGTH_NS) as usize);
         let bytes = bytes.clamp(LEAST_BYTES, MOST_BYTES);
         self.cost.count += 1;
         self.cost.bytes += bytes as u64;
@@ -75,6 +75,7 @@ impl Sounder {
             self.under_way = None;
             let busy_ns = passage.end.since(passage.start).max(0);
             self.cost.busy_ns += busy_ns;
+            self.rate = (busy_ns > 0).then(|| passage.bytes as f64 / busy_ns as f64);
             let pause_ns = busy_ns.saturating_mul(SHARE - 1);
             self.next = self.next.max(passage.end.shifted(pause_ns));
         }
@@ -118,7 +119,6 @@ mod tests {
 
     /// Sounds a link of so many megabits per second for so many milliseconds; what came when.
     fn sounded(sounder: &mut Sounder, mbps: f64, ms: std::ops::Range<i64>) -> Vec<Passage> {
-        let rate = BitsPerSecond::from_mbps(mbps);
         let mut came = Vec::new();
         let mut on_its_way: Option<(u64, Passage)> = None;
         for now in ms.map(at) {
@@ -127,8 +127,8 @@ mod tests {
                 came.push(passage);
                 on_its_way = None;
             }
-            if let Some((id, bytes)) = sounder.due(now, Some(rate)) {
-                let busy_ns = (bytes as f64 * 8e9 / rate.0) as i64;
+            if let Some((id, bytes)) = sounder.due(now) {
+                let busy_ns = (bytes as f64 * 8e3 / mbps) as i64;
                 let passage = Passage {
                     start: now,
                     end: now.shifted(busy_ns),
@@ -159,18 +159,18 @@ mod tests {
             if ms % 80 == 0 {
                 sounder.value(at(ms));
             }
-            assert_eq!(sounder.due(at(ms), None), None);
+            assert_eq!(sounder.due(at(ms)), None);
         }
-        assert_eq!(sounder.due(at(1100), None), Some((1, LEAST_BYTES)));
+        assert_eq!(sounder.due(at(1100)), Some((1, LEAST_BYTES)));
     }
 
     #[test]
     fn a_sounding_that_does_not_come_tells_of_an_outage_and_none_follows_it() {
         let mut sounder = Sounder::default();
-        let (id, _) = sounder.due(at(0), None).unwrap();
+        let (id, _) = sounder.due(at(0)).unwrap();
         let mut told = Vec::new();
         for ms in 1..1000 {
-            assert_eq!(sounder.due(at(ms), None), None);
+            assert_eq!(sounder.due(at(ms)), None);
             told.extend(sounder.overdue(at(ms)));
         }
         let stood = |start, end| Passage {
@@ -181,6 +181,6 @@ mod tests {
         assert_eq!(told, [stood(0, 300), stood(300, 600), stood(600, 900)]);
         sounder.reconnected();
         assert!(!sounder.came(id, &stood(0, 1000)), "of the connection before");
-        assert!(sounder.due(at(1000), None).is_some());
+        assert!(sounder.due(at(1000)).is_some());
     }
 }
