@@ -26,7 +26,8 @@ pub use goodput::Goodput;
 pub use inbox::{Complete, Expect, Inbox, InboxError};
 pub use meter::Meter;
 pub use outbox::{OutValue, Outbox, ValueSource, write_loop};
-pub use sounding::{
-    LEAST_BYTES as LEAST_SOUNDING_BYTES, MOST_BYTES as MOST_SOUNDING_BYTES, SHARE as SOUNDING_SHARE, Sounder,
-};
 pub use socket::{LinkError, MessageReader, connect, exchange_magic, tune};
+pub use sounding::{
+    LEAST_BYTES as LEAST_SOUNDING_BYTES, MOST_BYTES as MOST_SOUNDING_BYTES,
+    SHARE as SOUNDING_SHARE, Sounder,
+};

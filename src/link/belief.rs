@@ -305,7 +305,10 @@ mod tests {
             let off = if i % 2 == 0 { 0.3 } else { -0.3 };
             belief.frame(vec![passage(100 * i, 4.13 + off, 48_000)]);
         }
-        assert!((mbps(&belief, 10_000) / 93.0 - 1.0).abs() < 0.05, "{belief:?}");
+        assert!(
+            (mbps(&belief, 10_000) / 93.0 - 1.0).abs() < 0.05,
+            "{belief:?}"
+        );
         let spread = |belief: &Belief, at_ms| {
             let rate = belief.now(Nanos(at_ms * MS)).unwrap().rate;
             rate.std_mbps / rate.mbps

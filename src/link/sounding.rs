@@ -60,7 +60,9 @@ impl Sounder {
         let id = self.next_id;
         self.under_way = Some(UnderWay { id, since: now });
         self.next = now.shifted(EVERY_NS);
-        let bytes = self.rate.map_or(LEAST_BYTES, |rate| (rate * LENGTH_NS) as usize);
+        let bytes = self
+            .rate
+            .map_or(LEAST_BYTES, |rate| (rate * LENGTH_NS) as usize);
         let bytes = bytes.clamp(LEAST_BYTES, MOST_BYTES);
         self.cost.count += 1;
         self.cost.bytes += bytes as u64;
@@ -145,7 +147,11 @@ mod tests {
         for (mbps, least) in [(93.0, 9), (15.0, 9), (5.0, 6), (0.5, 1)] {
             let mut sounder = Sounder::default();
             let came = sounded(&mut sounder, mbps, 0..10_000);
-            assert!(came.len() as i64 >= least * 10, "{mbps} Mbps: {}", came.len());
+            assert!(
+                came.len() as i64 >= least * 10,
+                "{mbps} Mbps: {}",
+                came.len()
+            );
             let cost = sounder.cost();
             assert!(cost.busy_ns <= 10_000 * MS / SHARE + 200 * MS, "{cost:?}");
             assert!(cost.count >= came.len() as u64 && cost.bytes >= 8 << 10);
@@ -180,7 +186,10 @@ mod tests {
         };
         assert_eq!(told, [stood(0, 300), stood(300, 600), stood(600, 900)]);
         sounder.reconnected();
-        assert!(!sounder.came(id, &stood(0, 1000)), "of the connection before");
+        assert!(
+            !sounder.came(id, &stood(0, 1000)),
+            "of the connection before"
+        );
         assert!(sounder.due(at(1000)).is_some());
     }
 }

@@ -1,13 +1,13 @@
 //! What plans beyond whole-operator divisions cost, estimated without compiling or simulating them: seldom too much, so
 //! that an estimate can rule a plan out.
 
+use super::Candidate;
 use super::family::TILES;
 use super::problem::Problem;
-use super::Candidate;
 use crate::model::{Graph, Region, Span};
 use crate::plan::{LEAST_STREAMED_ROWS, Plan};
 use crate::profile::trace::Direction;
-use crate::simulate::{Costs, Limit, Prepared, energy};
+use crate::simulate::{Costs, Limit, Prepared, Rate, energy};
 use crate::units::{DeviceId, Nanos};
 
 /// What operators take in row tiles, by number of tiles: every tile pays an operator's overhead again.
@@ -138,17 +138,32 @@ pub(super) fn streamed(
 
 /// What a compiled plan costs at the least: every resource at work without a gap.
 pub(super) fn at_least(problem: &Problem, plan: Plan, prepared: &Prepared) -> Candidate {
+    let busy = [
+        prepared.busy_ns(DeviceId::ROBOT),
+        prepared.busiest_server_ns(),
+    ];
+    without_gaps(problem, plan, prepared.bytes(), busy)
+}
+
+/// What a plan costs at the least that moves so many bytes up and down, whatever it computes.
+pub(super) fn by_bytes(problem: &Problem, plan: Plan, bytes: (u64, u64)) -> Candidate {
+    without_gaps(problem, plan, bytes, [0, 0])
+}
+
+fn without_gaps(
+    problem: &Problem,
+    plan: Plan,
+    (bytes_up, bytes_down): (u64, u64),
+    [robot, server]: [i64; 2],
+) -> Candidate {
     let link = &problem.world().link;
     let start = problem.starts()[0];
-    let (bytes_up, bytes_down) = prepared.bytes();
-    let bits_ns = |rate: &crate::simulate::Rate, bytes: u64| {
+    let bits_ns = |rate: &Rate, bytes: u64| {
         rate.ns_for(start, bytes as f64 * 8.0)
             .unwrap_or(i64::MAX / 4)
     };
     let (up, down) = (bits_ns(&link.up, bytes_up), bits_ns(&link.down, bytes_down));
     let link_ns = if link.duplex { up.max(down) } else { up + down };
-    let robot = prepared.busy_ns(DeviceId::ROBOT);
-    let server = prepared.busiest_server_ns();
     let latency_ns = robot.max(server).max(link_ns).max(1);
     let limit = if robot == latency_ns {
         Limit::Robot

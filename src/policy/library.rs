@@ -67,11 +67,15 @@ impl Library {
     pub(super) fn family(&self, devices: usize, ratio: f64) -> Arc<Family> {
         let servers = devices.saturating_sub(1).clamp(1, 254);
         let balanced = 1.0 / (1.0 + ratio.max(0.01) * servers as f64);
-        let steps = (balanced * SHARE_STEPS).round().clamp(1.0, SHARE_STEPS - 1.0);
+        let steps = (balanced * SHARE_STEPS)
+            .round()
+            .clamp(1.0, SHARE_STEPS - 1.0);
         let key = (servers, steps as u32);
         let found = |shelf: &Shelf| {
             let mut families = shelf.families.iter();
-            families.find(|(k, _)| *k == key).map(|(_, f)| Arc::clone(f))
+            families
+                .find(|(k, _)| *k == key)
+                .map(|(_, f)| Arc::clone(f))
         };
         if let Some(family) = found(&self.lock()) {
             return family;

@@ -1,8 +1,8 @@
 //! What plans cost: divisions of whole operators in closed form, everything else simulated.
 
+use super::Candidate;
 use super::division::{Division, Timeline};
 use super::problem::{NoFigures, Problem, WINDOW};
-use super::Candidate;
 use crate::plan::{Mode, Plan};
 use crate::power::Levels;
 use crate::simulate::{Outcome, Run, World, energy};

@@ -113,7 +113,11 @@ impl Problem {
         let ratio =
             robot_ns.iter().sum::<i64>() as f64 / server_ns.iter().sum::<i64>().max(1) as f64;
         let family = library.family(world.devices.len(), ratio);
-        let tiled = Tiled::new(graph, [robot.as_ref(), server.as_ref()], [&robot_ns, &server_ns]);
+        let tiled = Tiled::new(
+            graph,
+            [robot.as_ref(), server.as_ref()],
+            [&robot_ns, &server_ns],
+        );
         Ok(Self {
             known: Arc::new(Known {
                 library,
@@ -260,6 +264,12 @@ impl Problem {
         }
         memory.insert(plan.clone(), Arc::clone(&prepared));
         Ok(prepared)
+    }
+
+    /// Payload bytes of a frame up and down, of a plan that was compiled before.
+    pub(super) fn bytes(&self, plan: &Plan) -> Option<(u64, u64)> {
+        let wired = self.known.library.compiled(plan)?;
+        Some(wired.ok()?.bytes())
     }
 
     pub(super) fn want(&self, plan: &Plan) {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::estimate::{at_least, streamed};
+use super::estimate::{at_least, by_bytes, streamed};
 use super::family::{TILES, kind_of};
 use super::pricing::frames_of;
 use super::problem::{NoFigures, Problem, WINDOW};
@@ -66,6 +66,11 @@ pub(super) fn search(
             continue;
         }
         let plan = plan.clone().with_window(window);
+        if let Some(bytes) = problem.bytes(&plan)
+            && !is_better(best, &by_bytes(problem, plan.clone(), bytes))
+        {
+            continue;
+        }
         match ready(&plan) {
             Some(Ok(prepared)) => {
                 let estimate = at_least(problem, plan, &prepared);

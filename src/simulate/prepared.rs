@@ -26,6 +26,23 @@ impl Wired {
             schedule,
         }
     }
+
+    /// Payload bytes of a frame from the robot and to it.
+    pub fn bytes(&self) -> (u64, u64) {
+        let robot = self.schedule.programs.iter().zip(&self.programs);
+        let robot = robot.filter(|(program, _)| program.device == DeviceId::ROBOT);
+        robot.fold((0, 0), |(up, down), (program, linked)| {
+            let mut moved = (up, down);
+            for (step, bytes) in program.steps.iter().zip(linked.step_bytes()) {
+                match step {
+                    Step::Send { .. } => moved.0 += bytes,
+                    Step::Receive { .. } => moved.1 += bytes,
+                    Step::Compute { .. } | Step::Reduce { .. } => {}
+                }
+            }
+            moved
+        })
+    }
 }
 
 /// A schedule ready to be run again and again.
@@ -123,19 +140,7 @@ impl Prepared {
 
     /// Payload bytes of a frame from the robot and to it.
     pub fn bytes(&self) -> (u64, u64) {
-        let robot = self.schedule().programs.iter().zip(self.programs());
-        let robot = robot.filter(|(program, _)| program.device == DeviceId::ROBOT);
-        robot.fold((0, 0), |(up, down), (program, linked)| {
-            let mut moved = (up, down);
-            for (step, bytes) in program.steps.iter().zip(linked.step_bytes()) {
-                match step {
-                    Step::Send { .. } => moved.0 += bytes,
-                    Step::Receive { .. } => moved.1 += bytes,
-                    Step::Compute { .. } | Step::Reduce { .. } => {}
-                }
-            }
-            moved
-        })
+        self.wired.bytes()
     }
 }
 

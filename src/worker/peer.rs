@@ -223,7 +223,8 @@ impl PeerLink {
     /// Number and length in bytes of the sounding that is due, if one is: nothing goes up, nothing did for a while.
     pub fn sounding_due(&self, now: Nanos) -> Option<(u64, usize)> {
         let mut s = self.lock();
-        let may = s.connected && s.may_sound && s.uploads.is_empty() && s.clock.estimate().is_some();
+        let may =
+            s.connected && s.may_sound && s.uploads.is_empty() && s.clock.estimate().is_some();
         may.then(|| s.sounder.due(now)).flatten()
     }
 

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::RobotEvent;
 use crate::clock::{self, RoundTrip};
 use crate::engine::Engine;
-use crate::link::{LinkError, MessageReader, Outbox, Passage, connect, exchange_magic, tune, write_loop};
+use crate::link::{
+    LinkError, MessageReader, Outbox, Passage, connect, exchange_magic, tune, write_loop,
+};
 use crate::model::weights::Weights;
 use crate::units::DeviceId;
 use crate::wire::PROTOCOL;

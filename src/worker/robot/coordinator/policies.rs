@@ -87,7 +87,8 @@ impl<E: Engine> Coordinator<E> {
         if let Some(stood) = remote.link.sounding_overdue(now) {
             self.foresight.tell(Tell::Stalled(vec![stood]));
         }
-        let (Some(spec), Some(outbox)) = (self.reign.spec, self.servers.ready(DeviceId::SERVER)) else {
+        let (Some(spec), Some(outbox)) = (self.reign.spec, self.servers.ready(DeviceId::SERVER))
+        else {
             return;
         };
         let Some((id, bytes)) = remote.link.sounding_due(now) else {
