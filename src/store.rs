@@ -32,8 +32,8 @@ use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
 use crate::wire::{
-    InputRecord, LeaseRecord, Pause, PauseRecord, PlanRecord, Record, SwitchRecord, SwitchStage,
-    TelemetryShare,
+    FrameRecord, InputRecord, LeaseRecord, Pause, PauseRecord, PlanRecord, Record, SwitchRecord,
+    SwitchStage, TelemetryShare,
 };
 
 pub use activity::EnergyShares;
@@ -248,21 +248,7 @@ impl Store {
     pub fn record(&mut self, record: Record, arrived: Nanos) -> Change {
         self.told = self.told.max(told_at(&record));
         match record {
-            Record::Frame(frame) => {
-                self.saw_epoch(frame.epoch, Some(frame.admitted));
-                self.emulated_frames = frame.emulated;
-                if !self.frames.admits(&frame) {
-                    return Change::Nothing;
-                }
-                self.trends.frame(&frame);
-                self.rules.frame(&frame);
-                self.operators.add(&frame);
-                self.syncs.add(&frame);
-                self.packings.add(&frame);
-                self.power.frame(&frame);
-                self.frames.push(*frame);
-                Change::Frame
-            }
+            Record::Frame(frame) => self.take_frame(*frame),
             Record::ServerFrame(frame) => {
                 self.saw_epoch(frame.epoch, Some(frame.began));
                 self.trends.server_frame(&frame);
@@ -291,18 +277,7 @@ impl Store {
                     Change::Nothing
                 }
             }
-            Record::Plan(plan) => {
-                self.rules.name(plan.epoch, plan.plan.label());
-                self.saw_epoch(plan.epoch, None);
-                let plan = PlanRecord {
-                    local_because: plan.local_because.map(|why| clean(&why, 200)),
-                    ..plan
-                };
-                if let Some(old) = self.plan.as_ref().filter(|old| old.plan != plan.plan) {
-                    self.plan_before = Some(old.plan.clone());
-                }
-                replace(&mut self.plan, plan)
-            }
+            Record::Plan(plan) => self.take_plan(plan),
             Record::Switch(switch) => {
                 self.switched(&switch);
                 Switch::take(&mut self.switch, switch);
@@ -364,6 +339,35 @@ impl Store {
         }
     }
 
+    fn take_frame(&mut self, frame: FrameRecord) -> Change {
+        self.saw_epoch(frame.epoch, Some(frame.admitted));
+        self.emulated_frames = frame.emulated;
+        if !self.frames.admits(&frame) {
+            return Change::Nothing;
+        }
+        self.trends.frame(&frame);
+        self.rules.frame(&frame);
+        self.operators.add(&frame);
+        self.syncs.add(&frame);
+        self.packings.add(&frame);
+        self.power.frame(&frame);
+        self.frames.push(frame);
+        Change::Frame
+    }
+
+    fn take_plan(&mut self, plan: PlanRecord) -> Change {
+        self.rules.name(plan.epoch, &plan.plan.label());
+        self.saw_epoch(plan.epoch, None);
+        let plan = PlanRecord {
+            local_because: plan.local_because.map(|why| clean(&why, 200)),
+            ..plan
+        };
+        if let Some(old) = self.plan.as_ref().filter(|old| old.plan != plan.plan) {
+            self.plan_before = Some(old.plan.clone());
+        }
+        replace(&mut self.plan, plan)
+    }
+
     fn take_model(&mut self, record: &crate::wire::ModelRecord, arrived: Nanos) {
         if self.model.as_ref().is_some_and(|m| m.is(record)) {
             return;
@@ -387,7 +391,7 @@ impl Store {
     /// A switch that was carried out divides the time; other stages of it do not.
     fn switched(&mut self, switch: &SwitchRecord) {
         if let SwitchStage::Applied { epoch, .. } = switch.stage {
-            self.rules.name(epoch, switch.plan.label());
+            self.rules.name(epoch, &switch.plan.label());
             self.rules.plan(epoch, switch.at);
             self.saw_epoch(epoch, Some(switch.at));
         }

@@ -64,8 +64,8 @@ impl Rules {
     }
 
     /// A plan's name.
-    pub fn name(&mut self, epoch: Epoch, label: String) {
-        self.plans.insert(epoch, clean(&label, LONGEST));
+    pub fn name(&mut self, epoch: Epoch, label: &str) {
+        self.plans.insert(epoch, clean(label, LONGEST));
         while self.plans.len() > MOST_PLANS {
             self.plans.pop_first();
         }
@@ -146,10 +146,10 @@ mod tests {
     #[test]
     fn a_switch_is_named_by_both_plans_and_stands_where_its_first_frame_does() {
         let mut rules = Rules::default();
-        rules.name(Epoch(1), "split 51".to_owned());
+        rules.name(Epoch(1), "split 51");
         rules.plan(Epoch(1), Nanos(5));
         assert_eq!(labels(&rules), []);
-        rules.name(Epoch(2), "tile 2\x1b[2J".to_owned());
+        rules.name(Epoch(2), "tile 2\x1b[2J");
         rules.plan(Epoch(2), Nanos(100));
         rules.plan(Epoch(2), Nanos(90));
         rules.plan(Epoch(2), Nanos(150));
@@ -182,7 +182,7 @@ mod tests {
         let mut rules = Rules::default();
         for at in 0..2 * MOST as i64 {
             rules.mark("x", Nanos(at * 10));
-            rules.name(Epoch(at as u32), String::new());
+            rules.name(Epoch(at as u32), "");
         }
         rules.mark("late", Nanos(4_995));
         assert!(rules.rows.iter().is_sorted_by_key(|rule| rule.at));

@@ -273,6 +273,7 @@ mod tests {
                 age_ns: 0,
             }),
             down: None,
+            soundings: None,
         });
         let believed = trends.of(Trend::EstimateUp(DeviceId::SERVER)).unwrap();
         let dot = believed.dots(&window)[1];

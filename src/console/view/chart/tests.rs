@@ -27,8 +27,8 @@ fn series() -> Series {
 
 fn rules() -> Rules {
     let mut rules = Rules::default();
-    rules.name(Epoch(1), "split 51".to_owned());
-    rules.name(Epoch(2), "tile 2".to_owned());
+    rules.name(Epoch(1), "split 51");
+    rules.name(Epoch(2), "tile 2");
     rules.plan(Epoch(2), at(5));
     rules
 }
