@@ -1,6 +1,10 @@
 //! The console on a real terminal: what a person sees of it, whatever workers, disks and shells do meanwhile.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "support/emulated.rs"]
 mod emulated;

@@ -8,10 +8,14 @@ mod console;
 mod grid;
 #[path = "console_screen/layers.rs"]
 mod layers;
+#[path = "console_screen/log.rs"]
+mod log;
 #[path = "console_screen/modes.rs"]
 mod modes;
 #[path = "console_screen/orders.rs"]
 mod orders;
+#[path = "console_screen/outlook.rs"]
+mod outlook;
 #[path = "console_screen/power.rs"]
 mod power;
 #[path = "console_screen/predictions.rs"]

@@ -29,12 +29,20 @@ pub fn file_for(wanted: Option<&Path>, unix_ms: u64) -> PathBuf {
             let folder = folder.map_or_else(default_folder, Path::to_owned);
             let name = file_stem(unix_ms);
             let first = folder.join(format!("{name}.{EXTENSION}"));
-            // Two consoles that start within a second.
-            let others = (2..100).map(|n| folder.join(format!("{name}-{n}.{EXTENSION}")));
-            let mut all = std::iter::once(first.clone()).chain(others);
+            let mut all = std::iter::once(first.clone()).chain(other_names(&first));
             all.find(|file| !file.exists()).unwrap_or(first)
         }
     }
+}
+
+/// Names for a session whose own one is taken, by a console that started within the same second: `NAME-2.mcap` and on.
+pub(super) fn other_names(file: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let file = file.to_owned();
+    (2..100).map(move |n| {
+        let mut name = file.file_stem().unwrap_or_default().to_owned();
+        name.push(format!("-{n}.{EXTENSION}"));
+        file.with_file_name(name)
+    })
 }
 
 /// `2026-11-25T14-35-12Z`.

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::entry::{Entry, Left, Meta, Start, What};
 use super::error::SessionError;
+use super::folder;
 use super::writer::Writer;
 use crate::clock;
 use crate::units::{Bytes, Nanos};
@@ -355,7 +356,12 @@ impl Desk {
     fn write(&mut self) -> Result<Bytes, String> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(begin(&self.file, &self.start).map_err(|e| e.to_string())?),
+            none => {
+                let begun = begin(&self.file, &self.start).map_err(|e| e.to_string())?;
+                begun.path().clone_into(&mut self.file);
+                lock(&self.status).file.clone_from(&self.file);
+                none.insert(begun)
+            }
         };
         let file = &self.file;
         let words = |error| SessionError::io("record to", file)(error).to_string();
@@ -389,10 +395,17 @@ impl Desk {
     }
 }
 
-/// Makes the file, and its folder.
+/// Makes the file, and its folder. Another console may have taken the name since it was chosen: then the next one.
 fn begin(file: &Path, start: &Start) -> Result<Writer, SessionError> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(SessionError::io("make the folder", folder))?;
     }
-    Writer::create(file, start.clone())
+    let mut made = Writer::create(file, start.clone());
+    for other in folder::other_names(file) {
+        if !matches!(&made, Err(error) if error.is_taken()) {
+            break;
+        }
+        made = Writer::create(&other, start.clone());
+    }
+    made
 }

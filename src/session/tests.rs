@@ -319,6 +319,34 @@ fn a_disk_that_takes_nothing_for_a_while_costs_bulk_telemetry_and_says_so() {
     assert_eq!(left.sum::<u64>(), bulk_entries);
 }
 
+/// Both choose their file's name before either makes it.
+#[test]
+fn two_consoles_that_start_within_one_second_record_both() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        file: dir.path().join("s.mcap"),
+        limit: crate::units::Bytes(1_000_000_000),
+        meta: Meta::default(),
+    };
+    let mut recorders = [(); 2].map(|()| Recorder::start(settings.clone(), &start()).unwrap());
+    for recorder in &mut recorders {
+        recorder.put(entry(100, testing::told(0, 1, testing::frame(1))));
+    }
+    let mut files = recorders.map(|recorder| {
+        let status = recorder.stop();
+        assert_eq!(status.state, State::Finished, "{status:?}");
+        status.file
+    });
+    files.sort();
+    assert_eq!(
+        files,
+        ["s-2.mcap", "s.mcap"].map(|name| dir.path().join(name))
+    );
+    for file in &files {
+        assert_eq!(Reader::open(file).unwrap().summary().frames, 1);
+    }
+}
+
 #[test]
 fn a_recording_has_its_index_when_the_recorder_stops_and_is_named_later() {
     let dir = tempfile::tempdir().unwrap();

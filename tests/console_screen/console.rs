@@ -19,7 +19,7 @@ use crate::script::{MS, batch, frame, hello, plan};
 pub(crate) const ROBOT: usize = 0;
 pub(crate) const SERVER: usize = 1;
 /// 14:32:10 UTC of some day.
-const UNIX_MS: u64 = 1_780_065_130_000;
+pub(crate) const UNIX_MS: u64 = 1_780_065_130_000;
 pub(crate) const SIZES: [(u16, u16); 3] = [(80, 24), (160, 48), (40, 12)];
 
 /// A console with time that stands still until it is moved.
@@ -158,10 +158,12 @@ pub(crate) fn link(at_ms: i64, up: Option<f64>, connected: bool) -> Record {
 
 /// Ten seconds of a link: a hill, a second behind a tree, half a second idle, a valley.
 pub(crate) fn ten_seconds_of_link() -> Vec<Record> {
+    // They end when the newest of the frames does.
+    let at = |i: i64| 54_590 + i * 100;
     let sample = |i: i64| match i {
-        40..50 => link(i * 100, None, false),
-        60..65 => link(i * 100, None, true),
-        _ => link(i * 100, Some(70.0 + 22.0 * (i as f64 / 9.0).sin()), true),
+        40..50 => link(at(i), None, false),
+        60..65 => link(at(i), None, true),
+        _ => link(at(i), Some(70.0 + 22.0 * (i as f64 / 9.0).sin()), true),
     };
     (1..=100).map(sample).collect()
 }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{layers, live, power, sessions, sweep, timeline, workers};
+use super::screens::{charts, layers, live, log, power, sessions, sweep, timeline, workers};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -51,6 +51,19 @@ pub enum Pick {
     Close,
 }
 
+/// What a key asks while a search is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// A letter more.
+    Char(char),
+    /// The last letter back.
+    Erase,
+    /// Keep what was typed.
+    Keep,
+    /// Search for nothing.
+    Drop,
+}
+
 /// What a person asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -70,6 +83,8 @@ pub enum Action {
     Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
+    /// On the charts of any screen.
+    Chart(charts::Do),
     /// On the Layers screen.
     Layers(layers::Do),
     /// On the timeline.
@@ -82,6 +97,10 @@ pub enum Action {
     Sessions(sessions::Do),
     /// On the Workers screen.
     Workers(workers::Do),
+    /// On the Log screen.
+    Log(log::Do),
+    /// While a search is typed.
+    Search(Typed),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal, in the end the screen.
@@ -136,6 +155,8 @@ pub enum Scope {
     Anywhere,
     /// On one screen.
     On(Screen),
+    /// While a crosshair stands on the charts.
+    Chart,
     /// While a search is typed.
     Search,
     /// In the mode picker.
@@ -148,7 +169,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -158,6 +179,7 @@ impl Scope {
         Self::On(Screen::Workers),
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
+        Self::Chart,
         Self::Search,
         Self::Picker,
         Self::Time,
@@ -169,6 +191,7 @@ impl Scope {
         match self {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
+            Self::Chart => "chart",
             Self::Search => "search",
             Self::Picker => "picker",
             Self::Time => "time",

@@ -1,8 +1,10 @@
 //! The screens: one file each, with its state and what keys do to it. [`Screens`] holds them all, so that a screen is
 //! found again as it was left.
 
+pub mod charts;
 pub mod layers;
 pub mod live;
+pub mod log;
 pub mod power;
 pub mod sessions;
 pub mod sweep;
@@ -88,6 +90,8 @@ impl Screen {
 pub struct Screens {
     /// The one that is shown.
     pub shown: Screen,
+    /// Charts, on whichever screen.
+    pub charts: charts::Charts,
     /// Live.
     pub live: live::Live,
     /// Layers.
@@ -100,13 +104,25 @@ pub struct Screens {
     pub power: power::PowerScreen,
     /// Recordings.
     pub sessions: sessions::Sessions,
+    /// What was said.
+    pub log: log::LogScreen,
 }
 
 impl Screens {
+    /// Whether letters go into a search of the screen that is shown.
+    const fn typing(&self) -> bool {
+        match self.shown {
+            Screen::Layers => self.layers.typing(),
+            Screen::Log => self.log.typing(),
+            _ => false,
+        }
+    }
+
     /// Another worker is shown: what was looked at belongs to the one before.
     pub(super) fn another_worker(&mut self) {
         self.timeline = timeline::Timeline::default();
         self.power = power::PowerScreen::default();
+        self.charts.another_worker();
     }
 }
 
@@ -121,18 +137,22 @@ impl App {
         &self.screens
     }
 
+    /// Whether keys move the crosshair: it is there, and so is a chart.
+    pub const fn is_reading_charts(&self) -> bool {
+        let charts = charts::ChartId::on(self.screens.shown);
+        self.screens.charts.is_looking() && !charts.is_empty()
+    }
+
     /// Whose keys are in effect, the first before the others. A question is answered with the keys that work anywhere.
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
-        } else if self.take_over.is_none()
-            && self.picker.is_none()
-            && matches!(self.screens.shown, Screen::Layers)
-            && self.screens.layers.typing()
-        {
+        } else if self.take_over.is_none() && self.picker.is_none() && self.screens.typing() {
             Scope::Search
         } else if self.take_over.is_none() && self.picker.is_some() {
             Scope::Picker
+        } else if self.take_over.is_none() && self.is_reading_charts() {
+            Scope::Chart
         } else {
             Scope::On(self.screens.shown)
         };
