@@ -6,6 +6,8 @@
 mod layers;
 #[path = "console_screen/modes.rs"]
 mod modes;
+#[path = "console_screen/pauses.rs"]
+mod pauses;
 #[path = "console_screen/power.rs"]
 mod power;
 #[path = "console_screen/predictions.rs"]

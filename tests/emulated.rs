@@ -10,6 +10,8 @@
 mod console;
 #[path = "support/emulated.rs"]
 mod emulated;
+#[path = "emulated/observer.rs"]
+mod observer;
 #[path = "emulated/pauses.rs"]
 mod pauses;
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::observer::ObserverEffect;
 use super::pause::PauseRecord;
 use super::prediction::{DecisionRecord, PredictionRecord};
 use crate::clock::Offset;
@@ -262,6 +263,9 @@ pub struct TelemetryShare {
     pub is_estimate: bool,
     /// Frames so far whose steps were left out to stay within the limit.
     pub thinned_frames: u64,
+    /// What attached consoles do to frames under the plan in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<ObserverEffect>,
 }
 
 impl TelemetryShare {

@@ -9,6 +9,7 @@ pub(super) mod host;
 pub(super) mod latency;
 pub(super) mod layers;
 pub(super) mod link;
+pub(super) mod observer;
 pub(super) mod palette;
 pub(super) mod picker;
 pub(super) mod plans;

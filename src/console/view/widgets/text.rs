@@ -62,6 +62,15 @@ pub(in crate::console::view) const fn seconds_since(ns: i64) -> i64 {
     if ns <= 0 { 0 } else { ns / 1_000_000_000 }
 }
 
+/// How long ago, in few characters: `12 s`, `3 min`, `2 h`.
+pub(in crate::console::view) fn age(ns: i64) -> String {
+    match seconds_since(ns) {
+        s if s < 120 => format!("{s} s"),
+        s if s < 7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}
+
 /// Columns that a text takes.
 pub(in crate::console::view) fn width(text: &str) -> usize {
     Span::raw(text).width()
