@@ -10,6 +10,7 @@ mod keys;
 mod links;
 mod notes;
 mod orders;
+mod outlook;
 mod palette;
 mod picker;
 mod proposal;
@@ -33,6 +34,7 @@ pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, 
 pub(crate) use keys::Control;
 pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;

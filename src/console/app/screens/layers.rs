@@ -261,7 +261,7 @@ impl App {
         match moved {
             Some(moved) => {
                 let differs = Some(&moved) != effective;
-                self.proposal = differs.then_some(Proposal(moved));
+                self.proposal = differs.then(|| Proposal::new(moved, &model.graph));
             }
             None => {
                 self.notice = Some("this mode has no cut to move: m chooses another".to_owned());
