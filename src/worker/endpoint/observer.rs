@@ -178,7 +178,9 @@ mod tests {
         odd[1].preparing = true;
         odd[2].outcome = Outcome::FinishedLocally;
         odd[3].attempt = 1;
-        odd.iter().for_each(|f| observer.frame(f));
+        for f in &odd {
+            observer.frame(f);
+        }
         assert_eq!(observer.effect().unwrap().alone.frames, 0);
         observer.frame(&frame(5_000, 1, 40 * MS));
         assert_eq!(observer.effect().unwrap().alone.frames, 1);

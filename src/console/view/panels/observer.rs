@@ -1,5 +1,7 @@
 //! What watching costs the robot's frames, in words: `console +0.2 % [-0.4, 0.7] of 43.1 ms (212 with, 88 without)`.
 
+use std::fmt::Write as _;
+
 use ratatui::text::Line;
 
 use crate::console::view::Scene;
@@ -50,11 +52,11 @@ fn words(effect: &ObserverEffect, age_ns: Option<i64>) -> String {
         percent(change.high_ppm)
     );
     if let Some(median_ns) = alone.median_ns {
-        words += &format!(" of {} ms", text::ms(median_ns));
+        let _ = write!(words, " of {} ms", text::ms(median_ns));
     }
-    words += &format!(" ({} with, {} without", watched.frames, alone.frames);
+    let _ = write!(words, " ({} with, {} without", watched.frames, alone.frames);
     if let Some(age_ns) = age_ns {
-        words += &format!(", {} ago", text::age(age_ns));
+        let _ = write!(words, ", {} ago", text::age(age_ns));
     }
     words.push(')');
     if change.low_ppm > AIM_PPM {
