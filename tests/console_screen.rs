@@ -8,6 +8,8 @@ mod console;
 mod grid;
 #[path = "console_screen/layers.rs"]
 mod layers;
+#[path = "console_screen/log.rs"]
+mod log;
 #[path = "console_screen/modes.rs"]
 mod modes;
 #[path = "console_screen/orders.rs"]

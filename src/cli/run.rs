@@ -144,6 +144,7 @@ fn sweeps(
         name: console::default_name(),
         recording: None,
         settings: console::Settings::default(),
+        journal: console::Journal::default(),
     };
     let mut request = Request {
         cuts,

@@ -148,6 +148,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
         settings: console::Settings::default(),
+        journal: console::Journal::default(),
     };
     let request = Request {
         cuts: args.cuts.clone(),

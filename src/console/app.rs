@@ -28,9 +28,12 @@ use crate::wire::console::{Backfill, Batch, CommandMessage, Missed, Reply, Worke
 
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
+use super::journal::{LogPlace, News};
 
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
-pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
+pub use keymap::{
+    Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE, Typed,
+};
 pub(crate) use keys::Control;
 pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
@@ -38,6 +41,7 @@ pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
+use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
 pub use screens::{Screen, Screens};
 pub use target::Target;
@@ -90,6 +94,10 @@ pub enum Update {
     Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
+    /// This program said something.
+    Logged(News),
+    /// Where logs are written.
+    LogPlaces(Vec<LogPlace>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -221,6 +229,8 @@ pub struct App {
     remote: bool,
     notice: Option<String>,
     own_events: Events,
+    /// What this program said; of now, whichever time is shown.
+    log: Log,
     deck: Deck,
     /// The moment of a state that recorded entries made.
     replayed: Moment,
@@ -259,6 +269,7 @@ impl App {
             remote: setup.remote,
             notice: None,
             own_events: Events::default(),
+            log: Log::default(),
             deck: Deck::default(),
             replayed: Moment::default(),
             sweeping: None,
@@ -298,6 +309,13 @@ impl App {
                 self.pass_time(at, &mut turn);
             }
             Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
+            Update::Logged(news) => {
+                self.hear_log(news);
+                if self.screens.shown == Screen::Log {
+                    turn.redraw(Redraw::Soon);
+                }
+            }
+            Update::LogPlaces(places) => self.know_log_places(places),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         turn
@@ -325,7 +343,7 @@ impl App {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
             (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
-            (Scope::Search, Key::Char(c)) => Some(Action::Layers(screens::layers::Do::Type(c))),
+            (Scope::Search, Key::Char(c)) => Some(Action::Search(Typed::Char(c))),
             (Scope::Search, _) if !matches!(key, Key::Ctrl(_)) => {
                 self.keymap.action(&[Scope::Search], key)
             }

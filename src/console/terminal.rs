@@ -168,6 +168,7 @@ mod tests {
             name: "test".to_owned(),
             recording: None,
             settings: Settings::default(),
+            journal: crate::console::Journal::default(),
         };
         let (app, _) = App::new(options.setup(), Nanos(0));
         let mut screen = Screen::enter(&options.settings).unwrap();

@@ -19,7 +19,7 @@ use crate::script::{MS, batch, frame, hello, plan};
 pub(crate) const ROBOT: usize = 0;
 pub(crate) const SERVER: usize = 1;
 /// 14:32:10 UTC of some day.
-const UNIX_MS: u64 = 1_780_065_130_000;
+pub(crate) const UNIX_MS: u64 = 1_780_065_130_000;
 pub(crate) const SIZES: [(u16, u16); 3] = [(80, 24), (160, 48), (40, 12)];
 
 /// A console with time that stands still until it is moved.

@@ -96,6 +96,11 @@ impl App {
             Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Workers(what) => self.on_workers(what),
+            Action::Log(what) => self.on_log(what),
+            Action::Search(typed) => match self.screens.shown {
+                Screen::Log => self.search_log(typed),
+                _ => self.search_layers(typed),
+            },
             Action::Apply => self.apply(at, turn),
             Action::Revert => self.revert(at, turn),
             Action::Back => {
