@@ -163,7 +163,7 @@ fn the_links_figures_carry_their_units() {
             unsent_bytes: Some(64_000),
         }),
         values_waiting: 2,
-        soundings: Default::default(),
+        soundings: None,
         control_waiting: 0,
         up: Some(rate(71)),
         down: None,
