@@ -170,7 +170,7 @@ fn the_links_figures_carry_their_units() {
     }));
     console.records(ROBOT, ten_seconds_of_link());
     console.records(ROBOT, vec![state, share(None)]);
-    let screen = console.screen((200, 60));
+    let screen = console.screen((320, 60));
     for figure in [
         "estimate up 71.0 ±8.00 Mbps",
         "tcp rtt 4.20 ±0.90 ms",

@@ -134,6 +134,21 @@ fn state_words(scene: &Scene) -> Vec<String> {
                 words.push(format!("estimate {way} {mean} ±{std} Mbps{old}"));
             }
         }
+    }
+    let radios = store.power().host().map(|h| h.wifi.as_slice());
+    for wifi in radios.unwrap_or_default() {
+        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
+        let rate = wifi
+            .tx_rate
+            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
+        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
+        words.push(format!("{}{signal}{rate}", wifi.interface));
+    }
+    // What comes last is cut off first where there is little room.
+    if let Some(share) = store.telemetry() {
+        words.push(telemetry_words(share));
+    }
+    if let Some(state) = state {
         if let Some(kernel) = state.kernel {
             let us = |us: u32| text::ms(i64::from(us) * 1000);
             let (rtt, deviation) = (us(kernel.rtt_us), us(kernel.rtt_deviation_us));
@@ -147,18 +162,6 @@ fn state_words(scene: &Scene) -> Vec<String> {
             }
         }
         words.push(format!("queue {} values", state.values_waiting));
-    }
-    let radios = store.power().host().map(|h| h.wifi.as_slice());
-    for wifi in radios.unwrap_or_default() {
-        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
-        let rate = wifi
-            .tx_rate
-            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
-        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
-        words.push(format!("{}{signal}{rate}", wifi.interface));
-    }
-    if let Some(share) = store.telemetry() {
-        words.push(telemetry_words(share));
     }
     words
 }
