@@ -14,6 +14,10 @@ mod emulated;
 mod observer;
 #[path = "emulated/pauses.rs"]
 mod pauses;
+#[path = "emulated/probes.rs"]
+mod probes;
+#[path = "emulated/shaped.rs"]
+mod shaped;
 
 use std::sync::Arc;
 

@@ -193,6 +193,9 @@ pub struct LinkFields {
     /// What telemetry takes of the link, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_share: Option<f64>,
+    /// Telemetry goes through the emulated link beside the data; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_shaped: Option<bool>,
     /// What attached consoles do to the median latency under this plan, as a share of it: 0.01 is 1 % longer. Absent
     /// while there are too few frames with or without one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -237,6 +240,7 @@ impl LinkFields {
             wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
             wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
             telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+            telemetry_shaped: store.telemetry().filter(|t| t.is_shaped).map(|_| true),
             console_effect: change.map(|c| share(c.ppm)),
             console_effect_low: change.map(|c| share(c.low_ppm)),
             console_effect_high: change.map(|c| share(c.high_ppm)),

@@ -280,6 +280,9 @@ pub struct TelemetryShare {
     /// What attached consoles do to frames under the plan in effect.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observer: Option<ObserverEffect>,
+    /// Telemetry goes through the emulated link beside the data, as it would over the robot's radio.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shaped: bool,
 }
 
 impl TelemetryShare {

@@ -36,6 +36,7 @@ fn share(observer: Option<ObserverEffect>) -> Record {
         is_estimate: true,
         thinned_frames: 0,
         observer,
+        is_shaped: false,
     })
 }
 
@@ -170,7 +171,7 @@ fn the_links_figures_carry_their_units() {
     }));
     console.records(ROBOT, ten_seconds_of_link());
     console.records(ROBOT, vec![state, share(None)]);
-    let screen = console.screen((320, 60));
+    let screen = console.screen((160, 90));
     for figure in [
         "estimate up 71.0 ±8.00 Mbps",
         "tcp rtt 4.20 ±0.90 ms",

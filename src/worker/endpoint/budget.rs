@@ -86,6 +86,7 @@ impl Budget {
             is_estimate: link_bps.is_some(),
             thinned_frames: self.thinned_frames,
             observer: None,
+            is_shaped: false,
         }
     }
 

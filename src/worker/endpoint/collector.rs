@@ -155,6 +155,7 @@ impl Collector {
         self.share_told = now;
         Some(Record::TelemetryShare(TelemetryShare {
             observer: self.observer.effect(),
+            is_shaped: self.hub.is_shaped(),
             ..budget.share(now, self.hub.link().bps())
         }))
     }

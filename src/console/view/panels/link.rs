@@ -40,13 +40,8 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         return;
     }
     let mut inner = inner;
-    let words = state_words(scene).join("  ");
-    let lines = if words.is_empty() {
-        Vec::new()
-    } else {
-        text::wrapped(&words, inner.width.into())
-    };
-    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(3);
+    let lines = text::flowed(state_words(scene), "  ", inner.width.into());
+    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(4);
     for line in lines.into_iter().take(room) {
         buf.set_stringn(inner.x, inner.y, line, inner.width.into(), theme.faint());
         inner.y += 1;
@@ -180,6 +175,9 @@ fn telemetry_words(share: &TelemetryShare) -> String {
     } else {
         format!("telemetry {:.2} % of {of}", share.share() * 100.0)
     };
+    if share.is_shaped {
+        words += ", shaped with the data";
+    }
     if share.thinned_frames > 0 {
         let _ = write!(words, ", {} frames without steps", share.thinned_frames);
     }
