@@ -7,6 +7,7 @@
 //! recorder   the thread that writes, so that no disk holds up the experiment
 //! opened     a file as it is found, whole or not
 //! reader     the index at once, entries of any stretch in the order of time
+//! remembered what is the same from session to session
 //! repair     the index written anew
 //! folder     where sessions lie and how they are called
 //! snapshot   a stretch of one as a session of its own
@@ -28,6 +29,7 @@ mod opened;
 mod ranges;
 mod reader;
 mod recorder;
+mod remembered;
 mod repair;
 mod schema;
 mod snapshot;
@@ -42,6 +44,7 @@ pub use error::SessionError;
 pub use ranges::Ranges;
 pub use reader::{Entries, Reader};
 pub use recorder::{Recorder, Settings, State, Status};
+pub use remembered::Remembered;
 pub use repair::{Repaired, repair};
 pub use snapshot::snapshot;
 pub use writer::Writer;

@@ -12,6 +12,8 @@ mod power;
 mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
+#[path = "console_screen/sessions.rs"]
+mod sessions;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
 #[path = "console_screen/sweep.rs"]
@@ -56,6 +58,7 @@ impl Console {
             keymap: Keymap::default(),
             remote: false,
             first_command: 100,
+            ..Setup::default()
         };
         let (app, effects) = App::new(setup, Nanos(0));
         Self {

@@ -143,6 +143,7 @@ fn sweeps(
         token: None,
         name: console::default_name(),
         recording: None,
+        ask: false,
         settings: console::Settings::default(),
     };
     let mut request = Request {
@@ -166,6 +167,7 @@ fn sweeps(
     let mut output = Output::new(args.json, Some(with(stem, ".csv")));
     let options = Options {
         recording: recording(args, stem, &experiment.title)?,
+        ask: false,
         ..options
     };
     let ended = console::run_sweep(&options, &request, &mut output)?;

@@ -64,6 +64,7 @@ pub(super) async fn play(
             let title = reader.path().file_name().unwrap_or_default();
             let title = title.to_string_lossy().into_owned();
             App::replay(setup, title, card.began, card.ended, clock::now())
+                .of_file(reader.path().to_owned(), card.meta.clone())
         }
         None => App::browse(setup, clock::now()),
     };

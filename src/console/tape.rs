@@ -104,6 +104,10 @@ impl Tape {
                 let text = text.clone();
                 recorder.put(tap::entry(*at, What::Marker(Marker { text })));
             }
+            Effect::Note(Note::About { about, at }) => {
+                self.meta = (**about).clone();
+                recorder.put(tap::entry(*at, What::Meta(about.clone())));
+            }
             Effect::Note(Note::Name { text, at }) => {
                 self.meta.name = Some(text.clone()).filter(|t| !t.is_empty());
                 let meta = Box::new(self.meta.clone());

@@ -167,6 +167,7 @@ mod tests {
             token: None,
             name: "test".to_owned(),
             recording: None,
+            ask: false,
             settings: Settings::default(),
         };
         let (app, _) = App::new(options.setup(), Nanos(0));
