@@ -6,6 +6,7 @@
 //! backlog     which batches did not come, and are asked for again: another one
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! journal     what this program says of itself, for the Log screen and a file
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
@@ -21,6 +22,7 @@ pub mod connection;
 mod film;
 mod headless;
 mod input;
+pub mod journal;
 pub mod line;
 mod links;
 mod runtime;
@@ -40,6 +42,7 @@ use tokio::runtime::Runtime;
 
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
+pub use journal::Journal;
 pub use settings::Settings;
 pub use sweep::{Observer, SweepEnded};
 
@@ -62,6 +65,8 @@ pub struct Options {
     pub ask: bool,
     /// How it looks and which keys it has.
     pub settings: Settings,
+    /// What the program says of itself.
+    pub journal: Journal,
 }
 
 /// The console cannot work.
@@ -86,7 +91,7 @@ pub enum ConsoleError {
 pub fn run(options: &Options) -> Result<(), ConsoleError> {
     block_on(async {
         let next = runtime::watch(options).await?;
-        play_all(next, &options.settings).await
+        play_all(next, &options.settings, &options.journal).await
     })
 }
 
@@ -95,10 +100,15 @@ pub fn run(options: &Options) -> Result<(), ConsoleError> {
 ///
 /// # Errors
 /// No terminal, no threads, no signals.
-pub fn replay(reader: Reader, begin: &[Command], settings: &Settings) -> Result<(), ConsoleError> {
+pub fn replay(
+    reader: Reader,
+    begin: &[Command],
+    settings: &Settings,
+    journal: &Journal,
+) -> Result<(), ConsoleError> {
     block_on(async {
-        let next = runtime::play(Some(reader), begin, settings).await?;
-        play_all(next, settings).await
+        let next = runtime::play(Some(reader), begin, settings, journal).await?;
+        play_all(next, settings, journal).await
     })
 }
 
@@ -106,17 +116,21 @@ pub fn replay(reader: Reader, begin: &[Command], settings: &Settings) -> Result<
 ///
 /// # Errors
 /// No terminal, no threads, no signals.
-pub fn browse(settings: &Settings) -> Result<(), ConsoleError> {
+pub fn browse(settings: &Settings, journal: &Journal) -> Result<(), ConsoleError> {
     block_on(async {
-        let next = runtime::play(None, &[], settings).await?;
-        play_all(next, settings).await
+        let next = runtime::play(None, &[], settings, journal).await?;
+        play_all(next, settings, journal).await
     })
 }
 
 /// Shows what the person opens, one recording after another.
-async fn play_all(mut next: Option<Reader>, settings: &Settings) -> Result<(), ConsoleError> {
+async fn play_all(
+    mut next: Option<Reader>,
+    settings: &Settings,
+    journal: &Journal,
+) -> Result<(), ConsoleError> {
     while let Some(reader) = next {
-        next = runtime::play(Some(reader), &[], settings).await?;
+        next = runtime::play(Some(reader), &[], settings, journal).await?;
     }
     Ok(())
 }

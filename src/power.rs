@@ -35,7 +35,7 @@ pub use meter::Meter;
 pub use nvml::NvmlGpus;
 pub use rail::{Counts, Rail, RailId};
 pub use rapl::Rapl;
-pub use record::{PowerRecord, PowerSourcesRecord, RailColumns, SourceRecord};
+pub use record::{IdleLevel, PowerRecord, PowerSourcesRecord, RailColumns, SourceRecord};
 pub use sampler::{Report, Sampler};
 pub use tegrastats::Tegrastats;
 

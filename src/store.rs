@@ -27,7 +27,9 @@ mod text;
 use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{InputRecord, LeaseRecord, PlanRecord, Record, TelemetryShare};
+use crate::wire::{
+    InputRecord, LeaseRecord, Pause, PauseRecord, PlanRecord, Record, TelemetryShare,
+};
 
 pub use activity::EnergyShares;
 pub use events::{EventRow, Events};
@@ -104,6 +106,9 @@ pub struct Store {
     lease: Option<LeaseRecord>,
     input: Option<InputRecord>,
     switch: Option<Switch>,
+    pause: Option<PauseRecord>,
+    /// The worker's clock as of the newest record that tells it.
+    told: Option<Nanos>,
     epoch: Option<Epoch>,
     emulated_frames: bool,
     lost_batches: u64,
@@ -202,6 +207,7 @@ impl Store {
 
     /// Takes one record in; `arrived` is this console's time.
     pub fn record(&mut self, record: Record, arrived: Nanos) -> Change {
+        self.told = self.told.max(told_at(&record));
         match record {
             Record::Frame(frame) => {
                 self.saw_epoch(frame.epoch);
@@ -288,6 +294,17 @@ impl Store {
                 self.power.set_host(host);
                 Change::State
             }
+            Record::Pause(record) => {
+                let pause = record.pause.map(|pause| Pause {
+                    by: clean(&pause.by, 64),
+                    ..pause
+                });
+                replace(&mut self.pause, PauseRecord { pause, ..record })
+            }
+            Record::IdleLevel(level) => {
+                self.power.set_idle_level(level);
+                Change::State
+            }
         }
     }
 
@@ -365,6 +382,16 @@ impl Store {
         self.switch.as_ref()
     }
 
+    /// The pause that the robot is in.
+    pub fn pause(&self) -> Option<&Pause> {
+        self.pause.as_ref()?.pause.as_ref()
+    }
+
+    /// The worker's clock, as far as it was told; a tenth of a second behind at most while the worker is there.
+    pub const fn told(&self) -> Option<Nanos> {
+        self.told
+    }
+
     /// The newest epoch seen; statistics are of it.
     pub const fn epoch(&self) -> Option<Epoch> {
         self.epoch
@@ -413,6 +440,19 @@ impl Store {
     /// Whether any number here is emulated.
     pub fn emulated(&self) -> bool {
         self.emulated_frames || self.worker.as_ref().is_some_and(|w| w.emulated)
+    }
+}
+
+/// The worker's clock when it told this; none where a record tells something older, or no time.
+fn told_at(record: &Record) -> Option<Nanos> {
+    match record {
+        Record::Link(sample) => Some(sample.at),
+        Record::LinkState(state) => Some(state.at),
+        Record::TelemetryShare(share) => Some(share.at),
+        Record::Event(event) => Some(event.at),
+        Record::Pause(pause) => Some(pause.at),
+        Record::Power(power) => power.samples.iter().map(|s| s.at).max(),
+        _ => None,
     }
 }
 

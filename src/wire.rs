@@ -7,11 +7,13 @@
 pub mod console;
 pub mod data;
 mod encoding;
+mod pause;
 mod prediction;
 pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use pause::{Pause, PauseRecord};
 pub use prediction::{
     CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,
     PredictionRecord,

@@ -10,6 +10,8 @@
 mod console;
 #[path = "support/emulated.rs"]
 mod emulated;
+#[path = "emulated/pauses.rs"]
+mod pauses;
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@ use clap::Args;
 use super::look::LookArgs;
 use super::record::RecordArgs;
 use super::worker;
-use crate::console::{self, Address, Ended, Headless, Options};
+use crate::console::{self, Address, Ended, Headless, Journal, Options};
 
 /// Watch workers and command them.
 #[derive(Debug, Clone, Args)]
@@ -68,14 +68,21 @@ pub struct ShowArgs {
 /// # Errors
 /// A token file that cannot be read; no terminal.
 pub fn run(args: &AttachArgs) -> Result<ExitCode> {
+    let token = worker::token(args.token_file.as_deref())?;
+    let journal = if args.show.headless {
+        Journal::default()
+    } else {
+        worker::journal(token.iter().cloned().collect())
+    };
     let options = Options {
         targets: args.targets.clone(),
-        token: worker::token(args.token_file.as_deref())?,
+        token,
         name: args.name.clone().unwrap_or_else(console::default_name),
         // Before the flags are remembered.
         ask: !args.show.headless && args.record.is_unknown(),
         recording: args.record.settings()?,
         settings: args.look.settings()?,
+        journal,
     };
     show(&options, args.show)
 }

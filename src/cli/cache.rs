@@ -11,6 +11,11 @@ pub(super) fn dir() -> PathBuf {
         .join("splitscope")
 }
 
+/// The folder of logs: the console's, and those of workers that a command starts.
+pub(super) fn logs() -> PathBuf {
+    dir().join("logs")
+}
+
 /// The published weights of a model, if they were fetched.
 pub(super) fn published_weights(model: &str) -> Option<PathBuf> {
     let file = match model {

@@ -15,8 +15,8 @@ use super::look::LookArgs;
 use super::model::{ModelArgs, PlanArgs};
 use super::record::RecordArgs;
 use super::started::{Worker, words};
-use super::{cache, usage};
-use crate::console::{self, Address, Options};
+use super::{cache, usage, worker};
+use crate::console::{self, Address, Journal, Options};
 use crate::link::LinkChoice;
 use crate::link::shaper::Shaper;
 use crate::profile::Profile;
@@ -85,6 +85,11 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
             Profile::open(device).map_err(usage)?;
         }
     }
+    let journal = if args.show.headless {
+        Journal::default()
+    } else {
+        worker::journal(Vec::new())
+    };
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
 
     // As many servers as the plan takes part in, all reached over one medium.
@@ -143,6 +148,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         // A demonstration is nobody's experiment; the form opens with a key there.
         ask: false,
         settings,
+        journal: journal
+            .beside([("robot", robot.log.clone())])
+            .beside(servers.iter().map(|s| ("server", s.log.clone()))),
     };
     let shown = show(&options, args.show);
     drop(robot);

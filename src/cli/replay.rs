@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::look::LookArgs;
 use super::usage;
+use super::worker::journal;
 use crate::console::app::{App, Setup, jump};
 use crate::console::{self, line::FrameLine};
 use crate::playback::{Command, Jump, Scene};
@@ -57,7 +58,7 @@ fn speed(text: &str) -> Result<u16, String> {
 /// Shows it until the person leaves.
 pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     let Some(file) = &args.file else {
-        console::browse(&args.look.settings()?)?;
+        console::browse(&args.look.settings()?, &journal(Vec::new()))?;
         return Ok(ExitCode::SUCCESS);
     };
     let reader = open(file)?;
@@ -69,7 +70,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
     begin.extend(args.speed.map(|tenths| Command::SpeedOf { tenths }));
     begin.extend(args.at.map(Command::Jump));
     begin.extend(args.speed.map(|_| Command::Play));
-    console::replay(reader, &begin, &args.look.settings()?)?;
+    console::replay(reader, &begin, &args.look.settings()?, &journal(Vec::new()))?;
     Ok(ExitCode::SUCCESS)
 }
 

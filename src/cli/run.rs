@@ -145,6 +145,7 @@ fn sweeps(
         recording: None,
         ask: false,
         settings: console::Settings::default(),
+        journal: console::Journal::default(),
     };
     let mut request = Request {
         cuts,

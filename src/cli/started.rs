@@ -16,6 +16,8 @@ pub(super) struct Worker {
     child: Child,
     /// Where it listens.
     pub(super) address: SocketAddr,
+    /// The file of what it says.
+    pub(super) log: PathBuf,
 }
 
 impl Worker {
@@ -44,7 +46,11 @@ impl Worker {
             .rsplit_once("ws://")
             .and_then(|(_, address)| address.parse().ok());
         match address {
-            Some(address) => Ok(Self { child, address }),
+            Some(address) => Ok(Self {
+                child,
+                address,
+                log,
+            }),
             None => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -73,7 +79,7 @@ impl Drop for Worker {
 }
 
 fn log_file(name: &str) -> Result<PathBuf> {
-    let dir = cache::dir().join("logs");
+    let dir = cache::logs();
     std::fs::create_dir_all(&dir)
         .with_context(|| format!("cannot make the folder {}", dir.display()))?;
     Ok(dir.join(format!("{name}.log")))

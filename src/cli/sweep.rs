@@ -149,6 +149,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         recording: args.record.settings()?,
         ask: false,
         settings: console::Settings::default(),
+        journal: console::Journal::default(),
     };
     let request = Request {
         cuts: args.cuts.clone(),

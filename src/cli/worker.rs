@@ -6,6 +6,9 @@ use std::path::Path;
 use anyhow::{Context, Result, ensure};
 use tracing_subscriber::EnvFilter;
 
+use super::cache;
+use crate::console::Journal;
+
 /// Logs to standard error; `SPLITSCOPE_LOG` chooses what (`tracing`'s filter syntax).
 pub(super) fn start_logging() {
     let wanted = std::env::var("SPLITSCOPE_LOG").ok();
@@ -24,6 +27,13 @@ pub(super) fn start_logging() {
             "SPLITSCOPE_LOG={wanted:?} is no filter ({reason}); logging at info, say warn or splitscope=debug"
         );
     }
+}
+
+/// The journal of a console with a screen: what the program says goes there and into a file, not to standard error.
+/// `SPLITSCOPE_LOG` chooses what; `secrets` appear in neither.
+pub(super) fn journal(secrets: Vec<String>) -> Journal {
+    let wanted = std::env::var("SPLITSCOPE_LOG").ok();
+    Journal::new(&cache::logs(), secrets).listening(wanted.as_deref())
 }
 
 /// Reads a token file.

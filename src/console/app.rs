@@ -11,6 +11,7 @@ mod keys;
 mod links;
 mod notes;
 mod orders;
+mod outlook;
 mod palette;
 mod picker;
 mod proposal;
@@ -28,16 +29,21 @@ use crate::wire::console::{Backfill, Batch, CommandMessage, Missed, Reply, Worke
 
 use super::address::Address;
 use super::connection::{Order, Phase, Refusal};
+use super::journal::{LogPlace, News};
 
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
 pub use form::{Blank, Form, Source, Whose};
-pub use keymap::{Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE};
+pub use keymap::{
+    Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE, Typed,
+};
 pub(crate) use keys::Control;
 pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
+pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use proposal::Proposal;
+use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
 pub use screens::{Screen, Screens};
 pub use target::Target;
@@ -90,6 +96,10 @@ pub enum Update {
     Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
+    /// This program said something.
+    Logged(News),
+    /// Where logs are written.
+    LogPlaces(Vec<LogPlace>),
     /// Time passed.
     Tick,
     /// The screen has another size.
@@ -225,6 +235,8 @@ pub struct App {
     remote: bool,
     notice: Option<String>,
     own_events: Events,
+    /// What this program said; of now, whichever time is shown.
+    log: Log,
     deck: Deck,
     /// The moment of a state that recorded entries made.
     replayed: Moment,
@@ -268,6 +280,7 @@ impl App {
             remote: setup.remote,
             notice: None,
             own_events: Events::default(),
+            log: Log::default(),
             deck: Deck::default(),
             replayed: Moment::default(),
             sweeping: None,
@@ -316,6 +329,13 @@ impl App {
                 self.recorder_says(*status, at, &mut turn);
                 self.ask_if_due(&mut turn);
             }
+            Update::Logged(news) => {
+                self.hear_log(news);
+                if self.screens.shown == Screen::Log {
+                    turn.redraw(Redraw::Soon);
+                }
+            }
+            Update::LogPlaces(places) => self.know_log_places(places),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         turn
@@ -343,7 +363,7 @@ impl App {
                 Some(Action::Pick(Pick::Digit(c as u8 - b'0')))
             }
             (Scope::Palette, Key::Char(c)) => Some(Action::Palette(palette::Do::Type(c))),
-            (Scope::Search, Key::Char(c)) => Some(Action::Layers(screens::layers::Do::Type(c))),
+            (Scope::Search, Key::Char(c)) => Some(Action::Search(Typed::Char(c))),
             (Scope::Search, _) if !matches!(key, Key::Ctrl(_)) => {
                 self.keymap.action(&[Scope::Search], key)
             }

@@ -16,7 +16,7 @@ use super::shelf::{Back, Shelf};
 use super::signals::Signals;
 use super::tape::Tape;
 use super::terminal::Screen;
-use super::{ConsoleError, Options, Settings, input, tap};
+use super::{ConsoleError, Journal, Options, Settings, input, tap};
 use crate::clock;
 use crate::playback::Command;
 use crate::session::Reader;
@@ -42,7 +42,7 @@ pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleEr
     let tape = Tape::start(options, &app, now())?;
     let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
-    let mut console = Console::new(app, links, film, tape)?;
+    let mut console = Console::new(app, links, film, tape, &options.journal)?;
     console.tap();
     console.perform(effects);
     console.run(screen, signals).await
@@ -54,6 +54,7 @@ pub(super) async fn play(
     reader: Option<Reader>,
     begin: &[Command],
     settings: &Settings,
+    journal: &Journal,
 ) -> Result<Option<Reader>, ConsoleError> {
     let signals = Signals::new().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter(settings).map_err(ConsoleError::Terminal)?;
@@ -77,7 +78,8 @@ pub(super) async fn play(
         None => Projector::in_memory(),
     };
     let film = film.map_err(ConsoleError::Thread)?;
-    let mut console = Console::new(app, Links::start(&[], ""), film, Tape::default())?;
+    let links = Links::start(&[], "");
+    let mut console = Console::new(app, links, film, Tape::default(), journal)?;
     if browses {
         console.update(Update::Act(Action::Show(AppScreen::Sessions)));
     }
@@ -101,6 +103,7 @@ struct Console {
     /// Whether what happens is given to the film.
     taps: bool,
     tape: Tape,
+    journal: Journal,
     shelf: Shelf,
     redraw: Redraw,
     drawn: Nanos,
@@ -112,7 +115,13 @@ struct Console {
 }
 
 impl Console {
-    fn new(app: App, links: Links, film: Projector, tape: Tape) -> Result<Self, ConsoleError> {
+    fn new(
+        app: App,
+        links: Links,
+        film: Projector,
+        tape: Tape,
+        journal: &Journal,
+    ) -> Result<Self, ConsoleError> {
         let picture_ns = if app.is_remote() {
             SLOW_PICTURE_NS
         } else {
@@ -124,6 +133,7 @@ impl Console {
             links,
             film,
             tape,
+            journal: journal.clone(),
             shelf: Shelf::start().map_err(ConsoleError::Thread)?,
             taps: false,
             redraw: Redraw::No,
@@ -141,6 +151,8 @@ impl Console {
         mut signals: Signals,
     ) -> Result<Option<Reader>, ConsoleError> {
         let mut keys = EventStream::new();
+        self.update(Update::LogPlaces(self.journal.places().to_vec()));
+        let journal = self.journal.clone();
         while !self.quit {
             let wakes = self.wakes();
             tokio::select! {
@@ -161,6 +173,7 @@ impl Console {
                         self.quit = true;
                     }
                 },
+                () = journal.said() => self.update(Update::Logged(journal.news())),
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
             if std::mem::take(&mut self.suspend) {
@@ -179,6 +192,7 @@ impl Console {
         }
         drop(screen);
         self.tape.finish();
+        self.journal.finish();
         Ok(self.next)
     }
 
@@ -219,9 +233,29 @@ impl Console {
     }
 
     fn reduce(&mut self, update: Update, at: Moment) {
+        let said = self.said_live();
         let Turn { effects, redraw } = self.app.update(update, at);
         self.redraw = self.redraw.max(redraw);
+        self.note(said);
         self.perform(effects);
+    }
+
+    /// What the console has said of the present, in all.
+    fn said_live(&self) -> Option<u64> {
+        let live = self.app.deck().is_live();
+        live.then(|| self.app.own_events().total())
+    }
+
+    /// What the console says of workers is on the screen already; the file gets it here.
+    fn note(&self, before: Option<u64>) {
+        let (Some(before), Some(total)) = (before, self.said_live()) else {
+            return;
+        };
+        let new = total.saturating_sub(before).min(64) as usize;
+        let rows: Vec<_> = self.app.own_events().newest().take(new).collect();
+        for row in rows.into_iter().rev() {
+            self.journal.note(row.level.into(), "console", &row.text);
+        }
     }
 
     fn perform(&mut self, effects: Vec<Effect>) {

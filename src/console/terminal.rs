@@ -169,6 +169,7 @@ mod tests {
             recording: None,
             ask: false,
             settings: Settings::default(),
+            journal: crate::console::Journal::default(),
         };
         let (app, _) = App::new(options.setup(), Nanos(0));
         let mut screen = Screen::enter(&options.settings).unwrap();

@@ -73,6 +73,11 @@ impl Line {
     }
 
     async fn pass_on(&self, dial: u64, said: Said) {
+        match &said {
+            Said::Lost(why) => tracing::debug!("{}: {why}", self.address.short()),
+            Said::Refused(why) => tracing::warn!("{}: {why}", self.address.short()),
+            _ => {}
+        }
         let update = Update::Link {
             target: self.target,
             dial,
@@ -84,6 +89,7 @@ impl Line {
 
     async fn connection(&mut self, dial: u64) -> End {
         let url = self.address.url().to_owned();
+        tracing::debug!("dialling {url}");
         let connect = connect(&url);
         tokio::pin!(connect);
         let socket = loop {
@@ -127,6 +133,12 @@ impl Line {
                     match (&said, greeted) {
                         (Said::Hello(hello), false) => {
                             greeted = true;
+                            tracing::info!(
+                                "{} answers: splitscope {}, {}",
+                                self.address.short(),
+                                hello.version,
+                                hello.host
+                            );
                             if hello.protocol == PROTOCOL
                                 && let Err(said) = write(&mut socket, &self.hello()).await
                             {

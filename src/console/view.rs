@@ -27,7 +27,7 @@ use layout::{LEAST, panel};
 use scene::Scene;
 
 pub use scene::Hits;
-pub use theme::{Depth, Palette, Theme};
+pub use theme::{Depth, Palette, Part, Theme};
 
 /// Draws the whole screen; says what a click into it asks for.
 pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -> Hits {

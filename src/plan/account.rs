@@ -185,7 +185,8 @@ fn divide(latency_ns: i64, classes: [Vec<(i64, i64)>; 4]) -> Parts {
     for (class, intervals) in classes.into_iter().enumerate() {
         let before = length(&taken);
         let merged = merge(intervals);
-        lengths += length(&merged);
+        // A simulated transfer over a dead link never ends, and two such together are longer than a clock goes.
+        lengths = i64::saturating_add(lengths, length(&merged));
         taken.extend(merged);
         taken = merge(taken);
         own[class] = length(&taken) - before;
@@ -197,8 +198,8 @@ fn divide(latency_ns: i64, classes: [Vec<(i64, i64)>; 4]) -> Parts {
         server_compute_ns,
         uplink_ns,
         downlink_ns,
-        wait_ns: latency_ns - covered,
-        overlap_ns: lengths - covered,
+        wait_ns: latency_ns.saturating_sub(covered),
+        overlap_ns: lengths.saturating_sub(covered),
     }
 }
 
@@ -216,13 +217,23 @@ fn merge(mut intervals: Vec<(i64, i64)>) -> Vec<(i64, i64)> {
 }
 
 fn length(merged: &[(i64, i64)]) -> i64 {
-    merged.iter().map(|(start, end)| end - start).sum()
+    let each = merged.iter().map(|(start, end)| end.saturating_sub(*start));
+    each.fold(0, i64::saturating_add)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn transfers_that_never_end_are_divided_without_an_overflow() {
+        let endless = || vec![(5, i64::MAX)];
+        let classes = [vec![(0, 5)], vec![], endless(), endless()];
+        let parts = divide(i64::MAX, classes);
+        assert_eq!(parts.sum_ns(), i64::MAX);
+        assert_eq!((parts.robot_compute_ns, parts.uplink_ns), (5, i64::MAX - 5));
+    }
 
     proptest! {
         #[test]

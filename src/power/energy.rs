@@ -2,9 +2,10 @@
 //!
 //! The integral over a window ([`integrate`]), a live estimate for the screen ([`Live`]), and the block method that
 //! results are made with ([`measure`]). The energy of one 60 ms frame from a few samples is noise and is not
-//! offered. What the data do not carry is said in words instead of a number.
+//! offered. [`IdleMeter`] measures a machine that is left alone. What the data do not carry is said in words instead of a number.
 
 mod blocks;
+mod idle;
 mod integral;
 mod live;
 mod series;
@@ -14,6 +15,7 @@ pub use blocks::{
     Block, BlockEnergy, Conclusion, Interval, Missing, NotEnough, PlanEnergy, Protocol, conclude,
     interleave, measure,
 };
+pub use idle::{IdleMeter, Quiet, TooShort};
 pub use integral::{Integral, Sample, integrate, integrate_covered};
 pub use live::{Estimate, Live};
 pub use series::{Gatherer, total};

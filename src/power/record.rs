@@ -77,6 +77,23 @@ impl FromIterator<RailSample> for RailColumns {
     }
 }
 
+/// What a machine takes while it does nothing, measured in a pause that somebody asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IdleLevel {
+    /// The source that measured it.
+    pub source: String,
+    /// Mean of its total.
+    pub watts: Watts,
+    /// When the measurement began, on the worker's clock.
+    pub from: Nanos,
+    /// When it ended.
+    pub until: Nanos,
+    /// How much of that samples cover.
+    pub covered_ns: i64,
+    /// Made up from given levels.
+    pub emulated: bool,
+}
+
 /// What a worker measures power with: a state, told at attach and whenever it changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PowerSourcesRecord {

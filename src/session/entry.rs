@@ -292,6 +292,8 @@ const fn record_kind(record: &Record) -> &'static str {
         Record::Decision(_) => "decision",
         Record::LinkState(_) => "link_state",
         Record::TelemetryShare(_) => "telemetry_share",
+        Record::Pause(_) => "pause",
+        Record::IdleLevel(_) => "idle_level",
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::host::HostRecord;
 use crate::power::energy::{Estimate, Gatherer, Live, MAX_GAP_NS};
-use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
+use crate::power::{IdleLevel, PowerRecord, PowerSourcesRecord, RailSample};
 use crate::units::{Joules, Watts};
 use crate::wire::FrameRecord;
 
@@ -43,6 +43,7 @@ pub struct Power {
     now: Vec<SourceNow>,
     host: Option<Box<HostRecord>>,
     estimate: Option<(Estimate, bool)>,
+    idle: Option<IdleLevel>,
 }
 
 impl Power {
@@ -171,9 +172,27 @@ impl Power {
         self.estimated()?.activity.shares()
     }
 
-    /// What the robot takes while it does nothing, where it was seen so; an estimate.
+    /// What the robot takes while it does nothing: as it was measured in a pause, else an estimate from the gaps between
+    /// frames, where there were some.
     pub fn idle(&self) -> Option<Watts> {
-        self.estimated()?.activity.idle()
+        let measured = self.idle_level().map(|level| level.watts);
+        measured.or_else(|| self.estimated()?.activity.idle())
+    }
+
+    /// What the robot took in its last pause; none before there was one, or where another source tells its power now.
+    pub fn idle_level(&self) -> Option<&IdleLevel> {
+        let source = self.estimated()?;
+        self.idle
+            .as_ref()
+            .filter(|level| level.source == source.name)
+    }
+
+    /// Takes a level in that was measured.
+    pub(super) fn set_idle_level(&mut self, mut level: IdleLevel) {
+        level.source = clean(&level.source, NAME);
+        if level.watts.0.is_finite() {
+            self.idle = Some(level);
+        }
     }
 
     /// Joules per inference above idle over the last seconds; none where idle is not known. An estimate, never a result.

@@ -218,7 +218,8 @@ pub enum Command {
         policy: Option<Spec>,
     },
     /// Admit no frame for so long, so that idle power can be measured; ends by itself, also when the console is gone.
-    /// Needs the lease.
+    /// A second one takes the place of the first. [`Record::Pause`] tells how it goes, [`Record::IdleLevel`] what came
+    /// out. Needs the lease.
     Idle {
         /// Milliseconds from now, two minutes at most; 0 ends it.
         for_ms: u32,

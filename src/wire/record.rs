@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::pause::PauseRecord;
 use super::prediction::{DecisionRecord, PredictionRecord};
 use crate::clock::Offset;
 use crate::host::HostRecord;
@@ -12,7 +13,7 @@ use crate::model::GraphSpec;
 use crate::plan::Plan;
 pub use crate::plan::{Packing, Parts, StepKind, StepTime, Steps};
 use crate::policy::Spec;
-use crate::power::{PowerRecord, PowerSourcesRecord};
+use crate::power::{IdleLevel, PowerRecord, PowerSourcesRecord};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos};
 
 /// One thing a worker tells.
@@ -53,6 +54,10 @@ pub enum Record {
     Prediction(Box<PredictionRecord>),
     /// A policy changed the plan, and why (robot).
     Decision(Box<DecisionRecord>),
+    /// Whether the robot admits frames, at attach and whenever it changes (robot).
+    Pause(PauseRecord),
+    /// What the robot takes while it does nothing, measured in a pause; at attach and after each pause (robot).
+    IdleLevel(IdleLevel),
 }
 
 /// How a frame ended.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::host::HostReader;
-use crate::power::{Discovered, Meter, PowerError, Report, Sampler, discover};
+use crate::power::energy::IdleMeter;
+use crate::power::{Discovered, IdleLevel, Meter, PowerError, Report, Sampler, discover};
 use crate::wire::{Level, Record};
 use crate::worker::telemetry::Hub;
 
@@ -71,16 +72,41 @@ fn power(hub: Hub, found: Discovered) -> std::io::Result<Sampler> {
     std::thread::Builder::new()
         .name("power reports".to_owned())
         .spawn(move || {
+            let mut idle = IdleMeter::default();
             for report in reports {
                 match report {
-                    Report::Sources(list) => hub.record(Record::PowerSources(Box::new(list))),
-                    Report::Power(power) => hub.record(Record::Power(Box::new(power))),
+                    Report::Sources(list) => {
+                        idle.set_sources(&list);
+                        hub.record(Record::PowerSources(Box::new(list)));
+                    }
+                    Report::Power(power) => {
+                        let level = idle.add(&power, hub.quiet());
+                        hub.record(Record::Power(Box::new(power)));
+                        match level {
+                            Some(Ok(level)) => {
+                                hub.event(Level::Info, measured(&level));
+                                hub.record(Record::IdleLevel(level));
+                            }
+                            Some(Err(why)) => hub.event(Level::Warning, why.to_string()),
+                            None => {}
+                        }
+                    }
                     Report::Failed(text) => hub.event(Level::Warning, text),
                     Report::Back(text) => hub.event(Level::Info, text),
                 }
             }
         })?;
     Ok(sampler)
+}
+
+fn measured(level: &IdleLevel) -> String {
+    format!(
+        "idle power is {:.2} W, measured over {:.1} s by {}{}",
+        level.watts.0,
+        level.covered_ns as f64 / 1e9,
+        level.source,
+        if level.emulated { " (emulated)" } else { "" }
+    )
 }
 
 fn host(hub: &Hub, stop: &AtomicBool) {

@@ -5,13 +5,14 @@
 //! the present state, so that a console that attaches late is told, and so that a dropped one is told again.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
 use crate::link::Goodput;
-use crate::units::{BootId, DeviceId, Nanos};
+use crate::power::energy::Quiet;
+use crate::units::{BootId, DeviceId};
 use crate::wire::{EventRecord, Level, ModelRecord, Record};
 
 /// Records that may wait for the collector: 0.8 s at 5,000 a second.
@@ -33,8 +34,8 @@ struct Inner {
     present: Mutex<Present>,
     /// What the robot's slowest link carries, which telemetry shares.
     link: Goodput,
-    /// Until when, on our clock, no frame is admitted.
-    idle_until: AtomicI64,
+    /// When the robot was last left alone on purpose.
+    quiet: Mutex<Option<Quiet>>,
     /// Who wants to know latencies without attaching.
     tap: Mutex<Option<SyncSender<i64>>>,
 }
@@ -51,6 +52,8 @@ struct Present {
     power: Option<Record>,
     host: Option<Record>,
     prediction: Option<Record>,
+    pause: Option<Record>,
+    idle_level: Option<Record>,
     events: VecDeque<EventRecord>,
 }
 
@@ -66,6 +69,8 @@ impl Present {
             Record::PowerSources(_) => Some(&mut self.power),
             Record::Host(_) => Some(&mut self.host),
             Record::Prediction(_) => Some(&mut self.prediction),
+            Record::Pause(_) => Some(&mut self.pause),
+            Record::IdleLevel(_) => Some(&mut self.idle_level),
             Record::Frame(_)
             | Record::ServerFrame(_)
             | Record::Link(_)
@@ -86,6 +91,8 @@ impl Present {
             &self.power,
             &self.host,
             &self.prediction,
+            &self.pause,
+            &self.idle_level,
         ];
         std::iter::once(&self.model)
             .chain(self.peers.values())
@@ -106,6 +113,8 @@ const fn is_state(record: &Record) -> bool {
             | Record::PowerSources(_)
             | Record::Host(_)
             | Record::Prediction(_)
+            | Record::Pause(_)
+            | Record::IdleLevel(_)
     )
 }
 
@@ -122,7 +131,7 @@ impl Hub {
             urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
             link: Goodput::default(),
-            idle_until: AtomicI64::new(i64::MIN),
+            quiet: Mutex::default(),
             tap: Mutex::default(),
         }))
     }
@@ -155,6 +164,7 @@ impl Hub {
                 | Record::Lease(_)
                 | Record::Event(_)
                 | Record::Decision(_)
+                | Record::Pause(_)
         );
         if urgent {
             self.0.urgent.notify_one();
@@ -200,14 +210,18 @@ impl Hub {
         self.0.tap.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No frame is to be admitted until then.
-    pub fn idle_until(&self, at: Nanos) {
-        self.0.idle_until.store(at.0, Ordering::Relaxed);
+    /// The robot is left alone on purpose, or was: for who measures what it takes then.
+    pub fn set_quiet(&self, quiet: Quiet) {
+        *self.quiet_slot() = Some(quiet);
     }
 
-    /// Whether no frame is to be admitted now.
-    pub fn is_idle(&self, now: Nanos) -> bool {
-        now.0 < self.0.idle_until.load(Ordering::Relaxed)
+    /// When the robot was last left alone on purpose.
+    pub fn quiet(&self) -> Option<Quiet> {
+        *self.quiet_slot()
+    }
+
+    fn quiet_slot(&self) -> MutexGuard<'_, Option<Quiet>> {
+        self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Records dropped so far because the queue was full.

@@ -89,7 +89,7 @@ fn plan(policy: Option<Spec>) -> Record {
 }
 
 /// A robot that predicts, under a policy.
-fn predicted() -> Console {
+pub(crate) fn predicted() -> Console {
     let mut console = live();
     let mut newest = frame(1042, 7, 28);
     newest.predicted_ns = Some(newest.latency_ns + MS);

@@ -1,13 +1,15 @@
 //! What a session is: the form, the list of recordings.
 
 use splitscope::console::app::screens::sessions::{Fetched, Row};
-use splitscope::console::app::{Key, Screen, Update};
+use splitscope::console::app::{Action, Key, Screen, Update};
 use splitscope::session::{Card, CardMarker, Start, State, Status};
 use splitscope::units::{Bytes, Nanos};
+use splitscope::wire::Record;
 
 use super::power::host;
-use crate::{Action, Console, MS, ROBOT, SIZES, UNIX_MS, live, snapshots};
-use splitscope::wire::Record;
+use crate::console::{Console, ROBOT, SIZES, UNIX_MS, live};
+use crate::script::MS;
+use crate::snapshots;
 
 /// A recording runs, and the robot's system tells its radio and its battery.
 fn recording() -> Console {

@@ -54,7 +54,7 @@ fn measure(console: &mut Console, epoch: u32) -> Plan {
 }
 
 /// A sweep of all cuts, with this many measured.
-fn sweeping(measured: u32) -> Console {
+pub(crate) fn sweeping(measured: u32) -> Console {
     let mut console = live();
     console.key(S);
     assert_eq!(console.app.screen(), Screen::Sweep);
@@ -139,7 +139,7 @@ fn enter_goes_to_the_layer_with_its_cut_proposed() {
     console.key(Key::Enter);
     assert_eq!(console.app.screen(), Screen::Layers);
     assert_eq!(
-        console.app.proposal().map(|p| p.0.clone()),
+        console.app.proposal().map(|p| p.plan.clone()),
         Some(Plan::split(30))
     );
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use splitscope::plan::Plan;
 use splitscope::policy::Spec;
+use splitscope::power::IdleLevel;
 use splitscope::units::{DeviceId, Epoch};
 use splitscope::wire::console::{
     Command as Order, CommandMessage, ConsoleHello, SUBPROTOCOL_JSON, ToConsole, ToWorker,
 };
 use splitscope::wire::{
-    ClassScore, DecisionRecord, FrameRecord, Outcome, PROTOCOL, PeerState, PredictionRecord,
+    ClassScore, DecisionRecord, FrameRecord, Outcome, PROTOCOL, Pause, PeerState, PredictionRecord,
     Record, SwitchStage,
 };
 use tokio::net::TcpStream;
@@ -50,6 +51,14 @@ pub(crate) struct Heard {
     pub(crate) decisions: Vec<DecisionRecord>,
     /// Costs of plans, as they were told.
     pub(crate) predictions: Vec<PredictionRecord>,
+    /// Events, as they were told.
+    pub(crate) events: Vec<String>,
+    /// Pauses as they were told; none: frames go on.
+    pub(crate) pauses: Vec<Option<Pause>>,
+    /// What was measured in pauses.
+    pub(crate) idle: Vec<IdleLevel>,
+    /// What commands were refused for, by their number.
+    pub(crate) refused: BTreeMap<u64, String>,
     answers: BTreeMap<String, Vec<ClassScore>>,
     stage: Option<(u64, SwitchStage)>,
 }
@@ -73,6 +82,9 @@ impl Heard {
                 self.why = plan.local_because;
             }
             Record::Decision(decision) => self.decisions.push(*decision),
+            Record::Event(event) => self.events.push(event.text),
+            Record::Pause(record) => self.pauses.push(record.pause),
+            Record::IdleLevel(level) => self.idle.push(level),
             Record::Prediction(prediction) => self.predictions.push(*prediction),
             Record::Switch(switch) => self.stage = Some((switch.command, switch.stage)),
             _ => {}
@@ -214,7 +226,11 @@ impl Console {
                     }
                 }
                 // A refused plan is told as a switch that ended.
-                ToConsole::Reply(_) => {}
+                ToConsole::Reply(reply) => {
+                    if let Err(why) = reply.result {
+                        self.heard.refused.insert(reply.command, why);
+                    }
+                }
                 ToConsole::Refused { reason } => panic!("{reason}"),
                 ToConsole::Hello(_) | ToConsole::Backfill(_) => {}
             }

@@ -82,9 +82,13 @@ fn stages(filters: &[String], nextest: bool) -> Vec<Stage> {
     ]
 }
 
+/// Our own crate is compiled without optimisation here, twice with all its tests: that takes most of a run's time, and
+/// hardly a test is slower for it. Dependencies keep the profile that the demo and the benches share with the tests.
 fn stage(name: &'static str, arguments: &str) -> Stage {
     let mut command = libtorch::cargo();
     command.args(arguments.split_whitespace());
+    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
     Stage { name, command }
 }
 

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{layers, live, power, sessions, sweep, timeline, workers};
+use super::screens::{layers, live, log, power, sessions, sweep, timeline, workers};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -51,6 +51,19 @@ pub enum Pick {
     Close,
 }
 
+/// What a key asks while a search is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Typed {
+    /// A letter more.
+    Char(char),
+    /// The last letter back.
+    Erase,
+    /// Keep what was typed.
+    Keep,
+    /// Search for nothing.
+    Drop,
+}
+
 /// What a person asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
@@ -82,6 +95,10 @@ pub enum Action {
     Sessions(sessions::Do),
     /// On the Workers screen.
     Workers(workers::Do),
+    /// On the Log screen.
+    Log(log::Do),
+    /// While a search is typed.
+    Search(Typed),
     /// Apply the proposal, or confirm what is asked.
     Apply,
     /// Leave: the help, a question, the proposal, in the end the screen.

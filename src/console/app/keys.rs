@@ -12,6 +12,7 @@ use crate::plan::Plan;
 use crate::playback::{Command as Time, Standing};
 use crate::policy::Spec;
 use crate::store::{Store, Worker};
+use crate::units::Nanos;
 use crate::wire::console::{Command, proof};
 
 /// Who holds a robot's control lease, as this console sees it.
@@ -95,6 +96,11 @@ impl App {
             Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Workers(what) => self.on_workers(what),
+            Action::Log(what) => self.on_log(what),
+            Action::Search(typed) => match self.screens.shown {
+                Screen::Log => self.search_log(typed),
+                _ => self.search_layers(typed),
+            },
             Action::Apply => self.apply(at, turn),
             Action::Revert => self.revert(at, turn),
             Action::Back => {
@@ -140,7 +146,7 @@ impl App {
     }
 
     /// Why nothing may be changed now, if so: what the person sees is not how the robot is.
-    fn obstacle(&self, index: usize, at: Moment) -> Option<String> {
+    fn obstacle(&self, index: usize, now: Nanos) -> Option<String> {
         match self.display() {
             Standing::Live => {}
             Standing::Rewound => {
@@ -151,20 +157,28 @@ impl App {
             Standing::Replay => return Some("this is a recording: nothing can be sent".to_owned()),
         }
         let target = self.targets.get(index)?;
+        let name = target.name();
+        if !target.connection.is_up() {
+            return Some(format!("{name} is not connected: nothing was sent"));
+        }
         let Phase::Stale { heard } = target.connection.phase() else {
             return None;
         };
-        let seconds = at.now.since(*heard) / 1_000_000_000;
-        let name = target.name();
+        let seconds = now.since(*heard) / 1_000_000_000;
         Some(format!(
             "{name} has been silent for {seconds} s: nothing is sent on what may not hold any more"
         ))
     }
 
+    /// Why a proposal cannot be applied now, if so.
+    pub fn hindrance(&self, now: Nanos) -> Option<String> {
+        self.obstacle(self.focus()?, now)
+    }
+
     /// The robot that may be changed now; says why there is none.
     fn changeable(&mut self, at: Moment) -> Option<usize> {
         let index = self.robot()?;
-        if let Some(why) = self.obstacle(index, at) {
+        if let Some(why) = self.obstacle(index, at.now) {
             self.notice = Some(why);
             return None;
         }
@@ -188,13 +202,13 @@ impl App {
             return self.no_model();
         };
         let effective = store.plan().map(|p| &p.plan);
-        let proposed = self.proposal.as_ref().map(|p| &p.0);
+        let proposed = self.proposal.as_ref().map(|p| &p.plan);
         let local = Plan::LOCAL;
         let from = proposed.or(effective).unwrap_or(&local);
         match proposal::moved(from, step, &model.graph) {
             Some(moved) => {
                 let differs = Some(&moved) != effective;
-                self.proposal = differs.then_some(Proposal(moved));
+                self.proposal = differs.then(|| Proposal::new(moved, &model.graph));
             }
             None => {
                 // With syncs, a row is a layer, and one is what comes after the last.
@@ -250,12 +264,16 @@ impl App {
         let Some(index) = self.changeable(at) else {
             return;
         };
-        let effective = self.targets[index].store.plan().map(|p| &p.plan);
+        let store = &self.targets[index].store;
+        let effective = store.plan().map(|p| &p.plan);
         if effective == Some(&plan) {
             self.notice = Some(format!("{} is in effect already", plan.label()));
             return;
         }
-        self.proposal = Some(Proposal(plan));
+        let Some(model) = store.model() else {
+            return self.no_model();
+        };
+        self.proposal = Some(Proposal::new(plan, &model.graph));
         self.apply(at, turn);
     }
 
@@ -277,7 +295,7 @@ impl App {
         let Some(index) = self.changeable(at) else {
             return;
         };
-        let Some(Proposal(plan)) = self.proposal.clone() else {
+        let Some(Proposal { plan, .. }) = self.proposal.clone() else {
             self.notice = Some("nothing is proposed: move the cut or press m".to_owned());
             return;
         };

@@ -142,7 +142,7 @@ impl App {
         // A proposal that came into effect is none any more.
         if self.focus() == Some(index) {
             let effective = self.targets[index].store.plan().map(|p| &p.plan);
-            self.proposal.take_if(|p| Some(&p.0) == effective);
+            self.proposal.take_if(|p| Some(&p.plan) == effective);
         }
     }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::keymap::Pick;
+use super::outlook::Payload;
 use crate::model::Graph;
-use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan, PlanError, Step, compile};
-use crate::units::{Bytes, DeviceId, Epoch};
+use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind, Plan};
+use crate::units::DeviceId;
 
 /// Row tiles that can be picked at most.
 const MAX_TILES: u32 = 32;
@@ -34,12 +35,8 @@ pub enum Field {
 pub struct Preview {
     /// The plan.
     pub plan: Plan,
-    /// Payload of a frame from the robot.
-    pub up: Bytes,
-    /// Payload of a frame to the robot.
-    pub down: Bytes,
-    /// Payload of a frame from server to server.
-    pub between: Bytes,
+    /// What a frame of it sends.
+    pub payload: Payload,
 }
 
 /// The picker's state.
@@ -377,31 +374,9 @@ impl Picker {
 }
 
 fn preview(graph: &Graph, choice: &Choice) -> Result<Preview, String> {
-    let plan = || -> Result<Preview, PlanError> {
-        let plan = choice.plan(graph)?;
-        let schedule = compile(graph, &plan, Epoch(0))?;
-        let (mut up, mut down, mut between) = (0, 0, 0);
-        for program in &schedule.programs {
-            for step in &program.steps {
-                let Step::Send { value, to } = step else {
-                    continue;
-                };
-                let bytes = value.bytes(graph).0;
-                match (program.device, *to) {
-                    (DeviceId::ROBOT, _) => up += bytes,
-                    (_, DeviceId::ROBOT) => down += bytes,
-                    _ => between += bytes,
-                }
-            }
-        }
-        Ok(Preview {
-            plan,
-            up: Bytes(up),
-            down: Bytes(down),
-            between: Bytes(between),
-        })
-    };
-    plan().map_err(|why| why.to_string())
+    let plan = choice.plan(graph).map_err(|why| why.to_string())?;
+    let payload = Payload::of(graph, &plan).map_err(|why| why.to_string())?;
+    Ok(Preview { plan, payload })
 }
 
 #[cfg(test)]

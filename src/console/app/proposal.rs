@@ -1,22 +1,34 @@
 //! What the person proposes: another plan than the one in effect. Pure arithmetic on plans.
 
 use super::keymap::Move;
+use super::outlook::Payload;
 use crate::model::Graph;
 use crate::plan::{Cut, Mode, Plan};
 
 /// A plan that waits for Enter, or for the robot's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal(pub Plan);
+pub struct Proposal {
+    /// The plan.
+    pub plan: Plan,
+    /// What a frame of it sends; none for one that the model does not allow.
+    pub payload: Option<Payload>,
+}
 
 impl Proposal {
+    /// A proposal for a model.
+    pub fn new(plan: Plan, graph: &Graph) -> Self {
+        let payload = Payload::of(graph, &plan).ok();
+        Self { plan, payload }
+    }
+
     /// Where the proposed cut stands in the table of operators; of a chain, the first one.
     pub fn cut(&self, graph: &Graph) -> Option<u32> {
-        match &self.0.mode {
+        match &self.plan.mode {
             Mode::Split { cuts, .. } => match cuts.first()?.0 {
                 Cut::Prefix(k) => Some(k),
                 Cut::Set(_) => None,
             },
-            _ => self.0.cut(graph),
+            _ => self.plan.cut(graph),
         }
     }
 }

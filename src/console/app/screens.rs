@@ -3,6 +3,7 @@
 
 pub mod layers;
 pub mod live;
+pub mod log;
 pub mod power;
 pub mod sessions;
 pub mod sweep;
@@ -100,9 +101,20 @@ pub struct Screens {
     pub power: power::PowerScreen,
     /// Recordings.
     pub sessions: sessions::Sessions,
+    /// What was said.
+    pub log: log::LogScreen,
 }
 
 impl Screens {
+    /// Whether letters go into a search of the screen that is shown.
+    const fn typing(&self) -> bool {
+        match self.shown {
+            Screen::Layers => self.layers.typing(),
+            Screen::Log => self.log.typing(),
+            _ => false,
+        }
+    }
+
     /// Another worker is shown: what was looked at belongs to the one before.
     pub(super) fn another_worker(&mut self) {
         self.timeline = timeline::Timeline::default();
@@ -125,11 +137,7 @@ impl App {
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
-        } else if self.take_over.is_none()
-            && self.picker.is_none()
-            && matches!(self.screens.shown, Screen::Layers)
-            && self.screens.layers.typing()
-        {
+        } else if self.take_over.is_none() && self.picker.is_none() && self.screens.typing() {
             Scope::Search
         } else if self.take_over.is_none() && self.picker.is_some() {
             Scope::Picker

@@ -5,6 +5,7 @@
 //! | 1 Live  2 Layers ...      (from 120x30)                      |
 //! | targets: one line per worker                                 |
 //! | the screen's own                                             |
+//! | predicted against now, where a plan is proposed              |
 //! | scrubber, where another time than now is shown                |
 //! | status: question, command, proposal                          |
 //! | hints: keys                                                  |
@@ -15,7 +16,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Widget};
 
-use super::panels::{header, hints, scrubber, status, targets};
+use super::panels::{header, hints, outlook, scrubber, status, targets};
 use super::widgets::text;
 use super::{Scene, Theme};
 use crate::console::app::{Action, Screen};
@@ -56,11 +57,13 @@ pub(super) fn framed(scene: &Scene, area: Rect, buf: &mut Buffer) -> Rect {
         Size::Glance => (0, 0),
     };
     let scrubber = scrubber::rows(scene.app.deck(), area.height);
-    let [head, screens, list, inner, time, status_row, keys] = Layout::vertical([
+    let ahead = outlook::height(scene, Size::of(area));
+    let [head, screens, list, inner, ahead, time, status_row, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(tabs),
         Constraint::Length(workers),
         Constraint::Min(4),
+        Constraint::Length(ahead),
         Constraint::Length(scrubber),
         Constraint::Length(1),
         Constraint::Length(1),
@@ -75,6 +78,7 @@ pub(super) fn framed(scene: &Scene, area: Rect, buf: &mut Buffer) -> Rect {
         names(scene, screens, buf);
     }
     targets::render(scene, list, buf);
+    outlook::render(scene, ahead, buf);
     scrubber::render(scene, time, buf);
     status::render(scene, status_row, buf);
     hints::render(scene, keys, buf);

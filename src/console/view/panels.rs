@@ -10,6 +10,7 @@ pub(super) mod host;
 pub(super) mod latency;
 pub(super) mod layers;
 pub(super) mod link;
+pub(super) mod outlook;
 pub(super) mod palette;
 pub(super) mod picker;
 pub(super) mod plans;

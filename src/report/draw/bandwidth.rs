@@ -1,9 +1,9 @@
 //! Draws `bandwidth`: a row per link, its rate over time and beside it how the time is distributed over rates.
 
 use super::axis::{Axis, below, frame, left, note};
-use super::scene::{Area, Scene};
+use super::scene::{Area, Scene, shortened, text_width};
 use super::sheet::{Key, MARGIN, WIDTH, sheet};
-use super::style::{CURVES, ENVELOPES, INK, PARTS};
+use super::style::{CURVES, ENVELOPES, INK, PARTS, SMALL};
 use crate::report::figure::Figure;
 use crate::report::figure::bandwidth::{Bandwidth, Curve, Panel, Point};
 
@@ -49,11 +49,19 @@ fn colour(curve: &Curve) -> usize {
 }
 
 fn draw_panel(scene: &mut Scene, panel: &Panel, top: f64, bottom: f64) {
-    let plot = Area::new(MARGIN + 66.0, top + 22.0, SPLIT, bottom);
+    let lines = panel.curves.len() as f64;
+    let plot = Area::new(MARGIN + 66.0, top + 4.0 + lines * 18.0, SPLIT, bottom);
     let beside = Area::new(SPLIT + 30.0, plot.top, WIDTH - MARGIN - 10.0, bottom);
     let mbps = Axis::from_zero(panel.top_mbps, plot.bottom, plot.top);
     let seconds = Axis::new((0.0, panel.end_s), (plot.left, plot.right));
-    note(scene, (plot.left, top), &numbers(panel));
+    for (i, curve) in panel.curves.iter().enumerate() {
+        let at = (plot.left, top + i as f64 * 18.0);
+        note(
+            scene,
+            at,
+            &numbers(panel, curve, WIDTH - MARGIN - plot.left),
+        );
+    }
     left(scene, plot, &mbps, "Goodput, Mbps");
     for curve in &panel.curves {
         draw_curve(scene, curve, &seconds, &mbps);
@@ -83,21 +91,20 @@ fn draw_panel(scene: &mut Scene, panel: &Panel, top: f64, bottom: f64) {
     below(scene, beside, &percent, 4, "Share of the time, %");
 }
 
-fn numbers(panel: &Panel) -> String {
-    let of = |c: &Curve| {
-        let [p5, p50, p95] = c.quantiles_mbps;
-        let direction = match panel.curves.len() {
-            1 => String::new(),
-            _ => format!("{} ", c.direction),
-        };
-        format!(
-            "{direction}mean {:.1}, 5/50/95 %: {p5:.1}/{p50:.1}/{p95:.1} Mbps, at 0 for {:.1} % of the time",
-            c.mean_mbps,
-            c.at_zero * 100.0
-        )
+/// A direction in numbers; a long name gives way to them.
+fn numbers(panel: &Panel, curve: &Curve, room: f64) -> String {
+    let [p5, p50, p95] = curve.quantiles_mbps;
+    let direction = match panel.curves.len() {
+        1 => String::new(),
+        _ => format!("{} ", curve.direction),
     };
-    let curves: Vec<_> = panel.curves.iter().map(of).collect();
-    format!("{}: {}", panel.name, curves.join("; "))
+    let numbers = format!(
+        ": {direction}mean {:.1}, 5/50/95 %: {p5:.1}/{p50:.1}/{p95:.1} Mbps, at 0 for {:.1} % of the time",
+        curve.mean_mbps,
+        curve.at_zero * 100.0
+    );
+    let room = room - text_width(&numbers, SMALL, false);
+    shortened(&panel.name, SMALL, room) + &numbers
 }
 
 fn draw_curve(scene: &mut Scene, curve: &Curve, seconds: &Axis, mbps: &Axis) {

@@ -118,6 +118,8 @@ fn names(scene: &mut Scene, points: &[Point], plot: Area, place: &dyn Fn(&Point)
             (x + 7.0, y + 6.0),
             (x - 7.0 - width, y + 6.0),
             (x - 7.0 - width, y - 22.0),
+            (x + 7.0, y - 40.0),
+            (x + 7.0, y - 58.0),
         ];
         let free = places.into_iter().find_map(|(left, top)| {
             let area = Area::new(left, top, left + width, top + 16.0);

@@ -1,10 +1,10 @@
 //! Draws `splits` and `modes`: stacked bars with medians, energy on a second axis.
 
 use super::axis::{Axis, categories, frame, left, right, whisker};
-use super::scene::{Across, Area, Down, Scene, Type};
+use super::scene::{Across, Area, Down, Scene, Type, text_width};
 use super::sheet::{Key, MARGIN, WIDTH, cross, diamond, dot, sheet};
-use super::style::{ENERGY, PAPER, PARTS, WHOLE, part, plain};
-use crate::report::evidence::PartsMs;
+use super::style::{ENERGY, INK, PAPER, PARTS, WHOLE, part, plain};
+use crate::report::evidence::{Energy, PartsMs};
 use crate::report::figure::Figure;
 use crate::report::figure::stack::{Stack, Stacks};
 
@@ -14,8 +14,7 @@ const HEAD: f64 = 18.0;
 
 pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
     let (mut scene, room) = sheet(figure, &legend(figure, stacks), HEIGHT);
-    let energies = || stacks.stacks.iter().filter_map(|s| s.energy.as_ref());
-    let has_energy = energies().next().is_some();
+    let has_energy = stacks.stacks.iter().any(|s| s.energy.is_some());
     let edge = if has_energy { 74.0 } else { 10.0 };
     let plot = Area::new(
         MARGIN + 74.0,
@@ -33,67 +32,80 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
     for (i, stack) in stacks.stacks.iter().enumerate() {
         bar(&mut scene, stack, &ms, centre(i), half);
     }
-    if let Some((i, fastest)) = stacks
-        .fastest
-        .and_then(|i| Some((i, stacks.stacks.get(i)?)))
-    {
-        let top = ms.at(most_ms(fastest)) - 6.0;
-        let x = centre(i);
-        scene.polygon(
-            vec![(x - 5.0, top - 8.0), (x + 5.0, top - 8.0), (x, top)],
-            (0, 0, 0),
-        );
-        let style = Type {
-            is_bold: true,
-            ..plain(Across::Middle, Down::Bottom)
-        };
-        scene.text(
-            (x.max(plot.left + 34.0), top - 11.0),
-            &format!("{:.1} ms", fastest.latency.value),
-            style,
-        );
-    }
     if has_energy {
-        let most = energies()
-            .map(|e| e.joules + e.half.unwrap_or(0.0))
-            .fold(0.0, f64::max);
-        let joules = Axis::from_zero(most, plot.bottom, plot.top);
-        right(
+        draw_energies(&mut scene, stacks, plot, &centre);
+    }
+    let fastest = stacks
+        .fastest
+        .and_then(|i| Some((i, stacks.stacks.get(i)?)));
+    if let Some((i, fastest)) = fastest {
+        name_fastest(
             &mut scene,
             plot,
-            &joules,
-            "Robot energy per inference, J",
-            ENERGY,
+            (centre(i), ms.at(most_ms(fastest))),
+            fastest,
         );
-        let with = stacks.stacks.iter().enumerate();
-        let points: Vec<(f64, f64)> = with
-            .clone()
-            .filter_map(|(i, s)| Some((centre(i), joules.at(s.energy.as_ref()?.joules))))
-            .collect();
-        // A line joins partition points, which have an order; modes have none.
-        if stacks.has_order {
-            scene.line(&points, 3.5, PAPER);
-            scene.line(&points, 1.5, ENERGY);
-        }
-        for (i, energy) in with.filter_map(|(i, s)| Some((i, s.energy.as_ref()?))) {
-            let x = centre(i);
-            if let Some(half) = energy.half {
-                let ends =
-                    [energy.joules - half, energy.joules + half].map(|j| joules.at(j.max(0.0)));
-                whisker(&mut scene, x, ends[0], ends[1], ENERGY);
-            }
-            diamond(
-                &mut scene,
-                (x, joules.at(energy.joules)),
-                energy.preliminary.is_some(),
-            );
-        }
     }
     frame(&mut scene, plot);
     let names = stacks.stacks.iter().enumerate();
     let names: Vec<_> = names.map(|(i, s)| (centre(i), s.label.clone())).collect();
     categories(&mut scene, plot, &names, &stacks.axis);
     scene
+}
+
+/// Above the bar, on paper: the line of energies may pass behind.
+fn name_fastest(scene: &mut Scene, plot: Area, (x, top): (f64, f64), fastest: &Stack) {
+    let style = Type {
+        is_bold: true,
+        ..plain(Across::Middle, Down::Bottom)
+    };
+    let text = format!("{:.1} ms", fastest.latency.value);
+    let half = text_width(&text, style.size, true) / 2.0;
+    let middle = x.max(plot.left + half + 4.0);
+    let behind = Area::new(
+        middle - half - 3.0,
+        top - 34.0,
+        middle + half + 3.0,
+        top - 15.0,
+    );
+    scene.fill(behind, PAPER);
+    let tip = vec![(x - 5.0, top - 14.0), (x + 5.0, top - 14.0), (x, top - 6.0)];
+    scene.polygon(tip, INK);
+    scene.text((middle, top - 17.0), &text, style);
+}
+
+/// The second axis with a diamond per bar.
+fn draw_energies(scene: &mut Scene, stacks: &Stacks, plot: Area, centre: &dyn Fn(usize) -> f64) {
+    let with = stacks.stacks.iter().enumerate();
+    let with: Vec<(f64, &Energy)> = with
+        .filter_map(|(i, stack)| Some((centre(i), stack.energy.as_ref()?)))
+        .collect();
+    let upper = |e: &Energy| e.joules + e.half.unwrap_or(0.0);
+    let most = with.iter().map(|(_, e)| upper(e)).fold(0.0, f64::max);
+    let joules = Axis::from_zero(most, plot.bottom, plot.top);
+    let name = "Robot energy per inference, J";
+    right(scene, plot, &joules, name, ENERGY);
+    // A line joins partition points, which have an order; modes have none.
+    if stacks.has_order {
+        let points: Vec<(f64, f64)> = with
+            .iter()
+            .map(|(x, e)| (*x, joules.at(e.joules)))
+            .collect();
+        scene.line(&points, 3.5, PAPER);
+        scene.line(&points, 1.5, ENERGY);
+    }
+    for (x, energy) in with {
+        if let Some(half) = energy.half {
+            let ends = [energy.joules - half, energy.joules + half];
+            let [low, high] = ends.map(|j| joules.at(j.max(0.0)));
+            whisker(scene, x, low, high, ENERGY);
+        }
+        diamond(
+            scene,
+            (x, joules.at(energy.joules)),
+            energy.preliminary.is_some(),
+        );
+    }
 }
 
 fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {

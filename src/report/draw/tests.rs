@@ -1,6 +1,6 @@
 //! What is drawn is what the numbers say.
 
-use super::scene::{Area, Mark, Scene};
+use super::scene::{Across, Area, Mark, Scene, text_width};
 use super::style::PARTS;
 use super::{png, scene, svg};
 use crate::report::evidence::{Evidence, FrameTimeline, Held, Kind, Lane, LaneStep, Rates};
@@ -175,6 +175,52 @@ fn outages_and_gaps_of_a_link_are_drawn_as_such() {
         .iter()
         .filter(|m| matches!(m, Mark::Line(p, w, _) if (*w - 1.5).abs() < 1e-9 && p.len() > 20));
     assert_eq!(curves.count(), 2, "one curve before the gap, one behind it");
+}
+
+#[test]
+fn no_text_leaves_the_page() {
+    let long = "a-recording-with-a-name-as-long-as-people-make-them-when-they-are-in-a-garden.mcap";
+    let mut link = garden();
+    link.file = long.to_owned();
+    link.rates[0].direction = "up";
+    link.rates.push(Rates {
+        direction: "down",
+        held: link.rates[0].held.clone(),
+    });
+    let mut named = frame();
+    named.file = long.to_owned();
+    named.plans.truncate(6);
+    for kind in FigureKind::ALL {
+        let evidence = match kind {
+            FigureKind::Bandwidth => vec![link.clone()],
+            FigureKind::Compare => vec![named.clone(), named.clone()],
+            _ => vec![named.clone()],
+        };
+        let scene = scene(&make(kind, &evidence).unwrap());
+        for mark in &scene.marks {
+            let Mark::Text((x, y), text, style) = mark else {
+                continue;
+            };
+            let width = text_width(text, style.size, style.is_bold);
+            let (at, along, page) = if style.is_turned {
+                (scene.height - y, width, scene.height)
+            } else {
+                (*x, width, scene.width)
+            };
+            let from = match style.across {
+                Across::Left => at,
+                Across::Middle => at - along / 2.0,
+                Across::Right => at - along,
+            };
+            let is_inside = from >= -0.5 && from + along <= page + 0.5;
+            assert!(
+                is_inside,
+                "{}: {text:?} from {from} to {}",
+                kind.name(),
+                from + along
+            );
+        }
+    }
 }
 
 /// Regenerate with `INSTA_UPDATE=always`, then look at the pictures.

@@ -40,7 +40,15 @@ fn by_cut(plans: &[PlanResult]) -> BTreeMap<u32, &PlanResult> {
     let mut cuts: BTreeMap<u32, &PlanResult> = BTreeMap::new();
     for plan in plans {
         let Some(cut) = plan.cut else { continue };
-        let plainness = |plan: &PlanResult| (plan.mode != "split", plan.label.len());
+        // The whole split, or what it is called at the ends; then whatever else has this cut.
+        let plainness = |plan: &PlanResult| {
+            let is_end = matches!(plan.mode.as_str(), "local" | "remote");
+            match plan.label == format!("split {cut}") {
+                true => (0, 0),
+                false if is_end => (1, 0),
+                false => (2, plan.label.len()),
+            }
+        };
         let kept = cuts.entry(cut).or_insert(plan);
         if plainness(plan) < plainness(kept) {
             *kept = plan;
@@ -79,6 +87,16 @@ mod tests {
         assert!(figure.origin.is_emulated);
         assert_eq!(figure.table.rows[3][3], "52");
         assert_eq!(figure.table.rows[3][6], "12");
+    }
+
+    #[test]
+    fn at_the_ends_remote_and_local_stand_for_a_split_before_a_streamed_one_does() {
+        let mut sweep = sweep("sweep.csv");
+        sweep.plans[0].label = "split 0 in 4 tiles".to_owned();
+        sweep.plans.push(plan("remote", Some(0), 62.0));
+        let figure = make(FigureKind::Splits, &[sweep]).unwrap();
+        assert_eq!(figure.table.rows[0][0], "remote");
+        assert_eq!(figure.table.rows[1][0], "split 1");
     }
 
     #[test]

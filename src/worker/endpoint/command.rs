@@ -9,13 +9,15 @@ use crate::plan::Plan;
 use crate::policy::Spec;
 use crate::units::Epoch;
 
-/// What a console with control wants of the plan.
+/// What a console with control wants of the robot.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
     /// This plan, which takes it from a policy.
     Plan(Plan),
     /// That a policy has the say, or none.
     Policy(Option<Spec>),
+    /// That no frame is admitted for so many milliseconds from now; 0 ends a pause.
+    Idle(u32),
 }
 
 /// An order of a console with control. Whoever gets this must answer on `reply`.

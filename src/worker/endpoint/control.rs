@@ -6,7 +6,6 @@ use tokio::sync::oneshot;
 
 use super::answers::Answer;
 use super::{CommandRequest, Order, Shared};
-use crate::clock;
 use crate::units::Hash32;
 use crate::wire::console::{Command, CommandMessage, Role, proof};
 use crate::wire::{Level, Record};
@@ -61,7 +60,15 @@ impl Shared {
                 return Performed::Now(self.begin_sweep(console, restore));
             }
             Command::EndSweep => return Performed::Now(self.end_sweep(console)),
-            Command::Idle { for_ms } => return Performed::Now(self.idle(console, for_ms)),
+            Command::Idle { for_ms } => {
+                let allowed = self
+                    .may_command(console)
+                    .and_then(|()| short_enough(for_ms));
+                if let Err(reason) = allowed {
+                    return Performed::Now(Err(reason));
+                }
+                Order::Idle(for_ms)
+            }
         };
         let (reply, answer) = oneshot::channel();
         let request = CommandRequest {
@@ -75,26 +82,6 @@ impl Shared {
             Ok(()) => Performed::Later(answer),
             Err(reason) => Performed::Now(Err(reason)),
         }
-    }
-
-    /// Lets the robot admit nothing for a while.
-    fn idle(&self, console: &Console, for_ms: u32) -> Answer {
-        self.may_command(console)?;
-        if for_ms > MAX_IDLE_MS {
-            return Err(format!(
-                "the robot is idle for {} s at most at a time, not {} s",
-                MAX_IDLE_MS / 1000,
-                for_ms / 1000
-            ));
-        }
-        self.hub
-            .idle_until(clock::now().shifted(i64::from(for_ms) * 1_000_000));
-        let text = match for_ms {
-            0 => format!("{} lets frames go on", console.name),
-            ms => format!("{} keeps the robot idle for {} s", console.name, ms / 1000),
-        };
-        self.hub.event(Level::Info, text);
-        Ok(())
     }
 
     pub(super) fn may_command(&self, console: &Console) -> Answer {
@@ -155,6 +142,17 @@ impl Shared {
     fn lease(&self) -> MutexGuard<'_, Lease> {
         self.lease.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn short_enough(for_ms: u32) -> Answer {
+    if for_ms <= MAX_IDLE_MS {
+        return Ok(());
+    }
+    Err(format!(
+        "the robot is idle for {} s at most at a time, not {:.1} s",
+        MAX_IDLE_MS / 1000,
+        f64::from(for_ms) / 1e3
+    ))
 }
 
 fn check_proof(token: Option<&str>, brought: Option<Hash32>, nonce: &Hash32) -> TokenProof {

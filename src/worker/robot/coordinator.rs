@@ -6,11 +6,13 @@ use std::time::Duration;
 
 mod expectations;
 mod links;
+mod pauses;
 mod policies;
 mod switches;
 
 use super::deadline::Patience;
 use super::delivery::Delivery;
+use pauses::Pausing;
 use policies::Reign;
 
 use super::foresight::{Foresight, Tell};
@@ -57,6 +59,9 @@ pub(super) struct Coordinator<E: Engine> {
     patience: Patience,
     foresight: Foresight,
     reign: Reign,
+    pausing: Option<Pausing>,
+    /// Pictures that came in a pause: the next frame tells them as skipped.
+    passed_over: u32,
     next_frame: FrameId,
     /// The next frame is the first since the start, a switch, a fallback or a return.
     warmup: bool,
@@ -98,6 +103,8 @@ impl<E: Engine> Coordinator<E> {
             patience,
             foresight,
             reign: Reign::new(policy),
+            pausing: None,
+            passed_over: 0,
             next_frame: FrameId(0),
             warmup: true,
             running_locally: false,
@@ -119,9 +126,13 @@ impl<E: Engine> Coordinator<E> {
             self.tell_peer(DeviceId::SERVER, PeerState::None);
         }
         loop {
+            self.tend_pause(clock::now());
             self.ask_for_picture();
-            let next = self.frames.next_give_up();
-            let next = next.map_or(self.next_tick, |at| at.min(self.next_tick));
+            let others = [self.frames.next_give_up(), self.pause_ends()];
+            let next = others
+                .into_iter()
+                .flatten()
+                .fold(self.next_tick, Nanos::min);
             let wait = next.since(clock::now()).max(0) as u64;
             match inbox.recv_timeout(Duration::from_nanos(wait)) {
                 Ok(RobotEvent::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -146,7 +157,7 @@ impl<E: Engine> Coordinator<E> {
     fn ask_for_picture(&mut self) {
         let window = usize::from(self.switch.effective().schedule.plan.window);
         let wants = !self.token_out && self.frames.len() < window;
-        if wants && !self.hub.is_idle(clock::now()) && self.tokens.try_send(()).is_ok() {
+        if wants && self.pausing.is_none() && self.tokens.try_send(()).is_ok() {
             self.token_out = true;
         }
     }
@@ -159,6 +170,17 @@ impl<E: Engine> Coordinator<E> {
 
     fn picture(&mut self, taken: Taken) {
         self.token_out = false;
+        if self.pausing.is_some() {
+            // It was asked for before the pause.
+            self.passed_over = self
+                .passed_over
+                .saturating_add(taken.skipped)
+                .saturating_add(1);
+            return;
+        }
+        let skipped = taken
+            .skipped
+            .saturating_add(std::mem::take(&mut self.passed_over));
         let admitted = clock::now();
         let graph = Arc::clone(self.runtime.graph());
         let effective = self.switch.effective();
@@ -193,7 +215,7 @@ impl<E: Engine> Coordinator<E> {
             },
             warmup: std::mem::take(&mut self.warmup),
             preparing: self.switch.is_preparing(),
-            skipped: taken.skipped,
+            skipped,
             picture: taken.picture.name,
             emulated: E::EMULATED || self.servers.any_emulated(&servers),
             predicted_ns: None,
@@ -203,7 +225,7 @@ impl<E: Engine> Coordinator<E> {
             before: Vec::new(),
         };
         self.admitted += 1;
-        self.skipped += u64::from(taken.skipped);
+        self.skipped += u64::from(skipped);
         self.next_frame = FrameId(key.frame.0 + 1);
         self.foresee(&frame, (!local).then_some(epoch));
         self.frames.admit(frame);

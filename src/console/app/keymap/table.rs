@@ -1,11 +1,11 @@
 //! The table itself: every action, where its keys are in effect, its name, its keys, what it does.
 
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
-use crate::console::app::Typing;
 use crate::console::app::palette;
 use crate::console::app::screens::{
-    Screen, layers, live, power, sessions, sweep, timeline, workers,
+    Screen, layers, live, log, power, sessions, sweep, timeline, workers,
 };
+use crate::console::app::{Typed, Typing};
 use crate::playback::{Command, Jump, Unit, Way};
 
 const fn entry(
@@ -615,10 +615,79 @@ pub static TABLE: &[Entry] = &[
         "the worker below",
     ),
     entry(
+        Scope::On(Screen::Log),
+        "newer",
+        &[Key::Up],
+        Action::Log(log::Do::Scroll(Move::By(-1))),
+        "a line up, towards the newest",
+    )
+    .hinted("scroll")
+    .with("older"),
+    entry(
+        Scope::On(Screen::Log),
+        "older",
+        &[Key::Down],
+        Action::Log(log::Do::Scroll(Move::By(1))),
+        "a line down, towards the oldest",
+    ),
+    entry(
+        Scope::On(Screen::Log),
+        "page-newer",
+        &[Key::PageUp],
+        Action::Log(log::Do::Scroll(Move::By(-20))),
+        "twenty lines up",
+    ),
+    entry(
+        Scope::On(Screen::Log),
+        "page-older",
+        &[Key::PageDown],
+        Action::Log(log::Do::Scroll(Move::By(20))),
+        "twenty lines down",
+    ),
+    entry(
+        Scope::On(Screen::Log),
+        "newest",
+        &[Key::Home],
+        Action::Log(log::Do::Scroll(Move::First)),
+        "the newest line, and those that come",
+    ),
+    entry(
+        Scope::On(Screen::Log),
+        "oldest",
+        &[Key::End],
+        Action::Log(log::Do::Scroll(Move::Last)),
+        "the oldest line that is kept",
+    ),
+    entry(
+        Scope::On(Screen::Log),
+        "level",
+        &[Key::Char('v')],
+        Action::Log(log::Do::Severity),
+        "lines that matter less too, in the end errors only",
+    )
+    .hinted("level")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Log),
+        "search",
+        &[Key::Char('/')],
+        Action::Log(log::Do::Search),
+        "lines with these letters in text or source only",
+    )
+    .hinted("search")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Log),
+        "clear",
+        &[Key::Char('x')],
+        Action::Log(log::Do::Clear),
+        "all lines again, the newest on top",
+    ),
+    entry(
         Scope::Search,
         "keep",
         &[Key::Enter],
-        Action::Layers(layers::Do::Keep),
+        Action::Search(Typed::Keep),
         "keep these rows",
     )
     .hinted("keep")
@@ -627,7 +696,7 @@ pub static TABLE: &[Entry] = &[
         Scope::Search,
         "all",
         &[Key::Esc],
-        Action::Layers(layers::Do::Clear),
+        Action::Search(Typed::Drop),
         "all rows again",
     )
     .hinted("all rows")
@@ -636,7 +705,7 @@ pub static TABLE: &[Entry] = &[
         Scope::Search,
         "erase",
         &[Key::Backspace],
-        Action::Layers(layers::Do::Erase),
+        Action::Search(Typed::Erase),
         "take a letter back; letters type",
     ),
     entry(

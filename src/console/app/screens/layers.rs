@@ -1,6 +1,6 @@
 //! The Layers screen's state: how the table of operators is sorted and filtered, and the table itself, as pure data.
 
-use super::super::{App, Move, Proposal, proposal};
+use super::super::{App, Move, Proposal, Typed, proposal};
 use crate::model::Graph;
 use crate::plan::Plan;
 use crate::store::Store;
@@ -19,12 +19,6 @@ pub enum Do {
     Device,
     /// Begin to type what rows must have in them.
     Search,
-    /// Type a letter of it.
-    Type(char),
-    /// Take the last letter back.
-    Erase,
-    /// Keep what was typed.
-    Keep,
     /// Show all rows again.
     Clear,
     /// Propose the cut behind the row looked at.
@@ -132,6 +126,12 @@ impl Layers {
         }
     }
 
+    fn clear(&mut self) {
+        self.search.clear();
+        self.device = None;
+        self.typing = false;
+    }
+
     /// The rows to be seen, in their order. All figures are of the store's present epoch.
     pub fn rows(&self, store: &Store, graph: &Graph) -> Vec<Row> {
         let mut rows: Vec<Row> = Vec::new();
@@ -190,6 +190,24 @@ impl Layers {
 }
 
 impl App {
+    /// Obeys a key while the search is typed.
+    pub(in crate::console::app) fn search_layers(&mut self, typed: Typed) {
+        let layers = &mut self.screens.layers;
+        match typed {
+            Typed::Char(c) => {
+                if layers.search.chars().count() < LONGEST {
+                    layers.search.push(c);
+                }
+                layers.row = None;
+            }
+            Typed::Erase => {
+                layers.search.pop();
+            }
+            Typed::Keep => layers.typing = false,
+            Typed::Drop => layers.clear(),
+        }
+    }
+
     pub(in crate::console::app) fn on_layers(&mut self, what: Do) {
         let shown = self.focus().and_then(|i| self.shown(i));
         let model = shown.and_then(|store| Some((store, store.model()?)));
@@ -221,21 +239,7 @@ impl App {
                 layers.row = None;
             }
             Do::Search => layers.typing = true,
-            Do::Type(c) => {
-                if layers.search.chars().count() < LONGEST {
-                    layers.search.push(c);
-                }
-                layers.row = None;
-            }
-            Do::Erase => {
-                layers.search.pop();
-            }
-            Do::Keep => layers.typing = false,
-            Do::Clear => {
-                layers.search.clear();
-                layers.device = None;
-                layers.typing = false;
-            }
+            Do::Clear => layers.clear(),
             Do::Cut => {
                 if let Some(index) = here {
                     self.propose_cut(index + 1);
@@ -261,7 +265,7 @@ impl App {
         match moved {
             Some(moved) => {
                 let differs = Some(&moved) != effective;
-                self.proposal = differs.then_some(Proposal(moved));
+                self.proposal = differs.then(|| Proposal::new(moved, &model.graph));
             }
             None => {
                 self.notice = Some("this mode has no cut to move: m chooses another".to_owned());

@@ -4,6 +4,7 @@ use super::super::sweeping::Request;
 use super::super::{App, Moment, Proposal, Redraw, Screen, Turn};
 use crate::model::Graph;
 use crate::plan::{Choice, ModeKind};
+use crate::store::Store;
 use crate::sweep::{Cuts, Settings, Until, Wanted, WantedCut};
 
 /// Choices of rounds.
@@ -197,9 +198,13 @@ impl App {
             self.notice = Some(format!("{} has no cut to go to", line.label));
             return;
         }
-        let effective = self.focus().and_then(|i| self.shown(i)?.plan());
+        let store = self.focus().and_then(|i| self.shown(i));
+        let model = store.and_then(Store::model);
+        let effective = store.and_then(Store::plan);
         let differs = effective.is_none_or(|p| p.plan != line.plan);
-        self.proposal = differs.then_some(Proposal(line.plan));
+        self.proposal = model
+            .filter(|_| differs)
+            .map(|model| Proposal::new(line.plan, &model.graph));
         self.screens.shown = Screen::Layers;
     }
 }

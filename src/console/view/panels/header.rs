@@ -15,6 +15,7 @@ use crate::console::view::panels::scrubber;
 use crate::console::view::screens::power;
 use crate::console::view::widgets::text;
 use crate::plan::Mode;
+use crate::session::Status;
 use crate::store::Store;
 use crate::units::Nanos;
 
@@ -74,6 +75,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         Span::raw(" "),
         Span::styled(word, style),
     ];
+    spans.extend(not_recording(scene));
     if let Some(store) = scene.store {
         if let Some(model) = store.model() {
             spans.push(Span::styled(
@@ -105,8 +107,8 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
             spans.push(Span::styled("EMULATED", theme.warning()));
         }
     }
-    if let Some((words, style)) = recording(scene, area.width >= 100) {
-        spans.push(Span::styled(format!("  {words}"), style));
+    if let Some(words) = recording(scene, area.width >= 100) {
+        spans.push(Span::styled(words, theme.good()));
     }
     // Power stands whole or not at all: half a number is a wrong one.
     let right = Line::from(watts.unwrap_or_default());
@@ -125,6 +127,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 pub(in crate::console::view) fn narrow(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let (word, style) = overall(scene);
     let mut line = Line::from(vec![Span::raw(" "), Span::styled(word, style)]);
+    line.extend(not_recording(scene));
     if let Some(store) = scene.store {
         line.push_span(Span::styled(
             format!("  {}", plan(store)),
@@ -137,30 +140,28 @@ pub(in crate::console::view) fn narrow(scene: &Scene, area: Rect, buf: &mut Buff
             line.push_span(Span::styled("  EMULATED", scene.theme.warning()));
         }
     }
-    if let Some((words, style)) = recording(scene, false) {
-        line.push_span(Span::styled(format!("  {words}"), style));
+    if let Some(words) = recording(scene, false) {
+        line.push_span(Span::styled(words, scene.theme.good()));
     }
     buf.set_line(area.x, area.y, &line, area.width);
 }
 
-/// Whether what is shown is recorded: `REC 12:34 1.2 MB`, or only the word where there is little room.
-fn recording(scene: &Scene, roomy: bool) -> Option<(String, Style)> {
-    let status = scene.app.recording()?;
-    let theme = scene.theme;
-    if status.trouble().is_some() {
-        return Some(("NOT RECORDING".to_owned(), theme.bad()));
-    }
+/// That nothing is recorded though it should be: near the front, as a narrow line ends soon.
+fn not_recording(scene: &Scene) -> impl Iterator<Item = Span<'static>> + use<> {
+    let trouble = scene.app.recording().and_then(Status::trouble);
+    let word = trouble.map(|_| Span::styled("NOT RECORDING", scene.theme.bad()));
+    word.into_iter().flat_map(|word| [Span::raw("  "), word])
+}
+
+/// That what is shown is recorded: `REC 12:34 1.2 MB`, or only the word where there is little room.
+fn recording(scene: &Scene, roomy: bool) -> Option<String> {
+    let status = scene.app.recording().filter(|s| s.trouble().is_none())?;
     if !roomy {
-        return Some(("REC".to_owned(), theme.good()));
+        return Some("  REC".to_owned());
     }
     let seconds = scene.now.since(status.began).max(0) / 1_000_000_000;
-    let words = format!(
-        "REC {:02}:{:02} {}",
-        seconds / 60,
-        seconds % 60,
-        status.bytes
-    );
-    Some((words, theme.good()))
+    let (minutes, seconds) = (seconds / 60, seconds % 60);
+    Some(format!("  REC {minutes:02}:{seconds:02} {}", status.bytes))
 }
 
 /// The plan in effect: `split 28/54`, `pipeline 28/54 in 4 tiles, window 3`.

@@ -229,9 +229,9 @@ fn packed_at(store: &Store, graph: &Graph, k: u32) -> Option<Packing> {
 }
 
 fn proposed_text(graph: &Graph, proposal: &Proposal, k: u32) -> String {
-    let what = match &proposal.0.mode {
-        Mode::Split { tiles: 1, .. } if proposal.0.window == 1 => format!("proposed cut {k}"),
-        _ => format!("proposed: {}", proposal.0.label()),
+    let what = match &proposal.plan.mode {
+        Mode::Split { tiles: 1, .. } if proposal.plan.window == 1 => format!("proposed cut {k}"),
+        _ => format!("proposed: {}", proposal.plan.label()),
     };
     format!(
         "{what} ┄┄┄ {} ┄┄┄ Enter applies, Esc drops",

@@ -129,7 +129,7 @@ fn state_words(scene: &Scene) -> Vec<String> {
                 } else {
                     String::new()
                 };
-                words.push(format!("estimate {way} {mean} ±{std}{old}"));
+                words.push(format!("estimate {way} {mean} ±{std} Mbps{old}"));
             }
         }
         if let Some(kernel) = state.kernel {
@@ -138,7 +138,7 @@ fn state_words(scene: &Scene) -> Vec<String> {
             words.push(format!("tcp rtt {rtt} ±{deviation} ms"));
             words.push(format!("{} retransmits", kernel.retransmits));
             if let Some(bps) = kernel.delivery_bps {
-                words.push(format!("delivery {}", of_bps(bps)));
+                words.push(format!("delivery {} Mbps", of_bps(bps)));
             }
             if let Some(unsent) = kernel.unsent_bytes {
                 words.push(format!("{} unsent", Bytes(unsent)));

@@ -8,6 +8,7 @@
 //!   tiles     4 row tiles
 //!
 //! split 28 in 4 tiles: up 1.8 MB, down 4.0 kB a frame
+//! now 50.8 ms 0.37 J (measured); PREDICTED 46.0 ms 0.41 J, bound by link at 73 Mbps
 //! ```
 
 use ratatui::buffer::Buffer;
@@ -15,8 +16,8 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
-use crate::console::app::{Picker, Preview};
-use crate::console::view::panels::header;
+use crate::console::app::{Picker, Preview, Proposal};
+use crate::console::view::panels::{header, outlook};
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::plan::ModeKind;
@@ -154,7 +155,16 @@ fn result(scene: &Scene, picker: &Picker, width: usize) -> Vec<Line<'static>> {
         Ok(preview) => (made(preview), theme.cut()),
         Err(why) => (format!("no plan: {why}"), theme.warning()),
     };
-    let lines = text::wrapped(&text, width.saturating_sub(1)).into_iter();
+    let mut lines = text::wrapped(&text, width.saturating_sub(1));
+    if let (Ok(preview), Some(store)) = (picker.preview(), scene.store) {
+        let proposal = Proposal {
+            plan: preview.plan.clone(),
+            payload: Some(preview.payload),
+        };
+        let costs = outlook::sentence(store, &proposal);
+        lines.extend(text::wrapped(&costs, width.saturating_sub(1)));
+    }
+    let lines = lines.into_iter();
     lines
         .map(|line| Line::styled(format!(" {line}"), style))
         .collect()
@@ -162,13 +172,14 @@ fn result(scene: &Scene, picker: &Picker, width: usize) -> Vec<Line<'static>> {
 
 fn made(preview: &Preview) -> String {
     let label = preview.plan.label();
-    if preview.up.0 + preview.down.0 + preview.between.0 == 0 {
+    let payload = &preview.payload;
+    if payload.is_nothing() {
         return format!("{label}: nothing is sent");
     }
-    let between = match preview.between.0 {
+    let between = match payload.between.0 {
         0 => String::new(),
-        _ => format!(", {} between servers", preview.between),
+        _ => format!(", {} between servers", payload.between),
     };
-    let (up, down) = (preview.up, preview.down);
+    let (up, down) = (payload.up, payload.down);
     format!("{label}: up {up}, down {down}{between} a frame")
 }

@@ -11,10 +11,11 @@ use crate::console::app::{Asked, Noting, Progress, Proposal};
 use crate::console::view::Scene;
 use crate::console::view::panels::header;
 use crate::console::view::panels::layers::ships;
+use crate::console::view::widgets::text;
 use crate::store::Store;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
-    if let Some((text, style)) = words(scene) {
+    if let Some((text, style)) = words(scene, area.width.into()) {
         let line = Line::from(vec![Span::raw(" "), Span::styled(text, style)]);
         buf.set_line(area.x, area.y, &line, area.width);
         return;
@@ -26,7 +27,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 }
 
 /// The most urgent of what there is to say.
-fn words(scene: &Scene) -> Option<(String, Style)> {
+fn words(scene: &Scene, width: usize) -> Option<(String, Style)> {
     let theme = scene.theme;
     let app = scene.app;
     if let Some(prompt) = app.prompt() {
@@ -69,7 +70,7 @@ fn words(scene: &Scene) -> Option<(String, Style)> {
         }
     }
     if let Some(proposal) = app.proposal() {
-        return Some((proposed(scene.store, proposal), theme.proposed()));
+        return Some(proposed(scene, proposal, width));
     }
     if let Some(why) = header::local_because(app) {
         return Some((format!("frames run locally: {why}"), theme.warning()));
@@ -85,7 +86,7 @@ fn is_over(store: Option<&Store>, asked: &Asked) -> bool {
 }
 
 fn is_asked(proposal: Option<&Proposal>, asked: &Asked) -> bool {
-    proposal.is_some_and(|p| p.0 == asked.plan)
+    proposal.is_some_and(|p| p.plan == asked.plan)
 }
 
 fn progress(scene: &Scene, asked: &Asked) -> (String, Style) {
@@ -125,12 +126,23 @@ fn progress(scene: &Scene, asked: &Asked) -> (String, Style) {
     }
 }
 
-fn proposed(store: Option<&Store>, proposal: &Proposal) -> String {
-    let plan = proposal.0.label();
-    let graph = store.and_then(Store::model).map(|m| &m.graph);
+fn proposed(scene: &Scene, proposal: &Proposal, width: usize) -> (String, Style) {
+    let theme = scene.theme;
+    let plan = proposal.plan.label();
+    if let Some(why) = scene.app.hindrance(scene.now) {
+        return (format!("proposed {plan}: {why}"), theme.warning());
+    }
+    let graph = scene.store.and_then(Store::model).map(|m| &m.graph);
     let ships = graph.and_then(|g| Some(ships(g, proposal.cut(g)?)));
     let ships = ships.map(|s| format!(", {s}")).unwrap_or_default();
-    format!("proposed: {plan}{ships}   Enter applies, Esc drops")
+    let ways = "Enter applies, Esc drops";
+    let whole = format!("proposed: {plan}{ships}   {ways}");
+    let text = if width < 80 && text::width(&whole) + 1 > width {
+        format!("{plan}? {ways}")
+    } else {
+        whole
+    };
+    (text, theme.proposed())
 }
 
 /// What is asked about a recording.

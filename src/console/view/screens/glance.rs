@@ -7,6 +7,7 @@
 //!  ...
 //!  ▓▓▓▓╱╱╱╱╱╱╱╱╱╱╱███╲·                    its parts
 //!  up 71.8 down 0.42 Mbps  rtt 4.1 ms      link
+//!  now  50.8 ms 0.37 J ↑1.8 MB             where a plan is proposed, instead of result and event
 //!  split 30: requested                     status
 //!  14:32:10 split 28 applied               event
 //!  ←→ cut Enter apply ? help q quit        keys
@@ -18,16 +19,20 @@ use ratatui::text::Line;
 
 use super::power;
 use crate::console::view::Scene;
+use crate::console::view::layout::Size;
 use crate::console::view::panels::{
-    events, header, hints, latency, layers, link, result, status, targets,
+    events, header, hints, latency, layers, link, outlook, result, status, targets,
 };
 use crate::console::view::widgets::{digits, stack, text};
 use crate::store::Store;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     // A table of fewer than five rows says little.
+    let ahead = outlook::height(scene, Size::Glance);
     let spare = area.height.saturating_sub(12);
     let table = if spare >= 6 { spare } else { 0 };
+    // A proposal's outlook takes the places of result and event.
+    let less = u16::from(ahead == 0);
     let [
         state,
         number,
@@ -35,6 +40,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         link,
         what,
         table,
+        forecast,
         status_row,
         event,
         keys,
@@ -43,10 +49,11 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         Constraint::Length(digits::ROWS as u16),
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(less),
         Constraint::Length(table),
+        Constraint::Length(ahead),
         Constraint::Min(1),
-        Constraint::Length(1),
+        Constraint::Length(less),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -65,7 +72,10 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     power_beside(scene, from, number, buf);
     parts_bar(scene, parts, buf);
     link_line(scene, link, buf);
-    result::line(scene, what, buf);
+    if what.height > 0 {
+        result::line(scene, what, buf);
+    }
+    outlook::render(scene, forecast, buf);
     if table.height > 0 {
         layers::render(scene, table, buf);
     }

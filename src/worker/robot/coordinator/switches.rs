@@ -25,12 +25,18 @@ impl<E: Engine> Coordinator<E> {
         } = request;
         let answer = match order {
             Order::Policy(policy) => self.set_policy(policy, &session_name),
+            Order::Idle(for_ms) => {
+                self.pause_for(for_ms, &session_name);
+                Ok(())
+            }
             Order::Plan(plan) => {
                 // What a policy changed meanwhile is no reason to refuse an operator.
                 let reigns = self.give_way_to(&session_name);
                 let expect = expect_epoch.filter(|_| !reigns);
+                let label = plan.label();
                 let asked = self.ask_for(id, plan, expect);
                 if asked.is_ok() {
+                    self.say_plan_waits(&label);
                     self.take_back(&session_name);
                 }
                 asked
