@@ -21,8 +21,8 @@ pub use prediction::{
 pub use record::{
     BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
     Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,
-    PlanRecord, RateEstimate, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
-    SwitchStage, TelemetryShare,
+    PlanRecord, RateEstimate, Record, ServerFrameRecord, SoundingCost, StepKind, StepTime, Steps,
+    SwitchRecord, SwitchStage, TelemetryShare,
 };
 
 /// Version of both protocols; peers with another one are refused by name.

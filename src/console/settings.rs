@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_is_explained_is_a_configuration_file_that_says_the_same() {
-        let file = "ascii = \"yes\"\n[keys.live]\nzoom = \"y\"\n"
+        let file = "ascii = \"yes\"\n[keys.live]\nlook = \"y\"\n"
             .parse()
             .unwrap();
         let settings = Settings::resolve(Chosen::default(), None, file);

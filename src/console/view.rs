@@ -4,6 +4,7 @@
 //! layout     the frame around every screen, the three sizes, a panel's border
 //! screens/   one file per screen, its layout drawn at the top
 //! panels/    what screens are put together from
+//! chart/     a quantity over time
 //! widgets/   shapes without meaning: digits, bars, dots, numbers as text
 //! theme      the only literal colours
 //! scene      what panels look at; what a click asks for
@@ -11,6 +12,7 @@
 //!
 //! The mode picker, the form and the help lie over whatever screen is shown.
 
+mod chart;
 mod layout;
 mod panels;
 mod scene;
@@ -26,6 +28,7 @@ use crate::units::Nanos;
 use layout::{LEAST, panel};
 use scene::Scene;
 
+pub use chart::draw_series;
 pub use scene::Hits;
 pub use theme::{Depth, Palette, Part, Theme};
 

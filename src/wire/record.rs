@@ -215,6 +215,20 @@ pub struct LinkState {
     /// What is believed of the way down.
     #[serde(default)]
     pub down: Option<RateEstimate>,
+    /// What soundings cost since the robot's start; absent while there were none.
+    #[serde(default)]
+    pub soundings: Option<SoundingCost>,
+}
+
+/// Soundings of a link so far: short messages up that tell what it would carry while a policy's plan sends little.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundingCost {
+    /// How many were sent.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long they had the link, in nanoseconds.
+    pub busy_ns: i64,
 }
 
 /// The kernel's view of a connection.

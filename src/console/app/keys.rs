@@ -90,6 +90,7 @@ impl App {
             Action::OpenPalette => self.palette = Some(Palette::default()),
             Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Live(what) => self.on_live(what),
+            Action::Chart(what) => self.on_chart(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),

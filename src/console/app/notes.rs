@@ -1,7 +1,8 @@
 //! Marks and names that a person gives a recording: typed at the foot of the screen, stamped when the key was pressed.
 
-use super::{App, Effect, Key, Moment, Redraw, Turn};
+use super::{App, Effect, Key, Moment, Redraw, Target, Turn};
 use crate::session::{Meta, State, Status};
+use crate::units::Nanos;
 use crate::wire::Level;
 
 /// Characters of a mark or a name.
@@ -16,6 +17,8 @@ pub struct Prompt {
     pub text: String,
     /// When the key was pressed that asked for it.
     at: Moment,
+    /// What time it was then on each worker's clock, as far as it is known.
+    clocks: Vec<Option<Nanos>>,
 }
 
 /// What a typed text is for.
@@ -53,6 +56,10 @@ pub enum Note {
     },
 }
 
+fn newest(target: &Target) -> Option<Nanos> {
+    target.store.trends().newest()
+}
+
 impl App {
     /// How the recording stands, if there is one.
     pub const fn recording(&self) -> Option<&Status> {
@@ -73,6 +80,7 @@ impl App {
             what,
             text: String::new(),
             at,
+            clocks: self.present_targets().iter().map(newest).collect(),
         });
     }
 
@@ -96,11 +104,29 @@ impl App {
         true
     }
 
+    /// Marks a moment in what is drawn of every worker; on a clock that is not known, the newest moment.
+    pub(super) fn mark_charts(&mut self, text: &str, clocks: &[Option<Nanos>]) {
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            let at = clocks.get(index).copied().flatten();
+            target.store.mark(text, at);
+        }
+    }
+
     fn end_note(&mut self, turn: &mut Turn) {
-        let Some(Prompt { what, text, at }) = self.prompt.take() else {
+        let prompt = self.prompt.take();
+        let Some(Prompt {
+            what,
+            text,
+            at,
+            clocks,
+        }) = prompt
+        else {
             return;
         };
         let text = text.trim().to_owned();
+        if what == Noting::Marker {
+            self.with_present(|app| app.mark_charts(&text, &clocks));
+        }
         let (note, said) = match what {
             Noting::Marker if text.is_empty() => (Note::Marker { text, at }, "marked".to_owned()),
             Noting::Marker => {

@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_no_setting_is_told_with_its_line() {
-        let text = "theme = \"pink\"\nmuose = true\n[keys.live]\nfly = \"x\"\nzoom = 3\nnext-link = \"f99\"\n[keys.moon]\n";
+        let text = "theme = \"pink\"\nmuose = true\n[keys.live]\nfly = \"x\"\nlook = 3\nnext-link = \"f99\"\n[keys.moon]\n";
         let told = faults(text);
         assert_eq!(told.len(), 6, "{told:?}");
         assert!(
@@ -350,13 +350,13 @@ mod tests {
 
     #[test]
     fn a_key_with_two_meanings_is_a_conflict() {
-        let told = faults("\n[keys.live]\nzoom = \"b\"\n");
+        let told = faults("\n[keys.live]\nlook = \"b\"\n");
         assert_eq!(
             told,
-            ["line 3: \"b\" is the key of next-link and of zoom in [keys.live]"]
+            ["line 3: \"b\" is the key of next-link and of look in [keys.live]"]
         );
         // Two that change places do not conflict.
-        let text = "[keys.live]\nzoom = \"b\"\nnext-link = \"z\"\n";
+        let text = "[keys.live]\nlook = \"b\"\nnext-link = \"z\"\n";
         assert!(text.parse::<File>().is_ok());
         assert!(faults("[keys.anywhere]\nquit = []\n")[0].contains("quit needs a key"));
     }
