@@ -375,7 +375,8 @@ fn the_first_session_is_asked_about_once_and_the_answer_is_in_the_file() {
     terminal.read_until("live robot", |s| s.contents().contains("split 28"));
     terminal.press(b"i");
     terminal.read_until("form by its key", |s| {
-        s.contents().contains("quad (as said before)")
+        let text = s.contents();
+        text.contains("quad") && text.contains("(as said before)")
     });
     terminal.press(b"\r");
     terminal.read_until("end of the form", |s| {
