@@ -5,6 +5,7 @@
 //! card       the catalogue card: what a list says of a session without reading it whole
 //! writer     a file that grows at its end, whole chunks at a time
 //! recorder   the thread that writes, so that no disk holds up the experiment
+//! written    what a recording has written so far
 //! opened     a file as it is found, whole or not
 //! reader     the index at once, entries of any stretch in the order of time
 //! remembered what is the same from session to session
@@ -34,6 +35,7 @@ mod repair;
 mod schema;
 mod snapshot;
 mod writer;
+mod written;
 
 pub use card::{Card, CardMarker, CardWorker};
 pub use entry::{
@@ -48,6 +50,7 @@ pub use remembered::Remembered;
 pub use repair::{Repaired, repair};
 pub use snapshot::snapshot;
 pub use writer::Writer;
+pub use written::Written;
 
 #[cfg(test)]
 mod testing;

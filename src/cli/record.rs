@@ -107,8 +107,10 @@ impl RecordArgs {
                 file.display()
             )));
         }
+        let named = self.record.as_ref().is_some_and(|r| *r == file);
         Ok(Some(Settings {
             file,
+            named,
             limit: self.record_limit,
             meta: remember(&self.meta.meta()),
         }))

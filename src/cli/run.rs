@@ -174,6 +174,7 @@ fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session:
     }
     Ok(Some(session::Settings {
         file,
+        named: true,
         limit: RECORD_LIMIT,
         meta: session::Meta {
             name: Some(title.to_owned()),
