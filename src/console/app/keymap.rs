@@ -121,6 +121,8 @@ pub enum Action {
     Mark,
     /// Give the session a name.
     NameSession,
+    /// Say what the session is.
+    Describe,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.

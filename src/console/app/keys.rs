@@ -124,6 +124,7 @@ impl App {
                 };
             }
             Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::Describe => self.describe(),
             Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,

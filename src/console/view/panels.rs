@@ -1,6 +1,7 @@
 //! The panels that screens are put together from, one file each: `render(scene, area, buf)`.
 
 pub(super) mod events;
+pub(super) mod form;
 pub(super) mod gantt;
 pub(super) mod header;
 pub(super) mod help;

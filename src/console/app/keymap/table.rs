@@ -197,6 +197,13 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::Anywhere,
+        "describe-session",
+        &[Key::Char('i')],
+        Action::Describe,
+        "say what the session is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    ),
+    entry(
+        Scope::Anywhere,
         "next-worker",
         &[Key::Char('n')],
         Action::NextTarget,
@@ -1146,6 +1153,14 @@ pub static TABLE: &[Entry] = &[
         "give it a name",
     )
     .hinted("rename"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "describe-recording",
+        &[Key::Char('i')],
+        Action::Sessions(sessions::Do::Describe),
+        "say what it is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    )
+    .hinted("describe"),
     entry(
         Scope::On(Screen::Sessions),
         "delete-session",
