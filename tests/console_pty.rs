@@ -10,6 +10,8 @@
 mod emulated;
 #[path = "console_screen/fake.rs"]
 mod fake;
+#[path = "console_pty/first_session.rs"]
+mod first_session;
 #[path = "console_pty/manners.rs"]
 mod manners;
 #[path = "console_pty/pace.rs"]

@@ -3,10 +3,10 @@
 use std::net::TcpListener;
 
 use splitscope::clock;
-use splitscope::statistics::quantile;
+use splitscope::statistics::{Random, quantile};
 
 use crate::feed::{FLOOD, Watched};
-use crate::paired::Random;
+
 use crate::terminal::{Start, Terminal};
 use crate::{PROGRAM, SIZE, row};
 
@@ -28,7 +28,7 @@ fn lonely() -> Terminal {
 
 /// From the start of the process to the first picture.
 pub(crate) fn starts(btm: Option<&str>, times: usize) {
-    let mut random = Random(11);
+    let mut random = Random::new(11);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..times {
         let mut turns = [true, false];

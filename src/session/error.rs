@@ -73,11 +73,6 @@ fn seconds(from: Nanos, to: Nanos) -> String {
 }
 
 impl SessionError {
-    /// Whether a new file could not be made because there is one of this name.
-    pub(super) fn is_taken(&self) -> bool {
-        matches!(self, Self::Io { error, .. } if error.kind() == io::ErrorKind::AlreadyExists)
-    }
-
     /// For `map_err`.
     pub(super) fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();

@@ -40,6 +40,7 @@ impl Console {
             keymap: Keymap::default(),
             remote: false,
             first_command: 100,
+            ..Setup::default()
         };
         let (app, effects) = App::new(setup, Nanos(0));
         let entries = tap::targets(&app, Moment::default());

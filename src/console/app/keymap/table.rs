@@ -197,6 +197,13 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::Anywhere,
+        "describe-session",
+        &[Key::Char('i')],
+        Action::Describe,
+        "say what the session is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    ),
+    entry(
+        Scope::Anywhere,
         "next-worker",
         &[Key::Char('n')],
         Action::NextTarget,
@@ -513,6 +520,28 @@ pub static TABLE: &[Entry] = &[
         &[Key::Down],
         Action::Power(power::Do::Rail(1)),
         "the rail below",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle",
+        &[Key::Char('i')],
+        Action::Power(power::Do::Idle(30)),
+        "measure idle power: no frames for 30 s (takes control if it is free); again: frames go on",
+    )
+    .hinted("idle"),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-briefly",
+        &[Key::Char('I')],
+        Action::Power(power::Do::Idle(10)),
+        "the same for 10 s",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-longest",
+        &[],
+        Action::Power(power::Do::Idle(120)),
+        "the same for two minutes, the longest there is",
     ),
     entry(
         Scope::On(Screen::Power),
@@ -1124,6 +1153,14 @@ pub static TABLE: &[Entry] = &[
         "give it a name",
     )
     .hinted("rename"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "describe-recording",
+        &[Key::Char('i')],
+        Action::Sessions(sessions::Do::Describe),
+        "say what it is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    )
+    .hinted("describe"),
     entry(
         Scope::On(Screen::Sessions),
         "delete-session",
