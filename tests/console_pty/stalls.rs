@@ -237,6 +237,6 @@ fn a_folder_of_recordings_that_does_not_open() {
     stall.wait_until_it_is_felt();
     keys_work(&mut terminal);
     stall.end();
-    terminal.shows(&["the garden, emulated"]);
+    terminal.shows(&["the garden"]);
     quits(&mut terminal);
 }
