@@ -113,6 +113,7 @@ impl Tape {
             | Effect::Ask { .. }
             | Effect::Show(_)
             | Effect::Errand(_)
+            | Effect::Keep(_)
             | Effect::Suspend
             | Effect::Quit => {}
         }

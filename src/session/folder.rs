@@ -38,7 +38,7 @@ pub fn file_for(wanted: Option<&Path>, unix_ms: u64) -> PathBuf {
 }
 
 /// `2026-11-25T14-35-12Z`.
-fn file_stem(unix_ms: u64) -> String {
+pub(crate) fn file_stem(unix_ms: u64) -> String {
     let (year, month, day) = date_utc(unix_ms);
     let time = crate::clock::time_of_day_utc(unix_ms).replace(':', "-");
     format!("{year:04}-{month:02}-{day:02}T{time}Z")

@@ -19,7 +19,7 @@ use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::{PauseRecord, PeerState, PlanRecord, Record, SwitchStage};
 
 pub use event::{Event, How, Order, Pause};
-pub use progress::Progress;
+pub use progress::{News, Progress, Seen};
 pub use standing::Bar;
 use standing::Standing;
 
