@@ -139,21 +139,20 @@ fn how(sweep: &Sweep, sweeping: &Sweeping, width: usize) -> String {
     if settings.visit_ms > 0 {
         let _ = write!(words, " and {:.1} s", f64::from(settings.visit_ms) / 1e3);
     }
-    let stored = match sweeping.stored() {
-        Some(Stored::In(path)) => format!("  stored in {}", path.display()),
-        Some(Stored::Not(why)) => format!("  NOT STORED: {why}"),
-        None => String::new(),
-    };
-    let room = width.saturating_sub(text::width(&words));
-    // The end of a path says which file it is.
-    words
-        + &match sweeping.stored() {
-            Some(Stored::In(path)) if text::width(&stored) > room => {
-                let name = path.file_name().unwrap_or_default().to_string_lossy();
-                text::head(&format!("  in {name}"), room)
+    let room = width.saturating_sub(text::width(&words) + 2);
+    match sweeping.stored() {
+        Some(Stored::In(path)) => {
+            let whole = format!("stored in {}", path.display());
+            if text::width(&whole) <= room {
+                return format!("{words}  {whole}");
             }
-            _ => stored,
+            // The end of a path says which file it is.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            text::head(&format!("in {name}  {words}"), width)
         }
+        Some(Stored::Not(why)) => text::head(&format!("NOT STORED: {why}  {words}"), width),
+        None => words,
+    }
 }
 
 /// How wide the parts of a row are, and what they are scaled to.
@@ -206,7 +205,7 @@ fn legend(scene: &Scene, columns: &Columns) -> Line<'static> {
     let joules = columns.joules;
     spans.push(Span::raw(format!(
         "{:<rest$}{:>MS$}{:>WIDTH$} {:<joules$}{:>JOULES$}",
-        text::head("┊ predicted", rest),
+        if rest >= 11 { "┊ predicted" } else { "┊" },
         "ms",
         "±",
         text::head(" ▪ energy", joules),
