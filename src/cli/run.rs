@@ -120,6 +120,7 @@ fn sweeps(
         token,
         name: console::default_name(),
         recording: None,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
@@ -174,6 +175,7 @@ fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session:
     }
     Ok(Some(session::Settings {
         file,
+        named: true,
         limit: RECORD_LIMIT,
         meta: session::Meta {
             name: Some(title.to_owned()),

@@ -177,6 +177,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
