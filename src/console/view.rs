@@ -44,6 +44,10 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
         scene.cover();
         panels::picker::render(&scene, picker, area, buf);
     }
+    if let Some(picker) = app.policies() {
+        scene.cover();
+        panels::policies::render(&scene, picker, area, buf);
+    }
     if let Some(palette) = app.palette() {
         scene.cover();
         panels::palette::render(&scene, palette, area, buf);

@@ -133,14 +133,19 @@ impl App {
         &self.screens
     }
 
+    /// Whether a picker lies over the screen.
+    const fn is_picking(&self) -> bool {
+        self.picker.is_some() || self.policies.is_some()
+    }
+
     /// Whose keys are in effect, the first before the others. A question is answered with the keys that work anywhere.
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
-        } else if self.take_over.is_none() && self.picker.is_none() && self.screens.typing() {
-            Scope::Search
-        } else if self.take_over.is_none() && self.picker.is_some() {
+        } else if self.take_over.is_none() && self.is_picking() {
             Scope::Picker
+        } else if self.take_over.is_none() && self.screens.typing() {
+            Scope::Search
         } else {
             Scope::On(self.screens.shown)
         };

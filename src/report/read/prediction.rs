@@ -77,6 +77,7 @@ fn plan(candidate: Candidate) -> PlanResult {
             preliminary: None,
         }),
         predicted_ms: None,
+        prediction_error_pct: None,
     }
 }
 

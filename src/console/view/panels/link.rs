@@ -145,6 +145,13 @@ fn state_words(scene: &Scene) -> Vec<String> {
             }
         }
         words.push(format!("queue {} values", state.values_waiting));
+        if let Some(cost) = state.soundings {
+            words.push(format!(
+                "{} soundings, {} up",
+                cost.count,
+                Bytes(cost.bytes)
+            ));
+        }
     }
     let radios = store.power().host().map(|h| h.wifi.as_slice());
     for wifi in radios.unwrap_or_default() {
