@@ -1,7 +1,8 @@
 //! Policies over recorded-like traces: an emulated Xavier NX and GPU server, a frame per camera period, each decided by what is
 //! believed of the link at its admission. Everything here is predicted by `simulate`, nothing is measured.
 //!
-//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--pace MS|0] [--field FOLDER]`; with `--pace 0` frames follow one another
+//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--pace MS|0] [--field FOLDER]`; with `--pace 0` frames follow one
+//! another, and `--segments` shows instead what row tiles with shares of their own would gain
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +14,9 @@ mod drive;
 #[path = "shared/paired.rs"]
 #[expect(dead_code, reason = "it has more than this bench uses")]
 mod paired;
+
+#[path = "shared/segments.rs"]
+mod segments;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,6 +40,11 @@ const MAY_BE_WORSE: f64 = 0.05;
 const STREAM_MBPS: [f64; 3] = [20.0, 45.0, 93.0];
 
 fn main() {
+    if std::env::args().any(|arg| arg == "--segments") {
+        segments::table("vgg19_bn");
+        segments::table("mobilenet_v2");
+        return;
+    }
     let seconds = paired::number_argument("--seconds")
         .unwrap_or(300)
         .clamp(1, 3600) as i64;

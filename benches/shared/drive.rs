@@ -169,6 +169,9 @@ impl<'a> Chooser<'a> {
             at = at.shifted(TICK_NS);
         }
         self.sounded(until);
+        if let Some(stood) = self.sounder.overdue(until) {
+            self.belief.stalled(stood);
+        }
     }
 
     /// Takes in a sounding that has come by now.
