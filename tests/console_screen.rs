@@ -22,6 +22,8 @@ mod power;
 mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
+#[path = "console_screen/sessions.rs"]
+mod sessions;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
 #[path = "console_screen/states.rs"]

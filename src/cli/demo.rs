@@ -145,6 +145,8 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
         token: None,
         name: console::default_name(),
         recording,
+        // A demonstration is nobody's experiment; the form opens with a key there.
+        ask: false,
         settings,
         journal: journal
             .beside([("robot", robot.log.clone())])

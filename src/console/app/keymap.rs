@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{layers, live, log, power, sessions, sweep, timeline, workers};
+use super::screens::{charts, layers, live, log, power, sessions, sweep, timeline, workers};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -83,6 +83,8 @@ pub enum Action {
     Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
+    /// On the charts of any screen.
+    Chart(charts::Do),
     /// On the Layers screen.
     Layers(layers::Do),
     /// On the timeline.
@@ -119,6 +121,8 @@ pub enum Action {
     Mark,
     /// Give the session a name.
     NameSession,
+    /// Say what the session is.
+    Describe,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.
@@ -153,6 +157,8 @@ pub enum Scope {
     Anywhere,
     /// On one screen.
     On(Screen),
+    /// While a crosshair stands on the charts.
+    Chart,
     /// While a search is typed.
     Search,
     /// In the mode picker.
@@ -165,7 +171,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -175,6 +181,7 @@ impl Scope {
         Self::On(Screen::Workers),
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
+        Self::Chart,
         Self::Search,
         Self::Picker,
         Self::Time,
@@ -186,6 +193,7 @@ impl Scope {
         match self {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
+            Self::Chart => "chart",
             Self::Search => "search",
             Self::Picker => "picker",
             Self::Time => "time",

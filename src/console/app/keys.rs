@@ -90,6 +90,7 @@ impl App {
             Action::OpenPalette => self.palette = Some(Palette::default()),
             Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Live(what) => self.on_live(what),
+            Action::Chart(what) => self.on_chart(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
             Action::Power(what) => self.on_power(what),
@@ -123,6 +124,7 @@ impl App {
                 };
             }
             Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::Describe => self.describe(),
             Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,

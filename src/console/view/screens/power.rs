@@ -94,7 +94,7 @@ fn owner(scene: &Scene) -> String {
 }
 
 /// Over what the estimate is, so that nobody takes it for a result.
-fn span_words(estimate: &Estimate) -> String {
+pub(in crate::console::view) fn span_words(estimate: &Estimate) -> String {
     let seconds = estimate.window_ns as f64 / 1e9;
     let window = if seconds < 4.95 {
         format!("{seconds:.1}")
@@ -109,7 +109,7 @@ fn span_words(estimate: &Estimate) -> String {
 }
 
 /// Why there is no estimate.
-fn why_none(store: Option<&Store>) -> String {
+pub(in crate::console::view) fn why_none(store: Option<&Store>) -> String {
     let Some(power) = store.map(Store::power) else {
         return "no worker has told anything yet".to_owned();
     };
