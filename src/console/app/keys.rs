@@ -93,7 +93,7 @@ impl App {
             Action::Chart(what) => self.on_chart(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
-            Action::Power(what) => self.on_power(what),
+            Action::Power(what) => self.on_power(what, at, turn),
             Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Workers(what) => self.on_workers(what),
@@ -177,7 +177,7 @@ impl App {
     }
 
     /// The robot that may be changed now; says why there is none.
-    fn changeable(&mut self, at: Moment) -> Option<usize> {
+    pub(super) fn changeable(&mut self, at: Moment) -> Option<usize> {
         let index = self.robot()?;
         if let Some(why) = self.obstacle(index, at.now) {
             self.notice = Some(why);
@@ -369,7 +369,15 @@ impl App {
             self.notice = Some(format!("{who} has the say already"));
             return;
         }
-        match Control::of(store) {
+        if self.in_control(index, turn) {
+            self.proposal = None;
+            self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        }
+    }
+
+    /// Takes control first where it is free; false where it is another's, which is asked about.
+    pub(super) fn in_control(&mut self, index: usize, turn: &mut Turn) -> bool {
+        match Control::of(&self.targets[index].store) {
             Control::You => {}
             // The two are performed in this order; without control the second is refused with the reason.
             Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
@@ -379,11 +387,10 @@ impl App {
                     holder,
                     then: None,
                 });
-                return;
+                return false;
             }
         }
-        self.proposal = None;
-        self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        true
     }
 
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {

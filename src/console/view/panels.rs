@@ -11,6 +11,7 @@ pub(super) mod latency;
 pub(super) mod layers;
 pub(super) mod limit;
 pub(super) mod link;
+pub(super) mod observer;
 pub(super) mod outlook;
 pub(super) mod palette;
 pub(super) mod picker;

@@ -523,6 +523,28 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::On(Screen::Power),
+        "measure-idle",
+        &[Key::Char('i')],
+        Action::Power(power::Do::Idle(30)),
+        "measure idle power: no frames for 30 s (takes control if it is free); again: frames go on",
+    )
+    .hinted("idle"),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-briefly",
+        &[Key::Char('I')],
+        Action::Power(power::Do::Idle(10)),
+        "the same for 10 s",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-longest",
+        &[],
+        Action::Power(power::Do::Idle(120)),
+        "the same for two minutes, the longest there is",
+    ),
+    entry(
+        Scope::On(Screen::Power),
         "zoom-in",
         &[Key::Char('+'), Key::Char('=')],
         Action::Chart(charts::Do::Zoom(1)),
