@@ -193,17 +193,7 @@ fn table(
         &frugalest.1,
     );
     if let Some(field) = field {
-        for approach in ["local", "all", "flex", "mixed2"] {
-            // `local` was measured indoors only; the link has no part in it.
-            let env = if approach == "local" {
-                "indoors"
-            } else {
-                trace_name
-            };
-            if let Ok((ms, joules)) = field.means(approach, env, field_name) {
-                println!("| *field data: {approach}* | {ms:.1} | | {joules:.3} | | | | | |");
-            }
-        }
+        field_rows(field, field_name, trace_name);
     }
     let over = |auto: f64, fixed: f64| (auto / fixed - 1.0) * 100.0;
     (
@@ -218,6 +208,21 @@ fn table(
                 .joules_every_second_alike(),
         ),
     )
+}
+
+/// What was measured with another system over traces of the same names.
+fn field_rows(field: &FieldData, field_name: &str, trace_name: &str) {
+    for approach in ["local", "all", "flex", "mixed2"] {
+        // `local` was measured indoors only; the link has no part in it.
+        let env = if approach == "local" {
+            "indoors"
+        } else {
+            trace_name
+        };
+        if let Ok((ms, joules)) = field.means(approach, env, field_name) {
+            println!("| *field data: {approach}* | {ms:.1} | | {joules:.3} | | | | | |");
+        }
+    }
 }
 
 /// Every cut, and the streamed plans that are best at some rates, each over the whole trace.

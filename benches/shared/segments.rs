@@ -53,7 +53,7 @@ fn descend(problem: &Problem, graph: &Graph) -> (Candidate, usize) {
     for share in [0.25, 0.5, 0.75] {
         for rest in [DeviceId::SERVER, DeviceId::ROBOT] {
             let plan = simple_tiles(graph, &[share, 1.0 - share], rest).unwrap();
-            let found = from(problem, graph, plan);
+            let found = from(problem, graph, &plan);
             if best
                 .as_ref()
                 .is_none_or(|b| found.latency_ns < b.latency_ns)
@@ -70,8 +70,8 @@ fn descend(problem: &Problem, graph: &Graph) -> (Candidate, usize) {
     (best, count)
 }
 
-fn from(problem: &Problem, graph: &Graph, plan: Plan) -> Candidate {
-    let mut best = problem.simulate(&plan).unwrap();
+fn from(problem: &Problem, graph: &Graph, plan: &Plan) -> Candidate {
+    let mut best = problem.simulate(plan).unwrap();
     for _ in 0..ROUNDS {
         let before = best.latency_ns;
         let Mode::Tile { segments } = best.plan.mode.clone() else {
