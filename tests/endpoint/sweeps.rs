@@ -68,8 +68,16 @@ async fn the_policy_from_before_gets_the_say_again_after_its_plan_is_back() {
         policy: Some(Spec::AUTO),
     }));
     let (mut ann, _) = worker.attach("ann@a").await;
-    ann.until(|r| matches!(r, Record::Plan(_)).then_some(()))
-        .await;
+    let is_known = || {
+        worker
+            .hub
+            .state()
+            .iter()
+            .any(|r| matches!(r, Record::Plan(_)))
+    };
+    while !is_known() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     ann.take(false).await.unwrap();
     ann.order(begin()).await.unwrap();
     // The console dies in the middle.
