@@ -545,6 +545,13 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::On(Screen::Power),
+        "step-away",
+        &[Key::Char('o')],
+        Action::Power(power::Do::StepAway),
+        "leave the robot alone for 15 s: frames without a console tell what this one costs",
+    ),
+    entry(
+        Scope::On(Screen::Power),
         "zoom-in",
         &[Key::Char('+'), Key::Char('=')],
         Action::Chart(charts::Do::Zoom(1)),
