@@ -11,8 +11,10 @@ use futures_util::StreamExt;
 
 use super::app::Screen as AppScreen;
 use super::app::screens::sessions::Fetched;
+use super::app::sweeping::Stored;
 use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
+use super::keeper::Keeper;
 use super::links::Links;
 use super::pace::Pace;
 use super::shelf::{Back, Shelf};
@@ -103,6 +105,7 @@ struct Console {
     tape: Tape,
     journal: Journal,
     shelf: Shelf,
+    keeper: Keeper,
     pace: Pace,
     quit: bool,
     suspend: bool,
@@ -126,6 +129,7 @@ impl Console {
             tape,
             journal: journal.clone(),
             shelf: Shelf::start().map_err(ConsoleError::Thread)?,
+            keeper: Keeper::start().map_err(ConsoleError::Thread)?,
             taps: false,
             quit: false,
             suspend: false,
@@ -162,6 +166,7 @@ impl Console {
                         self.quit = true;
                     }
                 },
+                Some(stored) = self.keeper.next() => self.update(Update::Stored(stored)),
                 () = journal.said() => self.update(Update::Logged(journal.news())),
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
@@ -254,6 +259,10 @@ impl Console {
             self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if let Effect::Keep(kept) = effect {
+                if let Err(why) = self.keeper.keep(kept) {
+                    self.update(Update::Stored(Stored::Not(why)));
+                }
             } else if let Effect::Errand(errand) = effect {
                 if !self.shelf.send(errand) {
                     let why = "too much is under way with recordings; try again".to_owned();
