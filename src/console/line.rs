@@ -206,6 +206,9 @@ pub struct LinkFields {
     /// The upper end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub console_effect_high: Option<f64>,
+    /// Latencies drift by themselves by more than 1 %: the effect may be that. Absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_unsteady: Option<bool>,
     /// Frames behind it that ran without a console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames_without_console: Option<u32>,
@@ -244,6 +247,9 @@ impl LinkFields {
             console_effect: change.map(|c| share(c.ppm)),
             console_effect_low: change.map(|c| share(c.low_ppm)),
             console_effect_high: change.map(|c| share(c.high_ppm)),
+            console_effect_unsteady: observer
+                .filter(|o| o.change.is_some())
+                .map(|o| o.is_unsteady),
             frames_without_console: observer.map(|o| o.alone.frames),
             frames_with_console: observer.map(|o| o.watched.frames),
         })
