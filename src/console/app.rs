@@ -96,6 +96,8 @@ pub enum Update {
     Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
+    /// How storing a sweep goes.
+    Stored(sweeping::Stored),
     /// This program said something.
     Logged(News),
     /// Where logs are written.
@@ -136,6 +138,8 @@ pub enum Effect {
     Errand(Errand),
     /// Something for the recording.
     Note(Note),
+    /// Something of a sweep to be stored.
+    Keep(sweeping::Kept),
     /// Leave, now.
     Quit,
     /// Give the terminal back and stop until the shell lets this job go on.
@@ -325,6 +329,10 @@ impl App {
                 }
                 self.pass_time(at, &mut turn);
             }
+            Update::Stored(stored) => {
+                self.sweep_stored(stored, at);
+                turn.redraw(Redraw::Soon);
+            }
             Update::Recording(status) => {
                 self.recorder_says(*status, at, &mut turn);
                 self.ask_if_due(&mut turn);
@@ -338,6 +346,7 @@ impl App {
             Update::LogPlaces(places) => self.know_log_places(places),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
+        self.keep_sweep(at, &mut turn);
         turn
     }
 

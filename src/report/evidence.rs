@@ -106,6 +106,8 @@ pub struct Lane {
     pub name: String,
     /// The part of the latency it belongs to, as a place in [`PartsMs::NAMES`].
     pub part: usize,
+    /// Whether its steps are what was expected of the frame, not what was measured.
+    pub is_predicted: bool,
 }
 
 /// What made a file.
