@@ -14,6 +14,7 @@ mod orders;
 mod outlook;
 mod palette;
 mod picker;
+mod policies;
 mod proposal;
 mod replayed;
 pub mod screens;
@@ -42,6 +43,7 @@ pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
+pub use policies::PolicyPicker;
 pub use proposal::Proposal;
 use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
@@ -229,6 +231,7 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    policies: Option<PolicyPicker>,
     palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
@@ -274,6 +277,7 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            policies: None,
             palette: None,
             screens: Screens::default(),
             keymap: setup.keymap,
@@ -466,6 +470,11 @@ impl App {
     /// The mode picker, while it is open.
     pub const fn picker(&self) -> Option<&Picker> {
         self.picker.as_ref()
+    }
+
+    /// The policy picker, while it is open.
+    pub const fn policies(&self) -> Option<&PolicyPicker> {
+        self.policies.as_ref()
     }
 
     /// Whether the help is shown.

@@ -43,6 +43,8 @@ pub struct PlanResult {
     pub energy: Option<Energy>,
     /// The median prediction beside measured frames, in milliseconds.
     pub predicted_ms: Option<f64>,
+    /// How far predictions were off, in percent of the latency, either way: median and 90th percentile.
+    pub prediction_error_pct: Option<[f64; 2]>,
 }
 
 /// A rate that held for a while.

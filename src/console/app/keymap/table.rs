@@ -163,7 +163,7 @@ pub static TABLE: &[Entry] = &[
         "policy",
         &[Key::Char('a')],
         Action::Policy,
-        "hand the plan to the policy auto, or take it back; so does any change by hand",
+        "hand the plan to a policy, or take it back; any change by hand takes it back too",
     ),
     entry(
         Scope::Anywhere,
@@ -966,7 +966,7 @@ pub static TABLE: &[Entry] = &[
         "pick",
         &[Key::Enter],
         Action::Pick(Pick::Apply),
-        "ask for this plan (takes control if it is free)",
+        "ask for this plan or policy (takes control if it is free)",
     )
     .hinted("apply")
     .narrow(),
