@@ -76,6 +76,9 @@ pub struct FrameLine {
     /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
+    /// The same of a whole frame, where it has several images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_frame_j: Option<f64>,
     /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_net_j: Option<f64>,
@@ -366,6 +369,7 @@ impl FrameLine {
             sync: SyncFields::of(frame),
             power_w: None,
             energy_j: None,
+            energy_frame_j: None,
             energy_net_j: None,
             idle_w: None,
             idle_age_s: None,
@@ -417,6 +421,9 @@ impl FrameLine {
             idle_age_s: age_ns.map(|ns| rounded(ns as f64 / 1e9)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
+            energy_frame_j: power
+                .filter(|(e, _)| e.images > 1)
+                .and_then(|(e, _)| Some(rounded(e.joules_per_frame()?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),
             ..self
         }
