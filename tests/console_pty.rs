@@ -108,8 +108,16 @@ impl Terminal {
         self.keys.flush().unwrap();
     }
 
-    /// Waits for the end and checks that nothing of the console is left.
-    fn ends_and_gives_the_terminal_back(mut self) {
+    /// Waits for the end and checks that nothing of the console is left but a line on where the session is.
+    fn ends_and_gives_the_terminal_back(self) {
+        self.ends_leaving(|left| {
+            left.starts_with("session ") && left.contains(".mcap, ") && left.ends_with('B')
+                || left == "no session: no worker was attached"
+        });
+    }
+
+    /// Waits for the end and checks that what it leaves on the screen is right.
+    fn ends_leaving(mut self, is_right: impl Fn(&str) -> bool) {
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status:?}");
         self.read_until("end of the alternate screen", |s| !s.alternate_screen());
@@ -118,10 +126,8 @@ impl Terminal {
         }
         let screen = self.screen.screen();
         assert!(!screen.hide_cursor(), "the cursor is hidden");
-        // What is left says where the session is, and nothing else.
         let left = screen.contents().replace('\n', "");
-        let one = left.starts_with("session ") && left.contains(".mcap, ") && left.ends_with('B');
-        assert!(one, "{left:?}");
+        assert!(is_right(&left), "{left:?}");
         assert_eq!(settings(self.master.as_ref()), self.before);
     }
 }
@@ -384,4 +390,46 @@ fn the_first_session_is_asked_about_once_and_the_answer_is_in_the_file() {
     });
     terminal.press(b"q");
     terminal.ends_and_gives_the_terminal_back();
+}
+
+/// A recording is opened, played, gone through by keys, and left; the terminal is as before.
+#[test]
+fn a_recording_is_replayed_and_the_terminal_is_given_back() {
+    let program = env!("CARGO_BIN_EXE_splitscope");
+    let garden = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/garden.mcap");
+    let mut terminal = Terminal::run(program, &["replay", garden]);
+    // It opens at the first frame, not at a console that waits for its workers.
+    terminal.read_until("first frame", |s| {
+        let text = s.contents();
+        text.contains("REPLAY") && text.contains("robot") && text.contains("p50")
+    });
+    let seen = terminal.screen.screen().contents();
+    assert!(!seen.contains("CONNECTING"), "{seen}");
+    // Keys that would command a worker are not offered.
+    let hints = seen.lines().last().unwrap_or_default().to_owned();
+    assert!(
+        !hints.contains("mode") && !hints.contains("apply"),
+        "{hints}"
+    );
+    // `▶ REPLAY  paused (1x)  0:01.3 of 0:25.7`.
+    let shown = |s: &vt100::Screen| {
+        let text = s.contents();
+        let mut lines = text.lines().filter(|line| line.contains("REPLAY"));
+        let time = lines.find_map(|line| line.split_once(" of "))?.0;
+        time.rsplit(' ').next().map(str::to_owned)
+    };
+    let first = shown(terminal.screen.screen());
+    assert!(first.is_some(), "{seen}");
+    terminal.press(b" ");
+    terminal.read_until("time that goes on", |s| {
+        shown(s).is_some_and(|now| Some(now) != first)
+    });
+    terminal.press(b" ");
+    let before = shown(terminal.screen.screen());
+    terminal.press(b")");
+    terminal.read_until("next switch", |s| {
+        shown(s).is_some_and(|now| Some(now) != before) && !s.contents().contains("no further")
+    });
+    terminal.press(b"q");
+    terminal.ends_leaving(str::is_empty);
 }

@@ -160,7 +160,11 @@ async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
     }
     let mut answers = Answers::default();
     let mut pending = FuturesUnordered::new();
-    let mut backfill = Backfiller::new(shared.spool.clone(), shared.hub.clone());
+    let mut backfill = Backfiller::new(
+        shared.spool.clone(),
+        shared.hub.clone(),
+        shared.purse.clone().filter(|_| !wire.is_local()),
+    );
     loop {
         let done = tokio::select! {
             batch = batches.recv() => match batch {
