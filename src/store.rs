@@ -469,6 +469,12 @@ impl Store {
         self.told
     }
 
+    /// How long ago a pause measured what the robot takes while it does nothing; none where none did.
+    pub fn idle_age_ns(&self) -> Option<i64> {
+        let level = self.power.idle_level()?;
+        Some(self.told?.since(level.until).max(0))
+    }
+
     /// The newest epoch seen; statistics are of it.
     pub const fn epoch(&self) -> Option<Epoch> {
         self.epoch

@@ -16,6 +16,8 @@ mod modes;
 mod orders;
 #[path = "console_screen/outlook.rs"]
 mod outlook;
+#[path = "console_screen/pauses.rs"]
+mod pauses;
 #[path = "console_screen/power.rs"]
 mod power;
 #[path = "console_screen/predictions.rs"]

@@ -335,7 +335,7 @@ fn an_experiment_runs_on_workers_that_run_already() {
         let text = format!(
             "format = 1\ntitle = \"Elsewhere\"\nlink = \"as it is\"\n[model]\nname = \"{model}\"\nsize = [64, 64]\n\
              [robot]\naddress = \"ws://{}\"\n[[servers]]\naddress = \"ws://{}\"\n\
-             [sweep]\ncuts = \"0,20\"\nplans = [{{ mode = \"split\", cut = \"best\", tiles = 2 }}]\n\
+             [sweep]\ncuts = \"0,20\"\nplans = [{{ mode = \"split\", cut = 20, tiles = 2 }}]\n\
              repeats = 2\nidle_seconds = 0\n",
             robot.address, server.address
         );

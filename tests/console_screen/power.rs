@@ -14,7 +14,7 @@ use splitscope::wire::Record;
 use crate::script::frame;
 use crate::{Console, MS, ROBOT, SERVER, SIZES, live, snapshots};
 
-const W: Key = Key::Char('w');
+pub(crate) const W: Key = Key::Char('w');
 
 fn rail(console: &Console) -> usize {
     console.app.screens().power.rail
@@ -140,7 +140,7 @@ fn measured(name: &str, volts: bool, emulated: bool) -> Console {
     console
 }
 
-fn jetson() -> Console {
+pub(crate) fn jetson() -> Console {
     measured("ina3221 7-0040", true, false)
 }
 
