@@ -321,6 +321,15 @@ async fn a_policy_is_swept_like_a_plan_and_the_one_from_before_has_the_say_again
     let mut console = Console::attach(&robot.address).await;
     let reigns = |h: &console::Heard| h.reigns.last() == Some(&Some(before));
     console.until("the policy from before", reigns).await;
+    drop(console);
+    // Also when the sweeping console dies.
+    let mut sweep = endless(&robot.address, place("policy.csv").to_str().unwrap());
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    let mut console = Console::attach(&robot.address).await;
+    let taken = |h: &console::Heard| h.reigns.last() == Some(&None);
+    console.until("the plan of the sweep", taken).await;
+    console.until("the policy from before, again", reigns).await;
 }
 
 #[test]

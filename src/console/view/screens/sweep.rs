@@ -172,7 +172,7 @@ impl Columns {
             0..100 => 8,
             _ => 20,
         };
-        let used = NAME + MS + WIDTH + JOULES + 2 + joules;
+        let used = NAME + MS + WIDTH + JOULES + 3 + joules;
         Self {
             bar: width.saturating_sub(used),
             scale_ns: known().map(|b| b.parts.sum_ns()).max().unwrap_or(1).max(1),
@@ -208,7 +208,11 @@ fn legend(scene: &Scene, columns: &Columns) -> Line<'static> {
         if rest >= 11 { "┊ predicted" } else { "┊" },
         "ms",
         "±",
-        text::head(" ▪ energy", joules),
+        match joules {
+            0 => "",
+            1..10 => " ▪",
+            _ => " ▪ energy",
+        },
         "J"
     )));
     Line::from(spans)
