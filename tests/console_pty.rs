@@ -401,7 +401,7 @@ fn a_recording_is_replayed_and_the_terminal_is_given_back() {
     // It opens at the first frame, not at a console that waits for its workers.
     terminal.read_until("first frame", |s| {
         let text = s.contents();
-        text.contains("REPLAY") && text.contains("robot") && text.contains("p50")
+        text.contains("REPLAY") && text.contains("LIVE vm") && text.contains(" frames ")
     });
     let seen = terminal.screen.screen().contents();
     assert!(!seen.contains("CONNECTING"), "{seen}");
