@@ -332,7 +332,7 @@ impl App {
                     self.deck.aside = Some(evidence);
                 }
                 self.deck.shown = Some(at);
-                turn.redraw(Redraw::AtOnce);
+                turn.redraw(Redraw::Scrubbing);
                 self.settle(turn);
             }
             Shot::Failed(why) => {
