@@ -4,7 +4,7 @@ use super::axis::{Axis, categories, frame, left, right, whisker};
 use super::scene::{Across, Area, Down, Scene, Type, text_width};
 use super::sheet::{Key, MARGIN, WIDTH, cross, diamond, dot, sheet};
 use super::style::{ENERGY, INK, PAPER, PARTS, WHOLE, part, plain};
-use crate::report::evidence::{Energy, PartsMs};
+use crate::report::evidence::Energy;
 use crate::report::figure::Figure;
 use crate::report::figure::stack::{Stack, Stacks};
 
