@@ -26,6 +26,12 @@ fn lonely() -> Terminal {
     Start::new(PROGRAM, &args).size(SIZE).run()
 }
 
+/// Milliseconds from the start of a program until something is on its screen; its end is not counted.
+fn until_seen(start: impl FnOnce() -> Terminal, see: impl FnOnce(&mut Terminal)) -> f64 {
+    let mut terminal = None;
+    ms(|| see(terminal.insert(start())))
+}
+
 /// From the start of the process to the first picture.
 pub(crate) fn starts(btm: Option<&str>, times: usize) {
     let mut random = Random::new(11);
@@ -35,10 +41,10 @@ pub(crate) fn starts(btm: Option<&str>, times: usize) {
         random.shuffle(&mut turns);
         for ours_next in turns {
             if ours_next {
-                ours.push(ms(|| lonely().first_picture()));
+                ours.push(until_seen(lonely, Terminal::first_picture));
             } else if let Some(btm) = btm {
-                let begin = || Start::new(btm, &["--rate", "250"]).size(SIZE).run();
-                theirs.push(ms(|| begin().shows(&["CPU", "Memory"])));
+                let start = || Start::new(btm, &["--rate", "250"]).size(SIZE).run();
+                theirs.push(until_seen(start, |t| t.shows(&["CPU", "Memory"])));
             }
         }
     }
