@@ -23,6 +23,7 @@ mod film;
 mod headless;
 mod input;
 pub mod journal;
+mod keeper;
 pub mod line;
 mod links;
 mod runtime;

@@ -134,6 +134,7 @@ fn sweeps(
         link: experiment.link.clone(),
         seconds: experiment.seconds,
         force: false,
+        keep: false,
     };
     if experiment.needs_best() {
         request.best = Some(best_cut(

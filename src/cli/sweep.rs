@@ -191,6 +191,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         link: args.link.clone(),
         seconds: None,
         force: args.force,
+        keep: false,
     };
     let mut output = Output::new(args.json, args.out.clone());
     let ended = console::run_sweep(&options, &request, &mut output)?;

@@ -14,6 +14,7 @@ mod orders;
 mod outlook;
 mod palette;
 mod picker;
+mod policies;
 mod proposal;
 mod replayed;
 pub mod screens;
@@ -42,6 +43,7 @@ pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
+pub use policies::PolicyPicker;
 pub use proposal::Proposal;
 use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
@@ -96,6 +98,8 @@ pub enum Update {
     Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
+    /// How storing a sweep goes.
+    Stored(sweeping::Stored),
     /// This program said something.
     Logged(News),
     /// Where logs are written.
@@ -136,6 +140,8 @@ pub enum Effect {
     Errand(Errand),
     /// Something for the recording.
     Note(Note),
+    /// Something of a sweep to be stored.
+    Keep(sweeping::Kept),
     /// Leave, now.
     Quit,
     /// Give the terminal back and stop until the shell lets this job go on.
@@ -225,6 +231,7 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    policies: Option<PolicyPicker>,
     palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
@@ -270,6 +277,7 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            policies: None,
             palette: None,
             screens: Screens::default(),
             keymap: setup.keymap,
@@ -325,6 +333,10 @@ impl App {
                 }
                 self.pass_time(at, &mut turn);
             }
+            Update::Stored(stored) => {
+                self.sweep_stored(stored, at);
+                turn.redraw(Redraw::Soon);
+            }
             Update::Recording(status) => {
                 self.recorder_says(*status, at, &mut turn);
                 self.ask_if_due(&mut turn);
@@ -338,6 +350,7 @@ impl App {
             Update::LogPlaces(places) => self.know_log_places(places),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
+        self.keep_sweep(at, &mut turn);
         turn
     }
 
@@ -457,6 +470,11 @@ impl App {
     /// The mode picker, while it is open.
     pub const fn picker(&self) -> Option<&Picker> {
         self.picker.as_ref()
+    }
+
+    /// The policy picker, while it is open.
+    pub const fn policies(&self) -> Option<&PolicyPicker> {
+        self.policies.as_ref()
     }
 
     /// Whether the help is shown.

@@ -249,6 +249,7 @@ impl Watcher {
             let line = FrameLine::new(frame, store.model())
                 .with_power(store)
                 .with_link(store)
+                .with_prediction_error(frame, store)
                 .with_policy(policy.map(|policy| policy.to_string()));
             self.fresh
                 .push(if self.json { line.json() } else { line.human() });

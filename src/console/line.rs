@@ -97,9 +97,40 @@ pub struct FrameLine {
     /// What the robot expected of the latency at the frame's admission: a prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted_ms: Option<f64>,
+    /// How far predictions were off so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction_error: Option<PredictionErrorFields>,
     /// The policy that has the say over the plan; absent while an operator's choice stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+}
+
+/// How far predictions of latency were off, either way, in percent of the latency: of the frame's epoch, and of all
+/// frames in its mode, as far back as the console remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PredictionErrorFields {
+    /// The epoch's median.
+    pub epoch_p50_pct: f64,
+    /// 90 of 100 of the epoch's frames are closer.
+    pub epoch_p90_pct: f64,
+    /// The mode's median.
+    pub mode_p50_pct: f64,
+    /// 90 of 100 of the mode's frames are closer.
+    pub mode_p90_pct: f64,
+}
+
+impl PredictionErrorFields {
+    fn of(frame: &FrameRecord, store: &Store) -> Option<Self> {
+        let epoch = store.frames().prediction_error(frame.epoch)?;
+        let mode = store.frames().prediction_error_of_mode(&frame.mode)?;
+        let pct = |share: f64| rounded(share * 100.0);
+        Some(Self {
+            epoch_p50_pct: pct(epoch.p50),
+            epoch_p90_pct: pct(epoch.p90),
+            mode_p50_pct: pct(mode.p50),
+            mode_p90_pct: pct(mode.p90),
+        })
+    }
 }
 
 /// What codecs did to the frame's values.
@@ -193,6 +224,12 @@ pub struct LinkFields {
     /// What telemetry takes of the link, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_share: Option<f64>,
+    /// Soundings so far: what the robot sends while a policy's plan sends little, to learn the link's rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soundings: Option<u64>,
+    /// Their bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soundings_bytes: Option<u64>,
     /// Telemetry goes through the emulated link beside the data; absent otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_shaped: Option<bool>,
@@ -240,6 +277,8 @@ impl LinkFields {
             wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
             wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
             telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+            soundings: state.and_then(|s| s.soundings).map(|s| s.count),
+            soundings_bytes: state.and_then(|s| s.soundings).map(|s| s.bytes),
             telemetry_shaped: store.telemetry().filter(|t| t.is_shaped).map(|_| true),
             console_effect: change.map(|c| share(c.ppm)),
             console_effect_low: change.map(|c| share(c.low_ppm)),
@@ -335,6 +374,7 @@ impl FrameLine {
                     .collect()
             },
             predicted_ms: frame.predicted_ns.map(ms),
+            prediction_error: None,
             policy: None,
         }
     }
@@ -344,6 +384,15 @@ impl FrameLine {
     pub fn with_link(self, store: &Store) -> Self {
         Self {
             link: LinkFields::of(store),
+            ..self
+        }
+    }
+
+    /// The same line with how far predictions like the frame's were off so far.
+    #[must_use]
+    pub fn with_prediction_error(self, frame: &FrameRecord, store: &Store) -> Self {
+        Self {
+            prediction_error: PredictionErrorFields::of(frame, store),
             ..self
         }
     }

@@ -9,8 +9,10 @@ use futures_util::{FutureExt, StreamExt};
 
 use super::app::Screen as AppScreen;
 use super::app::screens::sessions::Fetched;
+use super::app::sweeping::Stored;
 use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
+use super::keeper::Keeper;
 use super::links::Links;
 use super::shelf::{Back, Shelf};
 use super::signals::Signals;
@@ -105,6 +107,7 @@ struct Console {
     tape: Tape,
     journal: Journal,
     shelf: Shelf,
+    keeper: Keeper,
     redraw: Redraw,
     drawn: Nanos,
     picture_ns: i64,
@@ -135,6 +138,7 @@ impl Console {
             tape,
             journal: journal.clone(),
             shelf: Shelf::start().map_err(ConsoleError::Thread)?,
+            keeper: Keeper::start().map_err(ConsoleError::Thread)?,
             taps: false,
             redraw: Redraw::No,
             drawn: clock::now(),
@@ -173,6 +177,7 @@ impl Console {
                         self.quit = true;
                     }
                 },
+                Some(stored) = self.keeper.next() => self.update(Update::Stored(stored)),
                 () = journal.said() => self.update(Update::Logged(journal.news())),
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
@@ -266,6 +271,10 @@ impl Console {
             self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if let Effect::Keep(kept) = effect {
+                if let Err(why) = self.keeper.keep(kept) {
+                    self.update(Update::Stored(Stored::Not(why)));
+                }
             } else if let Effect::Errand(errand) = effect {
                 if !self.shelf.send(errand) {
                     let why = "too much is under way with recordings; try again".to_owned();

@@ -124,6 +124,7 @@ impl Tape {
             | Effect::Ask { .. }
             | Effect::Show(_)
             | Effect::Errand(_)
+            | Effect::Keep(_)
             | Effect::Suspend
             | Effect::Quit => {}
         }

@@ -47,6 +47,10 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
         scene.cover();
         panels::picker::render(&scene, picker, area, buf);
     }
+    if let Some(picker) = app.policies() {
+        scene.cover();
+        panels::policies::render(&scene, picker, area, buf);
+    }
     if let Some(form) = app.form() {
         scene.cover();
         panels::form::render(&scene, form, area, buf);

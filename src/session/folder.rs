@@ -47,7 +47,7 @@ pub(super) fn numbered(file: &Path) -> impl Iterator<Item = PathBuf> + use<> {
 }
 
 /// `2026-11-25T14-35-12Z`.
-fn file_stem(unix_ms: u64) -> String {
+pub(crate) fn file_stem(unix_ms: u64) -> String {
     let (year, month, day) = date_utc(unix_ms);
     let time = crate::clock::time_of_day_utc(unix_ms).replace(':', "-");
     format!("{year:04}-{month:02}-{day:02}T{time}Z")

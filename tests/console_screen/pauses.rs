@@ -1,6 +1,7 @@
 //! Idle power measured in a pause, what watching costs, and the link's figures with their units.
 
-use splitscope::console::app::Key;
+use splitscope::console::app::{Effect, Key};
+use splitscope::console::connection::Order;
 use splitscope::power::IdleLevel;
 use splitscope::units::{DeviceId, Epoch, Nanos, Watts};
 use splitscope::wire::console::Command;
@@ -183,4 +184,35 @@ fn the_links_figures_carry_their_units() {
     ] {
         assert!(screen.contains(figure), "{figure}: {screen}");
     }
+}
+
+#[test]
+fn o_leaves_the_robot_alone_for_a_while_and_comes_back() {
+    let mut console = jetson();
+    console.key(W);
+    console.effects.clear();
+    let before = console.app.targets()[ROBOT].connection.dial();
+    console.key(Key::Char('o'));
+    let hang_up = Effect::Link {
+        target: ROBOT,
+        order: Order::HangUp,
+    };
+    assert_eq!(console.effects, [hang_up]);
+    assert!(
+        console.status().starts_with("stepped away from robot"),
+        "{}",
+        console.status()
+    );
+    assert!(console.screen((160, 48)).contains("RETRY in 15 s"));
+    console.effects.clear();
+    console.wait(14_900);
+    assert!(
+        console
+            .effects
+            .iter()
+            .all(|e| !matches!(e, Effect::Link { target: ROBOT, .. }))
+    );
+    console.wait(200);
+    let is_dial = |e: &Effect| matches!(e, Effect::Link { target: ROBOT, order: Order::Dial(n) } if *n > before + 1);
+    assert!(console.effects.iter().any(is_dial), "{:?}", console.effects);
 }

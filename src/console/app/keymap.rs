@@ -141,7 +141,7 @@ impl Action {
             Self::Cut(_)
                 | Self::Policy
                 | Self::Sweep(sweep::Do::Start)
-                | Self::Power(power::Do::Idle(_))
+                | Self::Power(power::Do::Idle(_) | power::Do::StepAway)
                 | Self::Modes
                 | Self::Pick(_)
                 | Self::Apply

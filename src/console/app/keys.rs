@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::screens::sessions::Errand;
 use super::{
     Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
-    Proposal, Screen, TakeOver, Turn, proposal,
+    PolicyPicker, Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::console::connection::Phase;
 use crate::plan::Plan;
@@ -109,7 +109,7 @@ impl App {
                     self.show(Screen::Live, turn);
                 }
             }
-            Action::Policy => self.policy(at, turn),
+            Action::Policy => self.open_policies(at),
             Action::Control => self.control(at, turn),
             Action::Time(command) => self.on_time(command, at, turn),
             Action::GoTo(typing) => self.on_typing(typing, at, turn),
@@ -241,6 +241,18 @@ impl App {
     }
 
     fn pick(&mut self, pick: Pick, at: Moment, turn: &mut Turn) {
+        if let Some(policies) = &mut self.policies {
+            match pick {
+                Pick::Close => self.policies = None,
+                Pick::Apply => {
+                    let chosen = policies.chosen();
+                    self.policies = None;
+                    self.policy(chosen, at, turn);
+                }
+                pick => policies.press(pick),
+            }
+            return;
+        }
         let Some(picker) = &mut self.picker else {
             return;
         };
@@ -338,14 +350,25 @@ impl App {
         }
     }
 
-    /// Hands the plan to `auto`, or takes it back from whichever policy has it.
-    fn policy(&mut self, at: Moment, turn: &mut Turn) {
+    fn open_policies(&mut self, at: Moment) {
+        if let Some(index) = self.changeable(at) {
+            let plan = self.targets[index].store.plan();
+            self.policies = Some(PolicyPicker::new(plan.and_then(|p| p.policy)));
+        }
+    }
+
+    /// Hands the plan to a policy, or takes it back from whichever has it.
+    fn policy(&mut self, policy: Option<Spec>, at: Moment, turn: &mut Turn) {
         let Some(index) = self.changeable(at) else {
             return;
         };
         let store = &self.targets[index].store;
         let reigns = store.plan().and_then(|p| p.policy);
-        let policy = reigns.is_none().then_some(Spec::AUTO);
+        if reigns == policy {
+            let who = policy.map_or_else(|| "an operator".to_owned(), |spec| spec.to_string());
+            self.notice = Some(format!("{who} has the say already"));
+            return;
+        }
         if self.in_control(index, turn) {
             self.proposal = None;
             self.send(index, Command::SetPolicy { policy }, None, None, turn);

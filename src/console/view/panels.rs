@@ -16,6 +16,7 @@ pub(super) mod outlook;
 pub(super) mod palette;
 pub(super) mod picker;
 pub(super) mod plans;
+pub(super) mod policies;
 pub(super) mod result;
 pub(super) mod scrubber;
 pub(super) mod status;

@@ -163,7 +163,7 @@ pub static TABLE: &[Entry] = &[
         "policy",
         &[Key::Char('a')],
         Action::Policy,
-        "hand the plan to the policy auto, or take it back; so does any change by hand",
+        "hand the plan to a policy, or take it back; any change by hand takes it back too",
     ),
     entry(
         Scope::Anywhere,
@@ -446,7 +446,7 @@ pub static TABLE: &[Entry] = &[
         "row-above",
         &[Key::Up],
         Action::Sweep(sweep::Do::Row(-1)),
-        "the plan above",
+        "the plan above, or the line of the form",
     )
     .hinted("plan")
     .with("row-below"),
@@ -455,48 +455,48 @@ pub static TABLE: &[Entry] = &[
         "row-below",
         &[Key::Down],
         Action::Sweep(sweep::Do::Row(1)),
-        "the plan below",
+        "the plan below, or the line of the form",
     ),
     entry(
         Scope::On(Screen::Sweep),
-        "plans-before",
-        &[Key::Left],
-        Action::Sweep(sweep::Do::Plans(-1)),
-        "the choice of plans before",
-    )
-    .hinted("plans")
-    .with("plans-next"),
-    entry(
-        Scope::On(Screen::Sweep),
-        "plans-next",
-        &[Key::Right],
-        Action::Sweep(sweep::Do::Plans(1)),
-        "the next choice of plans",
-    ),
-    entry(
-        Scope::On(Screen::Sweep),
-        "rounds-more",
-        &[Key::Char('+'), Key::Char('=')],
-        Action::Sweep(sweep::Do::Rounds(1)),
-        "more rounds, then until intervals are narrow",
-    )
-    .hinted("rounds")
-    .with("rounds-fewer"),
-    entry(
-        Scope::On(Screen::Sweep),
-        "rounds-fewer",
-        &[Key::Char('-')],
-        Action::Sweep(sweep::Do::Rounds(-1)),
-        "fewer rounds",
-    ),
-    entry(
-        Scope::On(Screen::Sweep),
-        "visits",
+        "set-up",
         &[Key::Char('e')],
-        Action::Sweep(sweep::Do::Visits),
-        "short visits, or visits of 2 s for energy",
+        Action::Sweep(sweep::Do::SetUp),
+        "set up a new sweep, or back to the one that there is",
     )
-    .hinted("energy"),
+    .hinted("set up")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "less",
+        &[Key::Left, Key::Char('-')],
+        Action::Sweep(sweep::Do::Change(-1)),
+        "in the form: one less, the choice before, no",
+    )
+    .hinted("change")
+    .with("more")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "more",
+        &[Key::Right, Key::Char('+'), Key::Char('=')],
+        Action::Sweep(sweep::Do::Change(1)),
+        "in the form: one more, the next choice, yes",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "page-up",
+        &[Key::PageUp],
+        Action::Sweep(sweep::Do::Page(-1)),
+        "twenty plans up; in the form ten less",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "page-down",
+        &[Key::PageDown],
+        Action::Sweep(sweep::Do::Page(1)),
+        "twenty plans down; in the form ten more",
+    ),
     entry(
         Scope::On(Screen::Sweep),
         "layer",
@@ -542,6 +542,13 @@ pub static TABLE: &[Entry] = &[
         &[],
         Action::Power(power::Do::Idle(120)),
         "the same for two minutes, the longest there is",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "step-away",
+        &[Key::Char('o')],
+        Action::Power(power::Do::StepAway),
+        "leave the robot alone for 15 s: frames without a console tell what this one costs",
     ),
     entry(
         Scope::On(Screen::Power),
@@ -959,7 +966,7 @@ pub static TABLE: &[Entry] = &[
         "pick",
         &[Key::Enter],
         Action::Pick(Pick::Apply),
-        "ask for this plan (takes control if it is free)",
+        "ask for this plan or policy (takes control if it is free)",
     )
     .hinted("apply")
     .narrow(),

@@ -157,6 +157,13 @@ fn state_words(scene: &Scene) -> Vec<String> {
             }
         }
         words.push(format!("queue {} values", state.values_waiting));
+        if let Some(cost) = state.soundings {
+            words.push(format!(
+                "{} soundings, {} up",
+                cost.count,
+                Bytes(cost.bytes)
+            ));
+        }
     }
     words
 }

@@ -22,7 +22,11 @@ pub(in crate::console::view) fn lines(scene: &Scene, width: usize) -> Vec<Line<'
         Some(_) => scene.theme.text(),
         None => scene.theme.faint(),
     };
-    let lines = text::wrapped(&words(effect, now), width).into_iter();
+    let mut words = words(effect, now);
+    if effect.alone.frames == 0 && scene.app.deck().is_live() {
+        words += " (o steps away for 15 s)";
+    }
+    let lines = text::wrapped(&words, width).into_iter();
     lines.map(|line| Line::styled(line, style)).collect()
 }
 
