@@ -10,6 +10,7 @@
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
+//! pace        when the next picture is due
 //! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
@@ -26,6 +27,7 @@ pub mod journal;
 mod keeper;
 pub mod line;
 mod links;
+mod pace;
 mod runtime;
 pub mod settings;
 mod shelf;

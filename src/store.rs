@@ -379,6 +379,7 @@ impl Store {
                     self.syncs = SyncTimes::default();
                     self.packings = Packings::default();
                 }
+                self.power.set_images(model.graph.input_shape().batch);
                 self.model = Some(model);
             }
             Err(error) => self.events.complain(

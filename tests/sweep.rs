@@ -372,7 +372,10 @@ fn an_experiment_runs_on_workers_that_run_already() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "without the token: {errors}");
     assert!(errors.contains("token"), "{errors}");
-    let _ = std::fs::remove_file(place("elsewhere.mcap"));
+    assert!(
+        !place("elsewhere.mcap").exists(),
+        "nothing was swept, nothing is left"
+    );
     let output = run(&with_token);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{errors}");

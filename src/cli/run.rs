@@ -145,11 +145,16 @@ fn sweeps(
         )?);
     }
     let mut output = Output::new(args.json, Some(with(stem, ".csv")));
+    let file = recording.as_ref().map(|settings| settings.file.clone());
     let options = Options {
         recording,
         ..options
     };
     let ended = console::run_sweep(&options, &request, &mut output)?;
+    if let (SweepEnded::Unsuitable(_) | SweepEnded::Never(_), Some(file)) = (&ended, file) {
+        // There is nothing in it, and the next try wants its name.
+        std::fs::remove_file(file).ok();
+    }
     finish(output, ended)
 }
 

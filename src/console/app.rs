@@ -310,12 +310,12 @@ impl App {
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
-                    turn.redraw(Redraw::AtOnce);
+                    turn.redraw(urgency(action));
                 }
             }
             Update::Act(action) => {
                 self.act(action, at, &mut turn);
-                turn.redraw(Redraw::AtOnce);
+                turn.redraw(urgency(action));
             }
             Update::Link { target, dial, said } => {
                 self.with_present(|app| app.hear(target, dial, said, at, &mut turn));
@@ -563,6 +563,15 @@ impl App {
             level,
             text,
         });
+    }
+}
+
+/// How soon a person wants to see what an action did. A key of the time that is held down moves the picture more often
+/// than anybody can see.
+const fn urgency(action: Action) -> Redraw {
+    match action {
+        Action::Time(_) => Redraw::Scrubbing,
+        _ => Redraw::AtOnce,
     }
 }
 

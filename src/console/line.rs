@@ -76,6 +76,9 @@ pub struct FrameLine {
     /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
+    /// The same of a whole frame, where it has several images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_frame_j: Option<f64>,
     /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_net_j: Option<f64>,
@@ -243,6 +246,9 @@ pub struct LinkFields {
     /// The upper end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub console_effect_high: Option<f64>,
+    /// Latencies drift by themselves by more than 1 %: the effect may be that. Absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_unsteady: Option<bool>,
     /// Frames behind it that ran without a console.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames_without_console: Option<u32>,
@@ -283,6 +289,9 @@ impl LinkFields {
             console_effect: change.map(|c| share(c.ppm)),
             console_effect_low: change.map(|c| share(c.low_ppm)),
             console_effect_high: change.map(|c| share(c.high_ppm)),
+            console_effect_unsteady: observer
+                .filter(|o| o.change.is_some())
+                .map(|o| o.is_unsteady),
             frames_without_console: observer.map(|o| o.alone.frames),
             frames_with_console: observer.map(|o| o.watched.frames),
         })
@@ -360,6 +369,7 @@ impl FrameLine {
             sync: SyncFields::of(frame),
             power_w: None,
             energy_j: None,
+            energy_frame_j: None,
             energy_net_j: None,
             idle_w: None,
             idle_age_s: None,
@@ -411,6 +421,9 @@ impl FrameLine {
             idle_age_s: age_ns.map(|ns| rounded(ns as f64 / 1e9)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
+            energy_frame_j: power
+                .filter(|(e, _)| e.images > 1)
+                .and_then(|(e, _)| Some(rounded(e.joules_per_frame()?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),
             ..self
         }

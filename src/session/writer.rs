@@ -106,7 +106,11 @@ impl Writer {
         };
         writer.add(&first)?;
         // In a small chunk of its own: without it the others have no date.
-        writer.flush().map_err(io)?;
+        if let Err(error) = writer.flush() {
+            // Of a file without a beginning nothing comes, and its name would be taken when there is room.
+            std::fs::remove_file(path).ok();
+            return Err(io(error));
+        }
         Ok(writer)
     }
 

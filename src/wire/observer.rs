@@ -18,6 +18,9 @@ pub struct ObserverEffect {
     pub watched: FrameGroup,
     /// How much longer the median frame is with a console; none while either group has too few frames.
     pub change: Option<RelativeChange>,
+    /// Latencies drift by more than 1 % within one of the groups: the change may be that drift.
+    #[serde(default)]
+    pub is_unsteady: bool,
     /// Whether a frame of either group was emulated.
     pub emulated: bool,
 }

@@ -123,6 +123,7 @@ fn what_watching_costs_stands_on_the_power_screen_and_is_never_a_made_up_zero() 
         alone: group(0, 0),
         watched: group(212, NOW_MS),
         change: None,
+        is_unsteady: false,
         emulated: false,
     };
     console.records(ROBOT, vec![share(Some(effect))]);

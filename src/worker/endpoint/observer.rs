@@ -9,6 +9,8 @@ use crate::wire::{FrameGroup, FrameRecord, ObserverEffect, Outcome, RelativeChan
 
 /// Frames kept of each kind.
 const KEPT: usize = 512;
+/// What a console may cost, as a share of the median latency.
+const AIM: f64 = 0.01;
 /// Frames admitted so soon after a console came or went count for neither kind.
 const SETTLE_NS: i64 = 2_000_000_000;
 
@@ -29,6 +31,16 @@ impl Window {
 
     fn values(&self) -> Vec<f64> {
         self.latencies.iter().map(|&ns| ns as f64).collect()
+    }
+
+    /// Whether the later half is surely longer or shorter than the earlier one by more than the aim.
+    fn drifts(&self) -> bool {
+        let values = self.values();
+        let (earlier, later) = values.split_at(values.len() / 2);
+        let ratio = Estimate::of_ratio_by_ranks(later, earlier);
+        ratio
+            .and_then(|ratio| ratio.interval)
+            .is_some_and(|i| i.low > 1.0 + AIM || i.high < 1.0 - AIM)
     }
 
     fn group(&self) -> FrameGroup {
@@ -114,6 +126,7 @@ impl Observer {
             alone: self.alone.group(),
             watched: self.watched.group(),
             change,
+            is_unsteady: self.alone.drifts() || self.watched.drifts(),
             emulated: self.emulated,
         })
     }
@@ -167,6 +180,7 @@ mod tests {
             assert_eq!(change.low_ppm > 0, is_seen, "{change:?}");
             assert!((change.ppm - cost_ppm).abs() < 3_000, "{change:?}");
             assert!(change.high_ppm - change.low_ppm < 8_000, "{change:?}");
+            assert!(!effect.is_unsteady);
         }
     }
 
@@ -189,6 +203,18 @@ mod tests {
         let effect = observer.effect().unwrap();
         assert_eq!((effect.epoch, effect.alone.frames), (Epoch(2), 1));
         assert_eq!(effect.alone.median_ns, Some(20 * MS));
+    }
+
+    #[test]
+    fn a_machine_that_slows_down_by_itself_is_called_unsteady() {
+        let mut random = Random::new(5);
+        let mut observer = Observer::new(Nanos(0));
+        run(&mut observer, &mut random, 0..8, 0);
+        run(&mut observer, &mut random, 8..14, 50_000);
+        observer.attached(Nanos(14_000 * MS), true);
+        run(&mut observer, &mut random, 14..24, 50_000);
+        let effect = observer.effect().unwrap();
+        assert!(effect.change.is_some() && effect.is_unsteady, "{effect:?}");
     }
 
     #[test]

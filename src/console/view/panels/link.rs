@@ -12,8 +12,8 @@ use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::store::{LinkSeries, Reading};
 use crate::units::{Bytes, DeviceId};
-use crate::wire::TelemetryShare;
 use crate::wire::console::Role;
+use crate::wire::{RateEstimate, TelemetryShare};
 
 /// Rows that the charts keep before words about the link get some.
 const CHARTS: u16 = 5;
@@ -117,17 +117,21 @@ fn state_words(scene: &Scene) -> Vec<String> {
     let state = shown.and_then(|(device, _)| store.links().state(device));
     let of_bps = |bps: u64| text::mbps(bps as f64 / 1e6);
     if let Some(state) = state {
-        for (way, rate) in [("up", state.up), ("down", state.down)] {
-            if let Some(rate) = rate {
-                let (mean, std) = (of_bps(rate.bps), of_bps(rate.std_bps));
-                let age = text::seconds_since(rate.age_ns);
-                let old = if age >= 2 {
-                    format!(" ({age} s old)")
-                } else {
-                    String::new()
-                };
-                words.push(format!("estimate {way} {mean} ±{std} Mbps{old}"));
-            }
+        let one = |(way, rate): (&str, Option<RateEstimate>)| {
+            let rate = rate?;
+            let (mean, std) = (of_bps(rate.bps), of_bps(rate.std_bps));
+            let age = text::seconds_since(rate.age_ns);
+            let old = if age >= 2 {
+                format!(" ({age} s old)")
+            } else {
+                String::new()
+            };
+            Some(format!("{way} {mean} ±{std}{old}"))
+        };
+        let ways = [("up", state.up), ("down", state.down)];
+        let ways: Vec<String> = ways.into_iter().filter_map(one).collect();
+        if !ways.is_empty() {
+            words.push(format!("estimate {} Mbps", ways.join(", ")));
         }
     }
     let radios = store.power().host().map(|h| h.wifi.as_slice());

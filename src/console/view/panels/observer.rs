@@ -18,6 +18,7 @@ pub(in crate::console::view) fn lines(scene: &Scene, width: usize) -> Vec<Line<'
         return Vec::new();
     };
     let style = match effect.change {
+        Some(_) if effect.is_unsteady => scene.theme.faint(),
         Some(change) if change.low_ppm > AIM_PPM => scene.theme.warning(),
         Some(_) => scene.theme.text(),
         None => scene.theme.faint(),
@@ -63,7 +64,9 @@ fn words(effect: &ObserverEffect, age_ns: Option<i64>) -> String {
         let _ = write!(words, ", {} ago", text::age(age_ns));
     }
     words.push(')');
-    if change.low_ppm > AIM_PPM {
+    if effect.is_unsteady {
+        words += ": latencies drift by themselves, so this tells little";
+    } else if change.low_ppm > AIM_PPM {
         words += ": more than 1 %";
     }
     words
@@ -90,6 +93,7 @@ mod tests {
             alone: FrameGroup::default(),
             watched: group(30, Some(43_100_000)),
             change: None,
+            is_unsteady: false,
             emulated: false,
         };
         assert_eq!(
@@ -112,5 +116,7 @@ mod tests {
             high_ppm: 25_000,
         });
         assert!(words(&effect, None).ends_with("88 without): more than 1 %"));
+        effect.is_unsteady = true;
+        assert!(words(&effect, None).ends_with("drift by themselves, so this tells little"));
     }
 }

@@ -40,7 +40,13 @@ pub(in crate::console::view) fn render(
         Some(spec) => format!("Policy   now {spec}"),
         None => "Policy   now by hand".to_owned(),
     };
-    let inner = panel(over, &title, "Enter hands over  Esc drops", theme, buf);
+    let inner = panel(
+        over,
+        &title,
+        "Enter hands over  digits ←→ its number  Esc drops",
+        theme,
+        buf,
+    );
     let most = usize::from(inner.height);
     let first = (picker.selected() + 1).saturating_sub(most);
     let rows = picker.rows().iter().enumerate().skip(first);
@@ -76,10 +82,10 @@ fn what(row: Option<Spec>) -> String {
         Objective::Latency => "the least latency".to_owned(),
         Objective::Energy => "the robot's least energy".to_owned(),
         Objective::Deadline { ms } => {
-            format!("least energy, 95 % within {ms} ms (digits, ←→)")
+            format!("least energy, 95 % within {ms} ms")
         }
         Objective::Budget { joules } => {
-            format!("least latency within {:.0} mJ (digits, ←→)", joules * 1e3)
+            format!("least latency within {:.0} mJ", joules * 1e3)
         }
         Objective::Throughput => "the most frames a second".to_owned(),
     };

@@ -100,11 +100,9 @@ pub(in crate::console::view) fn span_words(estimate: &Estimate) -> String {
     } else {
         format!("{seconds:.0}")
     };
-    let plural = if estimate.frames == 1 { "" } else { "s" };
-    format!(
-        "estimate over {window} s, {} inference{plural}",
-        estimate.frames
-    )
+    let inferences = estimate.inferences();
+    let plural = if inferences == 1 { "" } else { "s" };
+    format!("estimate over {window} s, {inferences} inference{plural}")
 }
 
 /// Why there is no estimate.
@@ -244,6 +242,14 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
             theme.strong(),
         )),
         None => spans.push(Span::styled("   no inference ended", theme.faint())),
+    }
+    if let Some(joules) = estimate.joules_per_frame().filter(|_| estimate.images > 1) {
+        let words = format!(
+            "   {} J per frame of {}",
+            text::figures(joules.0),
+            estimate.images
+        );
+        spans.push(Span::raw(words));
     }
     if emulated {
         spans.push(Span::raw("   "));
