@@ -10,6 +10,7 @@
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
+//! pace        when the next picture is due
 //! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
@@ -23,8 +24,10 @@ mod film;
 mod headless;
 mod input;
 pub mod journal;
+mod keeper;
 pub mod line;
 mod links;
+mod pace;
 mod runtime;
 pub mod settings;
 mod shelf;
@@ -36,7 +39,7 @@ mod terminal;
 mod transport;
 pub mod view;
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tokio::runtime::Runtime;
 
@@ -61,6 +64,8 @@ pub struct Options {
     pub name: String,
     /// Where to record, if at all.
     pub recording: Option<crate::session::Settings>,
+    /// Whether nobody has said yet what the session is, so that it may be asked for.
+    pub ask: bool,
     /// How it looks and which keys it has.
     pub settings: Settings,
     /// What the program says of itself.
@@ -184,6 +189,12 @@ impl Options {
             addresses: self.targets.clone(),
             token: self.token.clone(),
             first_command: first_command(),
+            about: self
+                .recording
+                .as_ref()
+                .map(|r| r.meta.clone())
+                .unwrap_or_default(),
+            ask: self.ask && self.settings.prompt.value && io::stdin().is_terminal(),
             ..self.settings.setup()
         }
     }

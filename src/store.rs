@@ -379,6 +379,7 @@ impl Store {
                     self.syncs = SyncTimes::default();
                     self.packings = Packings::default();
                 }
+                self.power.set_images(model.graph.input_shape().batch);
                 self.model = Some(model);
             }
             Err(error) => self.events.complain(
@@ -467,6 +468,12 @@ impl Store {
     /// The worker's clock, as far as it was told; a tenth of a second behind at most while the worker is there.
     pub const fn told(&self) -> Option<Nanos> {
         self.told
+    }
+
+    /// How long ago a pause measured what the robot takes while it does nothing; none where none did.
+    pub fn idle_age_ns(&self) -> Option<i64> {
+        let level = self.power.idle_level()?;
+        Some(self.told?.since(level.until).max(0))
     }
 
     /// The newest epoch seen; statistics are of it.

@@ -42,7 +42,7 @@ pub use experiment::{
 pub use file::{MAX_FILE_BYTES, SweepFile, SweepFileError, Writer, is_sweep};
 pub(crate) use idle::Pauses;
 pub use idle::{IdlePiece, IdleRow};
-pub use machine::{Bar, Event, How, Order, Pause, Progress, Sweep};
+pub use machine::{Bar, Event, How, News, Order, Pause, Progress, Seen, Sweep};
 pub(crate) use meter::Meter;
 pub use parts::PartsMs;
 pub use rows::{

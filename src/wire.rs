@@ -7,12 +7,14 @@
 pub mod console;
 pub mod data;
 mod encoding;
+mod observer;
 mod pause;
 mod prediction;
 pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use observer::{FrameGroup, ObserverEffect, RelativeChange};
 pub use pause::{Pause, PauseRecord};
 pub use prediction::{
     CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,

@@ -24,6 +24,58 @@ fn reigns(heard: &Heard) -> Option<Spec> {
     heard.reigns.last().copied().flatten()
 }
 
+/// Over a link that is too slow for every plan but `local`, no value passes: without soundings nothing would tell the rate.
+#[tokio::test(flavor = "current_thread")]
+async fn a_policy_that_keeps_everything_local_sounds_the_link_and_knows_its_rate() {
+    let server = Worker::start(&["server", "--device", "gpu-server"]);
+    let robot = Worker::start(&[
+        "robot",
+        "--device",
+        "jetson-xavier-nx",
+        "--model",
+        MODEL,
+        "--server",
+        &server.address,
+        "--link",
+        "4",
+        "--policy",
+        "auto",
+    ]);
+    let mut console = Console::attach(&robot.address).await;
+    let told = |h: &Heard| {
+        let local = h.frames.iter().rev().take(5).all(|f| f.mode == "local");
+        let sounded = h.soundings.is_some_and(|s| s.count >= 10);
+        let known = h
+            .predictions
+            .last()
+            .is_some_and(|p| p.assumed.is_none() && (3.0..5.0).contains(&p.mbps));
+        local && sounded && known
+    };
+    console
+        .until("the rate is known from soundings", told)
+        .await;
+    let heard = &console.heard;
+    let said = |event: &&String| event.contains("auto sounds the link");
+    assert_eq!(heard.events.iter().filter(said).count(), 1, "said once");
+    let cost = heard.soundings.unwrap();
+    assert!(
+        cost.bytes >= 4096 * cost.count / 2 && cost.busy_ns > 0,
+        "{cost:?}"
+    );
+
+    // By hand: nobody needs the rate, and nothing is sounded.
+    console.order(Command::SetPolicy { policy: None }).await;
+    console
+        .until("some frames", |h: &Heard| h.frames.len() >= 10)
+        .await;
+    let before = console.heard.soundings.unwrap().count;
+    console
+        .until("more frames", |h: &Heard| h.frames.len() >= 20)
+        .await;
+    let after = console.heard.soundings.unwrap().count;
+    assert!(after <= before + 2, "{before} {after}");
+}
+
 /// Frames lost, told twice or out of order, and parts that do not sum up, fail in [`Heard`] as they come.
 #[tokio::test(flavor = "current_thread")]
 async fn auto_follows_the_link_by_itself_until_a_change_by_hand_takes_over() {

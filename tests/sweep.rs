@@ -321,6 +321,15 @@ async fn a_policy_is_swept_like_a_plan_and_the_one_from_before_has_the_say_again
     let mut console = Console::attach(&robot.address).await;
     let reigns = |h: &console::Heard| h.reigns.last() == Some(&Some(before));
     console.until("the policy from before", reigns).await;
+    drop(console);
+    // Also when the sweeping console dies.
+    let mut sweep = endless(&robot.address, place("policy.csv").to_str().unwrap());
+    sweep.kill().unwrap();
+    sweep.wait().unwrap();
+    let mut console = Console::attach(&robot.address).await;
+    let taken = |h: &console::Heard| h.reigns.last() == Some(&None);
+    console.until("the plan of the sweep", taken).await;
+    console.until("the policy from before, again", reigns).await;
 }
 
 #[test]
@@ -335,7 +344,7 @@ fn an_experiment_runs_on_workers_that_run_already() {
         let text = format!(
             "format = 1\ntitle = \"Elsewhere\"\nlink = \"as it is\"\n[model]\nname = \"{model}\"\nsize = [64, 64]\n\
              [robot]\naddress = \"ws://{}\"\n[[servers]]\naddress = \"ws://{}\"\n\
-             [sweep]\ncuts = \"0,20\"\nplans = [{{ mode = \"split\", cut = \"best\", tiles = 2 }}]\n\
+             [sweep]\ncuts = \"0,20\"\nplans = [{{ mode = \"split\", cut = 20, tiles = 2 }}]\n\
              repeats = 2\nidle_seconds = 0\n",
             robot.address, server.address
         );
@@ -363,7 +372,10 @@ fn an_experiment_runs_on_workers_that_run_already() {
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "without the token: {errors}");
     assert!(errors.contains("token"), "{errors}");
-    let _ = std::fs::remove_file(place("elsewhere.mcap"));
+    assert!(
+        !place("elsewhere.mcap").exists(),
+        "nothing was swept, nothing is left"
+    );
     let output = run(&with_token);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{errors}");

@@ -21,6 +21,8 @@ use splitscope::units::{BitsPerSecond, Nanos};
 const MS: i64 = 1_000_000;
 /// The robot looks so often whether a sounding is due.
 const TICK_NS: i64 = 100 * MS;
+/// Its ticks and the camera's are not in step.
+const PHASE_NS: i64 = 37 * MS;
 /// The least deadline of a frame.
 const LEAST_DEADLINE_NS: i64 = 200 * MS;
 /// Recent frames whose median makes the deadline.
@@ -44,6 +46,8 @@ pub(crate) struct Case {
 pub(crate) struct Totals {
     latencies_ns: Vec<i64>,
     joules: f64,
+    /// By second of the trace: joules and frames of those admitted in it.
+    by_second: Vec<(f64, u32)>,
     pub(crate) soundings: u64,
     pub(crate) changes: u32,
     pub(crate) finished_locally: u32,
@@ -62,6 +66,29 @@ impl Totals {
 
     pub(crate) fn mean_joules(&self) -> f64 {
         self.joules / self.latencies_ns.len() as f64
+    }
+
+    /// The mean over the trace's seconds of what an inference takes, in joules; a second in which none began has the one
+    /// that went on. Whoever has fewer frames when the link is bad gains nothing by that.
+    pub(crate) fn joules_every_second_alike(&self) -> f64 {
+        let mut going_on = 0.0;
+        let seconds = self.by_second.iter().map(|&(joules, frames)| {
+            if frames > 0 {
+                going_on = joules / f64::from(frames);
+            }
+            going_on
+        });
+        seconds.sum::<f64>() / self.by_second.len().max(1) as f64
+    }
+
+    fn energy(&mut self, admitted: Nanos, joules: f64) {
+        let second = (admitted.0.max(0) / 1_000_000_000) as usize;
+        if self.by_second.len() <= second {
+            self.by_second.resize(second + 1, (0.0, 0));
+        }
+        self.joules += joules;
+        self.by_second[second].0 += joules;
+        self.by_second[second].1 += 1;
     }
 
     pub(crate) fn frames(&self) -> usize {
@@ -123,7 +150,8 @@ impl<'a> Chooser<'a> {
             return;
         }
         let link = &case.problem.world().link;
-        let mut at = Nanos((from.0 + TICK_NS - 1).div_euclid(TICK_NS) * TICK_NS);
+        let tick = (from.0 - PHASE_NS + TICK_NS - 1).div_euclid(TICK_NS);
+        let mut at = Nanos(tick * TICK_NS + PHASE_NS);
         while at <= until {
             self.sounded(at);
             if let Some(stood) = self.sounder.overdue(at) {
@@ -141,6 +169,9 @@ impl<'a> Chooser<'a> {
             at = at.shifted(TICK_NS);
         }
         self.sounded(until);
+        if let Some(stood) = self.sounder.overdue(until) {
+            self.belief.stalled(stood);
+        }
     }
 
     /// Takes in a sounding that has come by now.
@@ -266,7 +297,7 @@ impl Case {
             let ran = self.frame(&plan, place, now, deadline_ns);
             totals.finished_locally += u32::from(ran.locally);
             if let Some(levels) = &levels {
-                totals.joules += energy(levels, ran.latency_ns, ran.robot_ns).0;
+                totals.energy(now, energy(levels, ran.latency_ns, ran.robot_ns).0);
             }
             totals.latencies_ns.push(ran.latency_ns);
             if recent.len() == RECENT {

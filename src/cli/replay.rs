@@ -116,8 +116,9 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
             && let Some(frame) = store.frames().last()
         {
             let line = FrameLine::new(frame, store.model())
-                .with_power(store.power())
-                .with_link(store);
+                .with_power(store)
+                .with_link(store)
+                .with_prediction_error(frame, store);
             let text = if json { line.json() } else { line.human() };
             if let Err(error) = writeln!(out, "{text}") {
                 // Whoever reads has seen enough.

@@ -120,6 +120,7 @@ fn sweeps(
         token,
         name: console::default_name(),
         recording: None,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
@@ -133,6 +134,7 @@ fn sweeps(
         link: experiment.link.clone(),
         seconds: experiment.seconds,
         force: false,
+        keep: false,
     };
     if experiment.needs_best() {
         request.best = Some(best_cut(
@@ -143,11 +145,16 @@ fn sweeps(
         )?);
     }
     let mut output = Output::new(args.json, Some(with(stem, ".csv")));
+    let file = recording.as_ref().map(|settings| settings.file.clone());
     let options = Options {
         recording,
         ..options
     };
     let ended = console::run_sweep(&options, &request, &mut output)?;
+    if let (SweepEnded::Unsuitable(_) | SweepEnded::Never(_), Some(file)) = (&ended, file) {
+        // There is nothing in it, and the next try wants its name.
+        std::fs::remove_file(file).ok();
+    }
     finish(output, ended)
 }
 
@@ -173,6 +180,7 @@ fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session:
     }
     Ok(Some(session::Settings {
         file,
+        named: true,
         limit: RECORD_LIMIT,
         meta: session::Meta {
             name: Some(title.to_owned()),

@@ -177,6 +177,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
@@ -190,6 +191,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         link: args.link.clone(),
         seconds: None,
         force: args.force,
+        keep: false,
     };
     let mut output = Output::new(args.json, args.out.clone());
     let ended = console::run_sweep(&options, &request, &mut output)?;

@@ -4,6 +4,7 @@
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
 mod deck;
+mod form;
 mod fuzzy;
 mod keymap;
 mod keys;
@@ -13,6 +14,7 @@ mod orders;
 mod outlook;
 mod palette;
 mod picker;
+mod policies;
 mod proposal;
 mod replayed;
 pub mod screens;
@@ -20,7 +22,7 @@ pub mod sweeping;
 mod target;
 
 use crate::playback::Standing;
-use crate::session::Status;
+use crate::session::{Meta, Status};
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -31,6 +33,7 @@ use super::connection::{Order, Phase, Refusal};
 use super::journal::{LogPlace, News};
 
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
+pub use form::{Blank, Form, Source, Whose};
 pub use keymap::{
     Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE, Typed,
 };
@@ -40,6 +43,7 @@ pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
 pub use outlook::{Cost, Outlook, Payload};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
+pub use policies::PolicyPicker;
 pub use proposal::Proposal;
 use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
@@ -94,6 +98,8 @@ pub enum Update {
     Fetched(Fetched),
     /// How the recording stands.
     Recording(Box<Status>),
+    /// How storing a sweep goes.
+    Stored(sweeping::Stored),
     /// This program said something.
     Logged(News),
     /// Where logs are written.
@@ -134,6 +140,8 @@ pub enum Effect {
     Errand(Errand),
     /// Something for the recording.
     Note(Note),
+    /// Something of a sweep to be stored.
+    Keep(sweeping::Kept),
     /// Leave, now.
     Quit,
     /// Give the terminal back and stop until the shell lets this job go on.
@@ -209,6 +217,10 @@ pub struct Setup {
     pub remote: bool,
     /// The first command's number; another one at each start.
     pub first_command: u64,
+    /// What is known of the session that is recorded.
+    pub about: Meta,
+    /// Whether to ask for that once.
+    pub ask: bool,
 }
 
 /// The console's state.
@@ -219,6 +231,7 @@ pub struct App {
     token: Option<String>,
     proposal: Option<Proposal>,
     picker: Option<Picker>,
+    policies: Option<PolicyPicker>,
     palette: Option<Palette>,
     screens: Screens,
     keymap: Keymap,
@@ -238,6 +251,11 @@ pub struct App {
     sweeping: Option<Box<sweeping::Sweeping>>,
     recording: Option<Status>,
     prompt: Option<Prompt>,
+    /// What the session is, as far as anybody said.
+    about: Meta,
+    /// Whether the form opens by itself.
+    ask: bool,
+    form: Option<Form>,
 }
 
 impl App {
@@ -259,6 +277,7 @@ impl App {
             token: setup.token,
             proposal: None,
             picker: None,
+            policies: None,
             palette: None,
             screens: Screens::default(),
             keymap: setup.keymap,
@@ -275,6 +294,9 @@ impl App {
             sweeping: None,
             recording: None,
             prompt: None,
+            about: setup.about,
+            ask: setup.ask,
+            form: None,
         };
         (app, effects)
     }
@@ -284,18 +306,21 @@ impl App {
         let mut turn = Turn::default();
         match update {
             Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
+            Update::Key(key) if self.type_form(key, at, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
-                    turn.redraw(Redraw::AtOnce);
+                    turn.redraw(urgency(action));
                 }
             }
             Update::Act(action) => {
                 self.act(action, at, &mut turn);
-                turn.redraw(Redraw::AtOnce);
+                turn.redraw(urgency(action));
             }
             Update::Link { target, dial, said } => {
                 self.with_present(|app| app.hear(target, dial, said, at, &mut turn));
+                self.refill();
+                self.ask_if_due(&mut turn);
             }
             Update::Film(shot) => self.on_film(shot, &mut turn),
             Update::Fetched(fetched) => {
@@ -308,7 +333,14 @@ impl App {
                 }
                 self.pass_time(at, &mut turn);
             }
-            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
+            Update::Stored(stored) => {
+                self.sweep_stored(stored, at);
+                turn.redraw(Redraw::Soon);
+            }
+            Update::Recording(status) => {
+                self.recorder_says(*status, at, &mut turn);
+                self.ask_if_due(&mut turn);
+            }
             Update::Logged(news) => {
                 self.hear_log(news);
                 if self.screens.shown == Screen::Log {
@@ -318,6 +350,7 @@ impl App {
             Update::LogPlaces(places) => self.know_log_places(places),
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
+        self.keep_sweep(at, &mut turn);
         turn
     }
 
@@ -439,6 +472,11 @@ impl App {
         self.picker.as_ref()
     }
 
+    /// The policy picker, while it is open.
+    pub const fn policies(&self) -> Option<&PolicyPicker> {
+        self.policies.as_ref()
+    }
+
     /// Whether the help is shown.
     pub const fn help(&self) -> bool {
         self.help
@@ -525,6 +563,15 @@ impl App {
             level,
             text,
         });
+    }
+}
+
+/// How soon a person wants to see what an action did. A key of the time that is held down moves the picture more often
+/// than anybody can see.
+const fn urgency(action: Action) -> Redraw {
+    match action {
+        Action::Time(_) => Redraw::Scrubbing,
+        _ => Redraw::AtOnce,
     }
 }
 

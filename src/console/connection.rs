@@ -167,6 +167,18 @@ impl Connection {
         }
     }
 
+    /// Leaves a worker alone for a while, for a reason of this console's own: the caller obeys the order. What the
+    /// connection that is given up still brings is not heard any more.
+    pub fn leave(&mut self, for_ns: i64, reason: &str, now: Nanos) -> Order {
+        self.dial += 1;
+        self.failures = 0;
+        self.phase = Phase::Retry {
+            at: now.shifted(for_ns),
+            reason: reason.to_owned(),
+        };
+        Order::HangUp
+    }
+
     /// Lets time pass: what is due, if something is.
     pub fn tick(&mut self, now: Nanos) -> Option<Order> {
         if self.deadline().is_none_or(|at| now < at) {
@@ -252,6 +264,18 @@ mod tests {
             };
             assert_eq!((got, name(&connection)), (*order, *state), "row {row}");
         }
+    }
+
+    #[test]
+    fn a_worker_that_is_left_alone_is_dialled_again_when_the_time_is_over() {
+        let (mut connection, _) = Connection::new(ms(0));
+        connection.signal(Signal::Hello, ms(10));
+        let old = connection.dial();
+        assert_eq!(connection.leave(15 * SECOND, "why", ms(100)), Order::HangUp);
+        assert!(!connection.is_current(old), "its last words are not heard");
+        assert_eq!(connection.tick(ms(15_099)), None);
+        let dial = connection.dial() + 1;
+        assert_eq!(connection.tick(ms(15_100)), Some(Order::Dial(dial)));
     }
 
     #[test]

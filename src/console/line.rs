@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::plan::ValueCodec;
-use crate::store::{FrameSync, ModelView, Power, Store, class_name};
+use crate::store::{FrameSync, ModelView, Store, class_name};
 use crate::units::{Bytes, DeviceId};
 use crate::wire::{FrameRecord, StepKind};
 
@@ -76,9 +76,18 @@ pub struct FrameLine {
     /// Energy per inference over the last seconds, idle included: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
+    /// The same of a whole frame, where it has several images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub energy_frame_j: Option<f64>,
     /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_net_j: Option<f64>,
+    /// What the robot takes while it does nothing: measured in a pause, else seen between frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_w: Option<f64>,
+    /// How long ago a pause measured that; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_age_s: Option<f64>,
     /// Whether power is made up from given levels; absent where none is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_emulated: Option<bool>,
@@ -91,9 +100,40 @@ pub struct FrameLine {
     /// What the robot expected of the latency at the frame's admission: a prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub predicted_ms: Option<f64>,
+    /// How far predictions were off so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prediction_error: Option<PredictionErrorFields>,
     /// The policy that has the say over the plan; absent while an operator's choice stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
+}
+
+/// How far predictions of latency were off, either way, in percent of the latency: of the frame's epoch, and of all
+/// frames in its mode, as far back as the console remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PredictionErrorFields {
+    /// The epoch's median.
+    pub epoch_p50_pct: f64,
+    /// 90 of 100 of the epoch's frames are closer.
+    pub epoch_p90_pct: f64,
+    /// The mode's median.
+    pub mode_p50_pct: f64,
+    /// 90 of 100 of the mode's frames are closer.
+    pub mode_p90_pct: f64,
+}
+
+impl PredictionErrorFields {
+    fn of(frame: &FrameRecord, store: &Store) -> Option<Self> {
+        let epoch = store.frames().prediction_error(frame.epoch)?;
+        let mode = store.frames().prediction_error_of_mode(&frame.mode)?;
+        let pct = |share: f64| rounded(share * 100.0);
+        Some(Self {
+            epoch_p50_pct: pct(epoch.p50),
+            epoch_p90_pct: pct(epoch.p90),
+            mode_p50_pct: pct(mode.p50),
+            mode_p90_pct: pct(mode.p90),
+        })
+    }
 }
 
 /// What codecs did to the frame's values.
@@ -187,6 +227,34 @@ pub struct LinkFields {
     /// What telemetry takes of the link, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_share: Option<f64>,
+    /// Soundings so far: what the robot sends while a policy's plan sends little, to learn the link's rate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soundings: Option<u64>,
+    /// Their bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soundings_bytes: Option<u64>,
+    /// Telemetry goes through the emulated link beside the data; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_shaped: Option<bool>,
+    /// What attached consoles do to the median latency under this plan, as a share of it: 0.01 is 1 % longer. Absent
+    /// while there are too few frames with or without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect: Option<f64>,
+    /// The lower end of its 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_low: Option<f64>,
+    /// The upper end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_high: Option<f64>,
+    /// Latencies drift by themselves by more than 1 %: the effect may be that. Absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_unsteady: Option<bool>,
+    /// Frames behind it that ran without a console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames_without_console: Option<u32>,
+    /// Frames behind it that ran with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames_with_console: Option<u32>,
 }
 
 impl LinkFields {
@@ -198,6 +266,9 @@ impl LinkFields {
         let (up, down) = (state.and_then(|s| s.up), state.and_then(|s| s.down));
         let host = store.power().host();
         let wifi = host.and_then(|h| h.wifi.first());
+        let observer = store.telemetry().and_then(|t| t.observer);
+        let change = observer.and_then(|o| o.change);
+        let share = |ppm: i64| rounded(ppm as f64 / 1e6);
         Some(Self {
             rtt_ms: series.rtt_ns().map(ms),
             tcp_rtt_ms: kernel.map(|k| ms(i64::from(k.rtt_us) * 1000)),
@@ -212,6 +283,17 @@ impl LinkFields {
             wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
             wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
             telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+            soundings: state.and_then(|s| s.soundings).map(|s| s.count),
+            soundings_bytes: state.and_then(|s| s.soundings).map(|s| s.bytes),
+            telemetry_shaped: store.telemetry().filter(|t| t.is_shaped).map(|_| true),
+            console_effect: change.map(|c| share(c.ppm)),
+            console_effect_low: change.map(|c| share(c.low_ppm)),
+            console_effect_high: change.map(|c| share(c.high_ppm)),
+            console_effect_unsteady: observer
+                .filter(|o| o.change.is_some())
+                .map(|o| o.is_unsteady),
+            frames_without_console: observer.map(|o| o.alone.frames),
+            frames_with_console: observer.map(|o| o.watched.frames),
         })
     }
 }
@@ -287,7 +369,10 @@ impl FrameLine {
             sync: SyncFields::of(frame),
             power_w: None,
             energy_j: None,
+            energy_frame_j: None,
             energy_net_j: None,
+            idle_w: None,
+            idle_age_s: None,
             power_emulated: None,
             link: None,
             batch_top1: if frame.other_tops.is_empty() {
@@ -299,6 +384,7 @@ impl FrameLine {
                     .collect()
             },
             predicted_ms: frame.predicted_ns.map(ms),
+            prediction_error: None,
             policy: None,
         }
     }
@@ -312,15 +398,32 @@ impl FrameLine {
         }
     }
 
+    /// The same line with how far predictions like the frame's were off so far.
+    #[must_use]
+    pub fn with_prediction_error(self, frame: &FrameRecord, store: &Store) -> Self {
+        Self {
+            prediction_error: PredictionErrorFields::of(frame, store),
+            ..self
+        }
+    }
+
     /// The same line with the robot's power of late.
     #[must_use]
-    pub fn with_power(self, power: &Power) -> Self {
+    pub fn with_power(self, store: &Store) -> Self {
+        let power = store.power();
         let net = power.net_joules();
+        let idle = power.idle();
+        let age_ns = store.idle_age_ns();
         let power = power.estimate();
         Self {
             energy_net_j: net.map(|j| rounded(j.0)),
+            idle_w: idle.map(|w| rounded(w.0)),
+            idle_age_s: age_ns.map(|ns| rounded(ns as f64 / 1e9)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
+            energy_frame_j: power
+                .filter(|(e, _)| e.images > 1)
+                .and_then(|(e, _)| Some(rounded(e.joules_per_frame()?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),
             ..self
         }

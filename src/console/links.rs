@@ -66,6 +66,7 @@ impl Links {
             Effect::Note(_)
             | Effect::Show(_)
             | Effect::Errand(_)
+            | Effect::Keep(_)
             | Effect::Suspend
             | Effect::Quit => return None,
         };

@@ -1,17 +1,22 @@
 //! The loop: wait, drain what is there, update, draw. It waits for keys, messages and deadlines at once and for none of
 //! them alone; no socket is touched here.
 
+use std::future::poll_fn;
 use std::io;
+use std::task::Poll;
 use std::time::Duration;
 
 use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 
 use super::app::Screen as AppScreen;
 use super::app::screens::sessions::Fetched;
+use super::app::sweeping::Stored;
 use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
+use super::keeper::Keeper;
 use super::links::Links;
+use super::pace::Pace;
 use super::shelf::{Back, Shelf};
 use super::signals::Signals;
 use super::tape::Tape;
@@ -22,11 +27,6 @@ use crate::playback::Command;
 use crate::session::Reader;
 use crate::units::Nanos;
 
-/// Between two pictures that only data asks for: 10 a second, on a slow line 4.
-const PICTURE_NS: i64 = 100_000_000;
-const SLOW_PICTURE_NS: i64 = 250_000_000;
-/// Between two pictures while time is scrubbed through: 20 a second.
-const SCRUB_NS: i64 = 50_000_000;
 /// Messages taken in before the screen gets its turn.
 const DRAIN: usize = 512;
 
@@ -40,7 +40,7 @@ pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleEr
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
     let tape = Tape::start(options, &app, now())?;
-    let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
+    let film = Projector::of_what_goes_on(tape.written()).map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
     let mut console = Console::new(app, links, film, tape, &options.journal)?;
     console.tap();
@@ -65,6 +65,7 @@ pub(super) async fn play(
             let title = reader.path().file_name().unwrap_or_default();
             let title = title.to_string_lossy().into_owned();
             App::replay(setup, title, card.began, card.ended, clock::now())
+                .of_file(reader.path().to_owned(), card.meta.clone())
         }
         None => App::browse(setup, clock::now()),
     };
@@ -74,7 +75,7 @@ pub(super) async fn play(
     let browses = reader.is_none();
     let film = match reader {
         Some(reader) => Projector::of_file(reader),
-        None => Projector::in_memory(),
+        None => Projector::of_what_goes_on(None),
     };
     let film = film.map_err(ConsoleError::Thread)?;
     let links = Links::start(&[], "");
@@ -104,9 +105,8 @@ struct Console {
     tape: Tape,
     journal: Journal,
     shelf: Shelf,
-    redraw: Redraw,
-    drawn: Nanos,
-    picture_ns: i64,
+    keeper: Keeper,
+    pace: Pace,
     quit: bool,
     suspend: bool,
     /// The recording to be shown after this.
@@ -121,22 +121,16 @@ impl Console {
         tape: Tape,
         journal: &Journal,
     ) -> Result<Self, ConsoleError> {
-        let picture_ns = if app.is_remote() {
-            SLOW_PICTURE_NS
-        } else {
-            PICTURE_NS
-        };
         Ok(Self {
-            picture_ns,
+            pace: Pace::new(clock::now(), app.is_remote()),
             app,
             links,
             film,
             tape,
             journal: journal.clone(),
             shelf: Shelf::start().map_err(ConsoleError::Thread)?,
+            keeper: Keeper::start().map_err(ConsoleError::Thread)?,
             taps: false,
-            redraw: Redraw::No,
-            drawn: clock::now(),
             quit: false,
             suspend: false,
             next: None,
@@ -159,7 +153,7 @@ impl Console {
                 () = signals.next() => break,
                 event = keys.next() => {
                     self.event(event.as_ref(), &screen);
-                    while !self.quit && let Some(event) = keys.next().now_or_never() {
+                    while !self.quit && let Some(event) = ready(&mut keys).await {
                         self.event(event.as_ref(), &screen);
                     }
                 }
@@ -172,21 +166,21 @@ impl Console {
                         self.quit = true;
                     }
                 },
+                Some(stored) = self.keeper.next() => self.update(Update::Stored(stored)),
                 () = journal.said() => self.update(Update::Logged(journal.news())),
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
             if std::mem::take(&mut self.suspend) {
                 screen.suspend().map_err(ConsoleError::Terminal)?;
                 // What waited meanwhile is taken in before the first picture.
-                self.redraw = Redraw::AtOnce;
+                self.pace.want(Redraw::AtOnce);
             }
             self.drain();
-            if !self.quit && self.is_due() {
+            if !self.quit && self.pace.is_due(clock::now()) {
                 screen
                     .draw(&self.app, clock::now())
                     .map_err(ConsoleError::Terminal)?;
-                self.redraw = Redraw::No;
-                self.drawn = clock::now();
+                self.pace.drew(clock::now());
             }
         }
         drop(screen);
@@ -234,7 +228,7 @@ impl Console {
     fn reduce(&mut self, update: Update, at: Moment) {
         let said = self.said_live();
         let Turn { effects, redraw } = self.app.update(update, at);
-        self.redraw = self.redraw.max(redraw);
+        self.pace.want(redraw);
         self.note(said);
         self.perform(effects);
     }
@@ -265,6 +259,10 @@ impl Console {
             self.tape.see(&self.app, &effect, now());
             if effect == Effect::Quit {
                 self.quit = true;
+            } else if let Effect::Keep(kept) = effect {
+                if let Err(why) = self.keeper.keep(kept) {
+                    self.update(Update::Stored(Stored::Not(why)));
+                }
             } else if let Effect::Errand(errand) = effect {
                 if !self.shelf.send(errand) {
                     let why = "too much is under way with recordings; try again".to_owned();
@@ -303,25 +301,22 @@ impl Console {
         }
     }
 
-    /// When the next picture is due, if one is wanted.
-    fn picture(&self) -> Option<Nanos> {
-        match self.redraw {
-            Redraw::No => None,
-            Redraw::Soon => Some(self.drawn.shifted(self.picture_ns)),
-            Redraw::Scrubbing => Some(self.drawn.shifted(SCRUB_NS)),
-            Redraw::AtOnce => Some(self.drawn),
-        }
-    }
-
-    fn is_due(&self) -> bool {
-        self.picture().is_some_and(|at| clock::now() >= at)
-    }
-
     /// When something is to be done without anything happening.
     fn wakes(&self) -> Option<Nanos> {
         let next = self.app.next_tick(clock::now());
-        self.picture().into_iter().chain(next).min()
+        self.pace.due().into_iter().chain(next).min()
     }
+}
+
+/// An event that is there already, the outer none where there is none. Looked for with the loop's own waker: the stream
+/// keeps the first waker that it is given until that has fired, and one that does nothing would make the next key wait for
+/// whatever else happens.
+async fn ready(keys: &mut EventStream) -> Option<Option<io::Result<Event>>> {
+    poll_fn(|context| match keys.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(Some(event)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Sleeps until then; for ever where there is no then.

@@ -10,7 +10,7 @@
 //! scene      what panels look at; what a click asks for
 //! ```
 //!
-//! The mode picker and the help lie over whatever screen is shown.
+//! The mode picker, the form and the help lie over whatever screen is shown.
 
 mod chart;
 mod layout;
@@ -46,6 +46,14 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
     if let Some(picker) = app.picker() {
         scene.cover();
         panels::picker::render(&scene, picker, area, buf);
+    }
+    if let Some(picker) = app.policies() {
+        scene.cover();
+        panels::policies::render(&scene, picker, area, buf);
+    }
+    if let Some(form) = app.form() {
+        scene.cover();
+        panels::form::render(&scene, form, area, buf);
     }
     if let Some(palette) = app.palette() {
         scene.cover();

@@ -28,7 +28,7 @@ const SCATTER_WEIGHT: f64 = 0.2;
 const LEAST_BYTES: u64 = 1024;
 /// At least this part of a stretch is bytes passing: a latency that is believed too long cannot make a rate infinite.
 const LEAST_SHARE: f64 = 0.2;
-/// A value this many times smaller than its frame's largest is small.
+/// A stretch with this many times fewer bytes than its frame's largest is short.
 const SMALL: u64 = 10;
 /// The long memory: what the link is like in general, in seconds of busy time.
 const LONG_MEMORY_S: f64 = 20.0;
@@ -97,27 +97,24 @@ impl Belief {
         self.latency_ns = one_way_ns.max(0);
     }
 
-    /// Takes a finished frame's transfers in. Beside a large value a small one says nothing of the rate: waking and
-    /// packing is most of its time.
+    /// Takes a finished frame's transfers in. Beside a long stretch a short one says nothing of the rate: waking and
+    /// packing is most of its time. What is small within a stretch counts: it had its share of the medium.
     pub fn frame(&mut self, mut passages: Vec<Passage>) {
-        let largest = passages.iter().map(|p| p.bytes).max().unwrap_or(0);
-        passages.retain(|p| p.end > p.start && p.bytes > 0 && p.bytes >= largest / SMALL);
+        passages.retain(|p| p.end > p.start && p.bytes > 0);
         passages.sort_unstable_by_key(|p| p.start);
-        let mut stretch: Option<Passage> = None;
+        let mut stretches: Vec<Passage> = Vec::new();
         for passage in passages {
-            match &mut stretch {
+            match stretches.last_mut() {
                 Some(busy) if passage.start <= busy.end => {
                     busy.end = busy.end.max(passage.end);
                     busy.bytes += passage.bytes;
                 }
-                _ => {
-                    if let Some(busy) = stretch.replace(passage) {
-                        self.stretch(busy);
-                    }
-                }
+                _ => stretches.push(passage),
             }
         }
-        if let Some(busy) = stretch {
+        let longest = stretches.iter().map(|p| p.bytes).max().unwrap_or(0);
+        stretches.retain(|busy| busy.bytes >= longest / SMALL);
+        for busy in stretches {
             self.stretch(busy);
         }
     }
@@ -258,6 +255,21 @@ mod tests {
             ]);
         }
         assert!((mbps(&belief, 10_000) - 100.0).abs() < 0.1, "{belief:?}");
+    }
+
+    #[test]
+    fn what_is_small_within_a_stretch_counts() {
+        let mut belief = Belief::default();
+        // All-gathers of ever smaller layers, 9 parts down and 1 up, one after the other over a link of 80 Mbps.
+        let mut gathers = Vec::new();
+        let mut at = 0;
+        for ms in [400, 200, 100, 50, 20, 10] {
+            gathers.push(passage(at, f64::from(ms), 9_000 * ms as u64));
+            gathers.push(passage(at, f64::from(ms) / 5.0, 1_000 * ms as u64));
+            at += i64::from(ms);
+        }
+        belief.frame(gathers);
+        assert!((mbps(&belief, 1000) - 80.0).abs() < 0.1, "{belief:?}");
     }
 
     #[test]

@@ -102,6 +102,42 @@ fn a_slow_link_keeps_the_work_on_the_robot_and_the_reasons_say_so_in_numbers() {
 }
 
 #[test]
+fn a_decision_compiles_nothing_and_what_it_wanted_is_there_for_the_next_one() {
+    let graph = Arc::new(crate::model::zoo::build("vgg19_bn", 1, 224, 224).unwrap());
+    let device = |name: &str| Arc::new(Profile::open(name).unwrap());
+    let link = |mbps| Link::constant(BitsPerSecond::from_mbps(mbps));
+    let world = World::pair(
+        device("jetson-xavier-nx"),
+        device("gpu-server"),
+        link(93.0),
+        None,
+    );
+    let problem = Problem::new(graph, world.clone()).unwrap();
+    let mut auto = Auto {
+        objective: Objective::Latency,
+    };
+    let first = auto.decide(&problem);
+    assert!(
+        !first.chosen.simulated,
+        "only closed forms are there: {first:?}"
+    );
+    assert!(
+        first.reasons.join("; ").contains("not compiled yet"),
+        "{first:?}"
+    );
+    let settled = problem.settled(|problem| auto.decide(problem));
+    assert!(settled.chosen.simulated && settled.chosen.latency_ns < first.chosen.latency_ns);
+    assert!(
+        !settled.reasons.join("; ").contains("not compiled yet"),
+        "{settled:?}"
+    );
+    // Neither another rate nor other times of the devices make what was compiled be forgotten.
+    let renewed = problem.renewed(world).unwrap().with_link(link(92.0), 0.0);
+    let again = auto.decide(&renewed);
+    assert_eq!(again.chosen.plan, settled.chosen.plan);
+}
+
+#[test]
 fn the_best_of_every_mode_is_listed_or_refused_and_throughput_fills_the_stages() {
     let problem = problem_of(&chain(4), &[10, 10, 10, 10], &[5, 5, 5, 5], 96.0);
     let modes = best_per_mode(&problem, Objective::Latency);

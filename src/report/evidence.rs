@@ -43,6 +43,8 @@ pub struct PlanResult {
     pub energy: Option<Energy>,
     /// The median prediction beside measured frames, in milliseconds.
     pub predicted_ms: Option<f64>,
+    /// How far predictions were off, in percent of the latency, either way: median and 90th percentile.
+    pub prediction_error_pct: Option<[f64; 2]>,
 }
 
 /// A rate that held for a while.
@@ -106,6 +108,8 @@ pub struct Lane {
     pub name: String,
     /// The part of the latency it belongs to, as a place in [`PartsMs::NAMES`].
     pub part: usize,
+    /// Whether its steps are what was expected of the frame, not what was measured.
+    pub is_predicted: bool,
 }
 
 /// What made a file.

@@ -34,6 +34,7 @@ pub(super) fn plan(label: &str, cut: Option<u32>, median_ms: f64) -> PlanResult 
             preliminary: None,
         }),
         predicted_ms: Some(median_ms * 0.97),
+        prediction_error_pct: Some([3.0, 5.0]),
     }
 }
 

@@ -203,6 +203,11 @@ impl Frames {
         prediction::of_epoch(self.rows.iter(), epoch)
     }
 
+    /// How far the predictions of a mode's frames were off; none without predictions.
+    pub fn prediction_error_of_mode(&self, mode: &str) -> Option<PredictionError> {
+        prediction::of(self.rows.iter().filter(|f| f.mode == mode))
+    }
+
     /// How far predictions were off, by mode.
     pub fn prediction_errors(&self) -> BTreeMap<String, PredictionError> {
         prediction::by_mode(self.rows.iter())

@@ -47,6 +47,8 @@ pub struct Power {
     /// When frames began to run under the plan in effect, where another one was before.
     since: Option<Nanos>,
     idle: Option<IdleLevel>,
+    /// Images of a frame; 0 stands for one, until a model is told.
+    images: u32,
 }
 
 impl Power {
@@ -156,7 +158,9 @@ impl Power {
             self.now.push(now);
             self.now.len() - 1
         });
+        let images = self.images;
         let now = &mut self.now[at];
+        now.live.set_images(images);
         now.effective_hz = record.effective_hz.map(|hz| hz.0);
         let samples: Vec<RailSample> = record.samples.iter().collect();
         for sample in &samples {
@@ -202,7 +206,15 @@ impl Power {
         });
     }
 
-    /// An inference was told.
+    /// So many images are in a frame.
+    pub(super) fn set_images(&mut self, images: u32) {
+        self.images = images;
+        for source in &mut self.now {
+            source.live.set_images(images);
+        }
+    }
+
+    /// A frame was told.
     pub fn frame(&mut self, frame: &FrameRecord) {
         let ended = frame.admitted.shifted(frame.latency_ns);
         for source in &mut self.now {
@@ -258,7 +270,9 @@ impl Power {
         let (estimate, _) = self.estimate?;
         let gross = estimate.joules_per_inference?;
         let idle = self.idle()?.over_ns(estimate.window_ns);
-        Some(Joules(gross.0 - idle.0 / estimate.frames.max(1) as f64))
+        Some(Joules(
+            gross.0 - idle.0 / estimate.inferences().max(1) as f64,
+        ))
     }
 
     /// The rolling estimate of the first source that has one, and whether its numbers are made up; never a result.

@@ -25,15 +25,18 @@ pub fn relative_error(frame: &FrameRecord) -> Option<f64> {
     Some(predicted as f64 / frame.latency_ns as f64 - 1.0)
 }
 
+/// The errors of frames; none without predictions.
+pub(super) fn of<'a>(frames: impl Iterator<Item = &'a FrameRecord>) -> Option<PredictionError> {
+    let errors = frames.filter_map(relative_error);
+    summary(errors.map(parts_per_million).collect())
+}
+
 /// The errors of an epoch's frames; none without predictions.
 pub(super) fn of_epoch<'a>(
     frames: impl Iterator<Item = &'a FrameRecord>,
     epoch: Epoch,
 ) -> Option<PredictionError> {
-    let errors = frames
-        .filter(|f| f.epoch == epoch)
-        .filter_map(relative_error);
-    summary(errors.map(parts_per_million).collect())
+    of(frames.filter(|f| f.epoch == epoch))
 }
 
 /// The errors by mode.

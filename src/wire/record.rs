@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::observer::ObserverEffect;
 use super::pause::PauseRecord;
 use super::prediction::{DecisionRecord, PredictionRecord};
 use crate::clock::Offset;
@@ -276,6 +277,12 @@ pub struct TelemetryShare {
     pub is_estimate: bool,
     /// Frames so far whose steps were left out to stay within the limit.
     pub thinned_frames: u64,
+    /// What attached consoles do to frames under the plan in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<ObserverEffect>,
+    /// Telemetry goes through the emulated link beside the data, as it would over the robot's radio.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shaped: bool,
 }
 
 impl TelemetryShare {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::predict::Expected;
 use crate::link::Believed;
 use crate::model::Graph;
-use crate::plan::Plan;
+use crate::plan::{Codec, Plan};
 use crate::policy::{
     Candidate, Hysteresis, Objective, Policy, Problem, Spec, Verdict, best_per_mode, cuts, front,
     why_no_gain,
@@ -119,17 +119,29 @@ impl Planning {
     fn decide(&mut self, problem: &Problem, moment: &Moment) -> Option<DecisionRecord> {
         let (spec, policy) = self.policy.as_mut()?;
         let decision = policy.decide(problem);
-        let current = problem.evaluate(&moment.plan).ok();
+        // Policies know no codecs: they price values as they are, and the operator's codec stays.
+        let codec = moment.plan.codec;
+        let plain = moment.plan.clone().with_codec(Codec::None);
+        let current = problem.evaluate(&plain).ok();
         let mbps = moment.link.rate.mbps;
         let verdict = self
             .hysteresis
-            .weigh(&decision, current.as_ref(), &moment.plan, mbps);
+            .weigh(&decision, current.as_ref(), &plain, mbps);
         let Verdict::Change { because, .. } = verdict else {
             return None;
         };
         let mut reasons = vec![because];
         reasons.extend(moment.assumed.clone());
         reasons.extend(decision.reasons);
+        if codec != Codec::None {
+            reasons.push(format!(
+                "codec {codec} stays as it was chosen by hand; every plan is priced without it"
+            ));
+        }
+        let chosen = Candidate {
+            plan: decision.chosen.plan.clone().with_codec(codec),
+            ..decision.chosen
+        };
         let compared = decision.compared.iter().take(MAX_COMPARED);
         Some(DecisionRecord {
             at: moment.at,
@@ -137,7 +149,7 @@ impl Planning {
             epoch: moment.epoch,
             from: moment.plan.clone(),
             from_ns: current.map(|c| c.latency_ns),
-            to: cost(&decision.chosen),
+            to: cost(&chosen),
             feasible: decision.feasible,
             compared: compared.map(cost).collect(),
             reasons,

@@ -1,17 +1,20 @@
 //! A sweep that a console began, as its robot knows it: which plan comes back at its end, or when that console is gone
-//! and does not return. Pure state; sessions, records and the clock are its callers'.
+//! and does not return, and which policy had the say. Pure state; sessions, records and the clock are its callers'.
 
 use crate::plan::Plan;
+use crate::policy::Spec;
 use crate::units::Nanos;
 
 /// How long after a refusal the robot asks itself for the plan again, in nanoseconds.
 const AGAIN_AFTER_NS: i64 = 1_000_000_000;
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 struct On {
     session: u64,
     name: String,
     restore: Plan,
+    /// The policy that had the say before.
+    policy: Option<Spec>,
     /// When the plan comes back; none while the console is there and at it.
     due: Option<Nanos>,
     /// The plan was asked for, and there is no answer yet.
@@ -21,18 +24,21 @@ struct On {
 }
 
 /// At most one sweep is on. See the [module](self).
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sweeping(Option<On>);
 
 impl Sweeping {
-    /// A session begins a sweep, or goes on with one after its connection was lost. A sweep that was not ended keeps
-    /// the plan that it began with: what is in effect in its middle is nobody's choice.
-    pub fn begin(&mut self, session: u64, name: &str, restore: Plan) {
-        let kept = self.0.take().map(|on| on.restore);
+    /// A session begins a sweep, or goes on with one after its connection was lost; `policy` has the say by now. A sweep
+    /// that was not ended keeps the plan and the policy that it began with: what is in effect in its middle is nobody's
+    /// choice.
+    pub fn begin(&mut self, session: u64, name: &str, restore: Plan, policy: Option<Spec>) {
+        let kept = self.0.take().map(|on| (on.restore, on.policy));
+        let (restore, policy) = kept.unwrap_or((restore, policy));
         self.0 = Some(On {
             session,
             name: name.to_owned(),
-            restore: kept.unwrap_or(restore),
+            restore,
+            policy,
             due: None,
             asked: false,
             told: false,
@@ -81,6 +87,11 @@ impl Sweeping {
         Some(on.restore.clone())
     }
 
+    /// The policy that gets the say again once the plan is back.
+    pub fn policy(&self) -> Option<Spec> {
+        self.0.as_ref().and_then(|on| on.policy)
+    }
+
     /// The answer to the plan that was asked for. Gives a sentence for people, if there is something new to say.
     pub fn answered(&mut self, answer: &Result<(), String>, now: Nanos) -> Option<String> {
         let on = self.0.as_mut().filter(|on| on.asked)?;
@@ -89,8 +100,12 @@ impl Sweeping {
         match answer {
             // Meanwhile another session may have begun anew.
             Ok(()) if on.due.is_some() => {
+                let policy = on
+                    .policy
+                    .map(|spec| format!(", and {spec} has the say again"));
                 self.0 = None;
-                Some(format!("the sweep is over, {label} comes back"))
+                let policy = policy.unwrap_or_default();
+                Some(format!("the sweep is over, {label} comes back{policy}"))
             }
             Ok(()) => None,
             Err(reason) => {
@@ -114,7 +129,7 @@ mod tests {
 
     fn begun() -> Sweeping {
         let mut sweeping = Sweeping::default();
-        sweeping.begin(ANN, "ann@a", Plan::split(7));
+        sweeping.begin(ANN, "ann@a", Plan::split(7), Some(Spec::AUTO));
         sweeping
     }
 
@@ -146,7 +161,8 @@ mod tests {
     fn one_that_returns_goes_on_and_keeps_the_plan_that_it_began_with() {
         let mut sweeping = begun();
         sweeping.gone(ANN, Nanos(0), SECOND);
-        sweeping.begin(BOB, "ann@a", Plan::split(30));
+        sweeping.begin(BOB, "ann@a", Plan::split(30), None);
+        assert_eq!(sweeping.policy(), Some(Spec::AUTO));
         assert_eq!(sweeping.overdue(Nanos(9 * SECOND)), None);
         assert_eq!(sweeping.end(BOB, Nanos(0)), Ok(&Plan::split(7)));
     }

@@ -2,6 +2,7 @@
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
+use splitscope::console::app::sweeping::Kept;
 use splitscope::console::app::{App, Effect, Key, Keymap, Moment, Said, Setup, Update};
 use splitscope::console::tap;
 use splitscope::console::view::{Theme, draw};
@@ -27,6 +28,7 @@ pub(crate) struct Console {
     pub(crate) app: App,
     pub(crate) now: i64,
     pub(crate) effects: Vec<Effect>,
+    kept: Vec<Kept>,
     /// What happened, as the film of a rewound screen has it.
     pub(crate) entries: Vec<Entry>,
 }
@@ -40,6 +42,7 @@ impl Console {
             keymap: Keymap::default(),
             remote: false,
             first_command: 100,
+            ..Setup::default()
         };
         let (app, effects) = App::new(setup, Nanos(0));
         let entries = tap::targets(&app, Moment::default());
@@ -47,6 +50,7 @@ impl Console {
             app,
             now: 0,
             effects,
+            kept: Vec::new(),
             entries,
         }
     }
@@ -58,7 +62,12 @@ impl Console {
         };
         self.entries.extend(tap::heard(&self.app, &update, at));
         let turn = self.app.update(update, at);
-        self.effects.extend(turn.effects);
+        for effect in turn.effects {
+            match effect {
+                Effect::Keep(kept) => self.kept.push(kept),
+                effect => self.effects.push(effect),
+            }
+        }
     }
 
     pub(crate) fn wait(&mut self, ms: i64) {
@@ -89,6 +98,11 @@ impl Console {
         self.hear(ROBOT, Said::Reply(Reply { command, result }));
     }
 
+    /// What of a sweep was handed on to be stored since the last look.
+    pub(crate) fn kept(&mut self) -> Vec<Kept> {
+        std::mem::take(&mut self.kept)
+    }
+
     /// The commands sent since the last look.
     pub(crate) fn sent(&mut self) -> Vec<CommandMessage> {
         let effects = std::mem::take(&mut self.effects);
@@ -97,7 +111,8 @@ impl Console {
                 assert_eq!(target, ROBOT);
                 Some(message)
             }
-            Effect::Link { .. }
+            Effect::Keep(_)
+            | Effect::Link { .. }
             | Effect::Ask { .. }
             | Effect::Note(_)
             | Effect::Errand(_)

@@ -141,10 +141,22 @@ fn a_rate_that_is_assumed_is_said_so() {
 }
 
 #[test]
-fn a_hands_the_plan_to_auto_and_takes_it_back() {
+fn a_offers_every_policy_and_the_plan_is_handed_over_and_taken_back() {
     let mut console = live();
     console.sent();
     console.key(Key::Char('a'));
+    let screen = console.screen((80, 24));
+    for row in [
+        "now by hand",
+        "auto energy",
+        "neurosurgeon",
+        "pso deadline=100",
+        "dads-heavy",
+    ] {
+        assert!(screen.contains(row), "{row}: {screen}");
+    }
+    assert!(console.sent().is_empty(), "nothing before Enter");
+    console.key(Key::Enter);
     let commands: Vec<Command> = console.sent().into_iter().map(|m| m.command).collect();
     // Nobody controls the robot: control is asked for first.
     assert!(
@@ -156,6 +168,8 @@ fn a_hands_the_plan_to_auto_and_takes_it_back() {
     console.records(ROBOT, vec![plan(policy)]);
     assert!(console.screen((120, 40)).contains("by auto"));
     console.key(Key::Char('a'));
+    assert!(console.screen((40, 12)).contains("now auto"));
+    console.key(Key::Enter);
     let mut commands = console.sent().into_iter().map(|m| m.command);
     assert_eq!(
         commands.next_back(),

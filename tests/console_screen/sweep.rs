@@ -1,7 +1,7 @@
 //! The Sweep screen: a sweep from the first key to the plan from before.
 
-use splitscope::console::app::sweeping::Stage;
-use splitscope::console::app::{Key, Screen};
+use splitscope::console::app::sweeping::{Kept, Stage, Stored};
+use splitscope::console::app::{Key, Moment, Screen, Update};
 use splitscope::plan::Plan;
 use splitscope::units::{Epoch, FrameId, Nanos};
 use splitscope::wire::console::Command;
@@ -86,25 +86,75 @@ fn a_sweep_by_keys() {
 }
 
 #[test]
-fn plans_and_rounds_are_chosen_by_keys() {
+fn a_sweep_is_set_up_by_keys_and_stored_as_it_grows() {
     let mut console = live();
     console.key(S);
+    // Cuts that one tensor crosses; tile parallelism at 45 % on the robot; auto; until 5 %; idle time for net energy.
     console.key(Key::Right);
+    console.keys(Key::Down, 6);
+    console.key(Key::Right);
+    console.keys(Key::Left, 5);
+    console.key(Key::Down);
+    console.key(Key::Char('+'));
+    console.key(Key::Down);
     console.keys(Key::Char('+'), 2);
-    console.key(Key::Char('e'));
+    console.keys(Key::Down, 4);
+    console.key(Key::PageDown);
     let screen = console.screen((160, 48));
     for words in [
-        "cuts that one tensor crosses",
+        "those that one tensor crosses",
+        "45 % of the rows on the robot",
+        "auto       yes",
         "under 5 % wide",
-        "of 2 s, for energy",
+        "10 s before and after",
+        "plans, at most 200 rounds",
     ] {
         assert!(screen.contains(words), "{words}: {screen}");
     }
+    snapshots("sweep_form", &console);
     console.key(S);
     granted(&mut console);
     granted(&mut console);
-    let sweep = console.app.sweeping().unwrap().sweep().unwrap();
+    let sweeping = console.app.sweeping().unwrap();
+    let sweep = sweeping.sweep().unwrap();
     assert!(sweep.plans().len() < 100, "{}", sweep.plans().len());
+    assert_eq!(sweep.plans().last().unwrap().label, "auto");
+    assert_eq!(sweep.settings().idle_ms, 10_000);
+    console.app.update(
+        Update::Stored(Stored::In("/data/sweeps/2026-11-25T14-35-12Z.csv".into())),
+        Moment::default(),
+    );
+    let screen = console.screen((160, 48));
+    assert!(
+        screen.contains("stored in /data/sweeps/2026-11-25T14-35-12Z.csv"),
+        "{screen}"
+    );
+    assert!(
+        console.screen((80, 24)).contains("in 2026-11-25T14"),
+        "short of room, its name"
+    );
+}
+
+#[test]
+fn what_is_measured_is_handed_on_to_be_stored() {
+    let mut console = sweeping(2);
+    let rows = |kept: &[Kept]| -> usize {
+        let frames = kept.iter().map(|k| match k {
+            Kept::News(news) => news.frames.len(),
+            Kept::Begin(_) | Kept::End(_) => 0,
+        });
+        frames.sum()
+    };
+    let kept = console.kept();
+    assert!(matches!(&kept[0], Kept::Begin(header) if header.plans.len() == 154));
+    measure(&mut console, 10);
+    console.key(Key::Char('x'));
+    granted(&mut console);
+    console.records(ROBOT, vec![plan(99, Plan::split(28))]);
+    let later = console.kept();
+    assert_eq!(rows(&kept) + rows(&later), 3 * 4, "frames of three visits");
+    assert!(matches!(later.last(), Some(Kept::End(end)) if end.how == "aborted"));
+    assert!(console.kept().is_empty(), "once");
 }
 
 #[test]

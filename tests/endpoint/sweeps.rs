@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use splitscope::plan::Plan;
+use splitscope::policy::Spec;
+use splitscope::units::Epoch;
 use splitscope::wire::console::{Command, Role};
+use splitscope::wire::{PlanRecord, Record};
 use splitscope::worker::endpoint::{Limits, Order};
 
 use crate::support::{Worker, command, event_text, quick};
@@ -44,7 +47,7 @@ async fn the_end_of_a_sweep_brings_the_plan_from_before_back() {
     assert_eq!(request.order, Order::Plan(Plan::split(7)));
     let (mut eve, _) = worker.attach("eve@e").await;
     request.reply.send(Ok(())).unwrap();
-    let over = |r: &splitscope::wire::Record| {
+    let over = |r: &Record| {
         event_text(r).filter(|t| t.starts_with("the sweep is over, split 7 comes back"))
     };
     eve.until(over).await;
@@ -56,6 +59,37 @@ async fn the_end_of_a_sweep_brings_the_plan_from_before_back() {
 }
 
 #[tokio::test]
+async fn the_policy_from_before_gets_the_say_again_after_its_plan_is_back() {
+    let worker = robot(Duration::from_millis(300));
+    worker.hub.record(Record::Plan(PlanRecord {
+        epoch: Epoch(3),
+        plan: Plan::split(7),
+        local_because: None,
+        policy: Some(Spec::AUTO),
+    }));
+    let (mut ann, _) = worker.attach("ann@a").await;
+    let is_known = || {
+        worker
+            .hub
+            .state()
+            .iter()
+            .any(|r| matches!(r, Record::Plan(_)))
+    };
+    while !is_known() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    ann.take(false).await.unwrap();
+    ann.order(begin()).await.unwrap();
+    // The console dies in the middle.
+    drop(ann);
+    let request = command(&worker.commands).await;
+    assert_eq!(request.order, Order::Plan(Plan::split(7)));
+    request.reply.send(Ok(())).unwrap();
+    let request = command(&worker.commands).await;
+    assert_eq!(request.order, Order::Policy(Some(Spec::AUTO)));
+}
+
+#[tokio::test]
 async fn a_console_that_vanishes_in_the_middle_leaves_the_plan_from_before() {
     let worker = robot(Duration::from_millis(300));
     let (mut ann, _) = worker.attach("ann@a").await;
@@ -63,9 +97,8 @@ async fn a_console_that_vanishes_in_the_middle_leaves_the_plan_from_before() {
     ann.take(false).await.unwrap();
     ann.order(begin()).await.unwrap();
     drop(ann);
-    let left = |r: &splitscope::wire::Record| {
-        event_text(r).filter(|t| t.starts_with("ann@a left in the middle of a sweep"))
-    };
+    let left =
+        |r: &Record| event_text(r).filter(|t| t.starts_with("ann@a left in the middle of a sweep"));
     eve.until(left).await;
     assert_eq!(
         command(&worker.commands).await.order,

@@ -13,7 +13,7 @@ use splitscope::wire::console::{
 };
 use splitscope::wire::{
     ClassScore, DecisionRecord, FrameRecord, Outcome, PROTOCOL, Pause, PeerState, PredictionRecord,
-    Record, SwitchStage,
+    Record, SoundingCost, SwitchStage, TelemetryShare,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -53,10 +53,14 @@ pub(crate) struct Heard {
     pub(crate) predictions: Vec<PredictionRecord>,
     /// Events, as they were told.
     pub(crate) events: Vec<String>,
+    /// What soundings of the link cost, as it was told last.
+    pub(crate) soundings: Option<SoundingCost>,
     /// Pauses as they were told; none: frames go on.
     pub(crate) pauses: Vec<Option<Pause>>,
     /// What was measured in pauses.
     pub(crate) idle: Vec<IdleLevel>,
+    /// What telemetry takes and costs.
+    pub(crate) shares: Vec<TelemetryShare>,
     /// What commands were refused for, by their number.
     pub(crate) refused: BTreeMap<u64, String>,
     answers: BTreeMap<String, Vec<ClassScore>>,
@@ -83,6 +87,8 @@ impl Heard {
             }
             Record::Decision(decision) => self.decisions.push(*decision),
             Record::Event(event) => self.events.push(event.text),
+            Record::LinkState(state) => self.soundings = state.soundings,
+            Record::TelemetryShare(share) => self.shares.push(share),
             Record::Pause(record) => self.pauses.push(record.pause),
             Record::IdleLevel(level) => self.idle.push(level),
             Record::Prediction(prediction) => self.predictions.push(*prediction),

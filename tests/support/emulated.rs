@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 /// An emulated robot or server; ends when dropped.
 pub(crate) struct Worker {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
 }
 

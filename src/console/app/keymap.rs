@@ -121,6 +121,8 @@ pub enum Action {
     Mark,
     /// Give the session a name.
     NameSession,
+    /// Say what the session is.
+    Describe,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.
@@ -139,6 +141,7 @@ impl Action {
             Self::Cut(_)
                 | Self::Policy
                 | Self::Sweep(sweep::Do::Start)
+                | Self::Power(power::Do::Idle(_) | power::Do::StepAway)
                 | Self::Modes
                 | Self::Pick(_)
                 | Self::Apply

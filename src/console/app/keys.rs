@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::screens::sessions::Errand;
 use super::{
     Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
-    Proposal, Screen, TakeOver, Turn, proposal,
+    PolicyPicker, Proposal, Screen, TakeOver, Turn, proposal,
 };
 use crate::console::connection::Phase;
 use crate::plan::Plan;
@@ -93,7 +93,7 @@ impl App {
             Action::Chart(what) => self.on_chart(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
-            Action::Power(what) => self.on_power(what),
+            Action::Power(what) => self.on_power(what, at, turn),
             Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Workers(what) => self.on_workers(what),
@@ -109,7 +109,7 @@ impl App {
                     self.show(Screen::Live, turn);
                 }
             }
-            Action::Policy => self.policy(at, turn),
+            Action::Policy => self.open_policies(at),
             Action::Control => self.control(at, turn),
             Action::Time(command) => self.on_time(command, at, turn),
             Action::GoTo(typing) => self.on_typing(typing, at, turn),
@@ -124,6 +124,7 @@ impl App {
                 };
             }
             Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::Describe => self.describe(),
             Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
@@ -176,7 +177,7 @@ impl App {
     }
 
     /// The robot that may be changed now; says why there is none.
-    fn changeable(&mut self, at: Moment) -> Option<usize> {
+    pub(super) fn changeable(&mut self, at: Moment) -> Option<usize> {
         let index = self.robot()?;
         if let Some(why) = self.obstacle(index, at.now) {
             self.notice = Some(why);
@@ -240,6 +241,18 @@ impl App {
     }
 
     fn pick(&mut self, pick: Pick, at: Moment, turn: &mut Turn) {
+        if let Some(policies) = &mut self.policies {
+            match pick {
+                Pick::Close => self.policies = None,
+                Pick::Apply => {
+                    let chosen = policies.chosen();
+                    self.policies = None;
+                    self.policy(chosen, at, turn);
+                }
+                pick => policies.press(pick),
+            }
+            return;
+        }
         let Some(picker) = &mut self.picker else {
             return;
         };
@@ -337,15 +350,34 @@ impl App {
         }
     }
 
-    /// Hands the plan to `auto`, or takes it back from whichever policy has it.
-    fn policy(&mut self, at: Moment, turn: &mut Turn) {
+    fn open_policies(&mut self, at: Moment) {
+        if let Some(index) = self.changeable(at) {
+            let plan = self.targets[index].store.plan();
+            self.policies = Some(PolicyPicker::new(plan.and_then(|p| p.policy)));
+        }
+    }
+
+    /// Hands the plan to a policy, or takes it back from whichever has it.
+    fn policy(&mut self, policy: Option<Spec>, at: Moment, turn: &mut Turn) {
         let Some(index) = self.changeable(at) else {
             return;
         };
         let store = &self.targets[index].store;
         let reigns = store.plan().and_then(|p| p.policy);
-        let policy = reigns.is_none().then_some(Spec::AUTO);
-        match Control::of(store) {
+        if reigns == policy {
+            let who = policy.map_or_else(|| "an operator".to_owned(), |spec| spec.to_string());
+            self.notice = Some(format!("{who} has the say already"));
+            return;
+        }
+        if self.in_control(index, turn) {
+            self.proposal = None;
+            self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        }
+    }
+
+    /// Takes control first where it is free; false where it is another's, which is asked about.
+    pub(super) fn in_control(&mut self, index: usize, turn: &mut Turn) -> bool {
+        match Control::of(&self.targets[index].store) {
             Control::You => {}
             // The two are performed in this order; without control the second is refused with the reason.
             Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
@@ -355,11 +387,10 @@ impl App {
                     holder,
                     then: None,
                 });
-                return;
+                return false;
             }
         }
-        self.proposal = None;
-        self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        true
     }
 
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {

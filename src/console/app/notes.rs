@@ -1,7 +1,7 @@
 //! Marks and names that a person gives a recording: typed at the foot of the screen, stamped when the key was pressed.
 
 use super::{App, Effect, Key, Moment, Redraw, Target, Turn};
-use crate::session::{State, Status};
+use crate::session::{Meta, State, Status};
 use crate::units::Nanos;
 use crate::wire::Level;
 
@@ -37,6 +37,13 @@ pub enum Note {
     Marker {
         /// What was typed; may be empty.
         text: String,
+        /// When the key was pressed.
+        at: Moment,
+    },
+    /// The session is this.
+    About {
+        /// All that is known of it.
+        about: Box<Meta>,
         /// When the key was pressed.
         at: Moment,
     },
@@ -128,6 +135,7 @@ impl App {
             }
             Noting::Name => {
                 let said = format!("the session is called {text:?}");
+                self.about.name = Some(text.clone()).filter(|t| !t.is_empty());
                 (Note::Name { text, at }, said)
             }
         };
@@ -192,6 +200,7 @@ mod tests {
             keymap: Keymap::default(),
             remote: false,
             first_command: 1,
+            ..Setup::default()
         };
         App::new(setup, Nanos(0)).0
     }

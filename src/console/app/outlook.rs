@@ -144,7 +144,7 @@ fn now(store: &Store) -> Cost {
     let listed = store.plan().and_then(|p| listed(store, &p.plan));
     Cost {
         latency_ns: store.frames().figures(epoch).map(|f| f.p50_ns),
-        energy_j: estimate.and_then(|(e, _)| Some(e.joules_per_inference?.0)),
+        energy_j: estimate.and_then(|(e, _)| Some(e.joules_per_frame()?.0)),
         up: newest.map(|f| Bytes(f.bytes_up)),
         down: newest.map(|f| Bytes(f.bytes_down)),
         limit: listed.map(|cost| cost.limit.clone()),

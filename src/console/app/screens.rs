@@ -137,6 +137,11 @@ impl App {
         &self.screens
     }
 
+    /// Whether a picker lies over the screen.
+    const fn is_picking(&self) -> bool {
+        self.picker.is_some() || self.policies.is_some()
+    }
+
     /// Whether keys move the crosshair: it is there, and so is a chart.
     pub const fn is_reading_charts(&self) -> bool {
         let charts = charts::ChartId::on(self.screens.shown);
@@ -147,10 +152,10 @@ impl App {
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
-        } else if self.take_over.is_none() && self.picker.is_none() && self.screens.typing() {
-            Scope::Search
-        } else if self.take_over.is_none() && self.picker.is_some() {
+        } else if self.take_over.is_none() && self.is_picking() {
             Scope::Picker
+        } else if self.take_over.is_none() && self.screens.typing() {
+            Scope::Search
         } else if self.take_over.is_none() && self.is_reading_charts() {
             Scope::Chart
         } else {

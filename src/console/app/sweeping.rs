@@ -4,10 +4,15 @@
 mod drive;
 mod words;
 
-use super::{App, Moment, Redraw, Turn};
+use std::path::PathBuf;
+
+use super::{App, Effect, Moment, Redraw, Turn};
 use crate::plan::Plan;
 use crate::policy::Spec;
-use crate::sweep::{Cuts, DeviceLine, Event, Header, ModelLine, PlanLine, Settings, Sweep, Wanted};
+use crate::sweep::{
+    Cuts, DeviceLine, EndRow, Event, Header, ModelLine, News, PlanLine, Seen, Settings, Sweep,
+    Wanted,
+};
 use crate::units::{BootId, Nanos};
 
 /// From the end to the word that the plan from before is back.
@@ -34,6 +39,28 @@ pub struct Request {
     pub seconds: Option<f64>,
     /// Take control from another console.
     pub force: bool,
+    /// Store it in a file as it grows.
+    pub keep: bool,
+}
+
+/// Something of a sweep that is to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kept {
+    /// It begins.
+    Begin(Box<Header>),
+    /// There is more of it.
+    News(Box<News>),
+    /// It is over.
+    End(EndRow),
+}
+
+/// How storing goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stored {
+    /// It is stored in this file.
+    In(PathBuf),
+    /// It is not, or not whole, and why.
+    Not(String),
 }
 
 /// A model that a robot is expected to run.
@@ -98,6 +125,9 @@ pub struct Sweeping {
     until: Option<Nanos>,
     /// Why it never came to a sweep.
     failed: Option<String>,
+    /// What of it was handed on to be stored; none: it is not, or its end is handed on.
+    seen: Option<Seen>,
+    stored: Option<Stored>,
 }
 
 impl Sweeping {
@@ -124,6 +154,11 @@ impl Sweeping {
     /// Why it never came to a sweep, if so.
     pub fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
+    }
+
+    /// Where it is stored, or why not; none where nothing is known of that yet, or it is not to be.
+    pub const fn stored(&self) -> Option<&Stored> {
+        self.stored.as_ref()
     }
 
     /// Whether nothing more will happen.
@@ -246,9 +281,49 @@ impl App {
                 .seconds
                 .map(|s| at.now.shifted((s.clamp(0.0, 1e9) * 1e9) as i64)),
             failed: None,
+            seen: request.keep.then(Seen::default),
+            stored: None,
         }));
+        if let Some(sweeping) = self.sweeping.as_ref().filter(|_| request.keep) {
+            let begin = Kept::Begin(Box::new(sweeping.header.clone()));
+            turn.effects.push(Effect::Keep(begin));
+        }
         self.sweep_ask_control(&mut turn);
         Ok(turn)
+    }
+
+    /// Hands on what is new of the sweep, to be stored.
+    pub(super) fn keep_sweep(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(sweeping) = &mut self.sweeping else {
+            return;
+        };
+        let (Some(seen), Some(sweep)) = (&mut sweeping.seen, &sweeping.sweep) else {
+            return;
+        };
+        if let Some(news) = sweep.news(seen) {
+            turn.effects.push(Effect::Keep(Kept::News(Box::new(news))));
+        }
+        if let (Stage::Over { .. }, Some(how)) = (&sweeping.stage, sweep.ended()) {
+            sweeping.seen = None;
+            turn.effects.push(Effect::Keep(Kept::End(EndRow {
+                how: how.word().to_owned(),
+                unix_ms: at.unix_ms,
+            })));
+        }
+    }
+
+    /// How storing goes.
+    pub(super) fn sweep_stored(&mut self, stored: Stored, at: Moment) {
+        if let Stored::Not(why) = &stored {
+            let text = format!("the sweep is not stored: {why}");
+            self.say(crate::wire::Level::Error, text, at);
+        }
+        if let Some(sweeping) = &mut self.sweeping {
+            if let Stored::Not(_) = stored {
+                sweeping.seen = None;
+            }
+            sweeping.stored = Some(stored);
+        }
     }
 
     /// Ends the sweep early; what there is stays.

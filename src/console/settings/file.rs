@@ -5,6 +5,7 @@
 //! ascii = "auto"            # auto, yes, no
 //! mouse = true
 //! ssh = "auto"              # fewer pictures: auto, yes, no
+//! prompt = true             # ask once what the session is
 //!
 //! [keys.live]
 //! cut-earlier = ["h", "left"]
@@ -33,6 +34,7 @@ pub struct File {
     pub(super) ascii: Option<(Auto, usize)>,
     pub(super) mouse: Option<(bool, usize)>,
     pub(super) ssh: Option<(Auto, usize)>,
+    pub(super) prompt: Option<(bool, usize)>,
     pub(super) keymap: Keymap,
     pub(super) rebound: Vec<(Scope, String, usize)>,
 }
@@ -170,20 +172,29 @@ impl Reader<'_> {
                 "theme" => self.file.theme = self.word(value),
                 "ascii" => self.file.ascii = self.word(value),
                 "ssh" => self.file.ssh = self.word(value),
-                "mouse" => match value.get_ref().as_bool() {
-                    Some(yes) => self.file.mouse = Some((yes, line(self.text, at))),
-                    None => self.fault(at, "mouse is true or false"),
-                },
+                "mouse" => self.file.mouse = self.yes_or_no("mouse", value),
+                "prompt" => self.file.prompt = self.yes_or_no("prompt", value),
                 "keys" => match value.get_ref().as_table() {
                     Some(scopes) => self.scopes(scopes),
                     None => self.fault(at, "keys is a table per screen, like [keys.live]"),
                 },
                 other => {
                     let what = format!(
-                        "{other:?} is no setting; there are theme, ascii, mouse, ssh and keys"
+                        "{other:?} is no setting; there are theme, ascii, mouse, ssh, prompt and keys"
                     );
                     self.fault(at, what);
                 }
+            }
+        }
+    }
+
+    fn yes_or_no(&mut self, name: &str, value: &Value) -> Option<(bool, usize)> {
+        let at = value.span().start;
+        match value.get_ref().as_bool() {
+            Some(yes) => Some((yes, line(self.text, at))),
+            None => {
+                self.fault(at, format!("{name} is true or false"));
+                None
             }
         }
     }

@@ -15,6 +15,7 @@ const MIN_COVERAGE: f64 = 0.8;
 pub struct Live {
     window_ns: i64,
     max_gap_ns: i64,
+    images: u32,
     samples: VecDeque<Sample>,
     /// When results came.
     frames: VecDeque<Nanos>,
@@ -30,10 +31,25 @@ pub struct Estimate {
     pub watts: Watts,
     /// Energy over inferences, with everything the robot did meanwhile; none if no inference ended.
     pub joules_per_inference: Option<Joules>,
-    /// Inferences that ended in the window.
+    /// Frames that ended in the window.
     pub frames: usize,
+    /// Images of a frame, each of them an inference.
+    pub images: u32,
     /// The window, as far as there are samples.
     pub window_ns: i64,
+}
+
+impl Estimate {
+    /// Inferences that ended in the window: every image of a frame is one.
+    pub const fn inferences(&self) -> usize {
+        self.frames * self.images as usize
+    }
+
+    /// Energy over frames; none if none ended.
+    pub fn joules_per_frame(&self) -> Option<Joules> {
+        let each = self.joules_per_inference?;
+        Some(Joules(each.0 * f64::from(self.images)))
+    }
 }
 
 impl Live {
@@ -42,6 +58,7 @@ impl Live {
         Self {
             window_ns,
             max_gap_ns,
+            images: 1,
             samples: VecDeque::new(),
             frames: VecDeque::new(),
             since: Nanos(i64::MIN),
@@ -72,7 +89,12 @@ impl Live {
         }
     }
 
-    /// An inference ended.
+    /// So many images are in a frame from now on.
+    pub fn set_images(&mut self, images: u32) {
+        self.images = images.max(1);
+    }
+
+    /// A frame ended.
     pub fn frame(&mut self, at: Nanos) {
         self.frames.push_back(at);
         while self.frames.len() > MAX_KEPT {
@@ -105,9 +127,12 @@ impl Live {
         let window_ns = end.since(start);
         Some(Estimate {
             watts,
-            joules_per_inference: (frames > 0)
-                .then(|| Joules(watts.over_ns(window_ns).0 / frames as f64)),
+            joules_per_inference: (frames > 0).then(|| {
+                let inferences = frames as f64 * f64::from(self.images);
+                Joules(watts.over_ns(window_ns).0 / inferences)
+            }),
             frames,
+            images: self.images,
             window_ns,
         })
     }
@@ -143,6 +168,16 @@ mod tests {
         assert_eq!((estimate.frames, estimate.window_ns), (20, 2_000_000_000));
         let joules = estimate.joules_per_inference.unwrap().0;
         assert!((joules - 1.4).abs() < 1e-9, "{joules}");
+        // Of frames with four images each, an inference is a quarter.
+        live.set_images(4);
+        let estimate = live.estimate(ms(9_990)).unwrap();
+        let [each, all] = [estimate.joules_per_inference, estimate.joules_per_frame()];
+        let [each, all] = [each, all].map(|joules| joules.unwrap().0);
+        assert!(
+            (each - 0.35).abs() < 1e-9 && (all - 1.4).abs() < 1e-9,
+            "{each} and {all}"
+        );
+        assert_eq!((estimate.frames, estimate.inferences()), (20, 80));
     }
 
     #[test]

@@ -13,10 +13,17 @@ const MOST_NAMES: usize = 12;
 
 pub(super) fn draw(figure: &Figure, pareto: &Pareto) -> Scene {
     let modes = modes(&pareto.points);
+    let is_open = |mode: &str| {
+        let mut own = pareto.points.iter().filter(|p| p.mode == mode);
+        own.all(|p| p.is_predicted)
+    };
+    let predictions = (pareto.points.iter().any(|p| p.is_predicted))
+        .then_some((Key::Shape(0, true), "open: predicted"));
     let legend: Vec<(Key, &str)> = modes
         .iter()
         .enumerate()
-        .map(|(i, mode)| (Key::Shape(i, false), *mode))
+        .map(|(i, mode)| (Key::Shape(i, is_open(mode)), *mode))
+        .chain(predictions)
         .chain([(Key::Line(INK), "front: no plan beats these in both")])
         .collect();
     let (mut scene, room) = sheet(figure, &legend, HEIGHT);

@@ -48,6 +48,7 @@ pub(crate) fn frame() -> Evidence {
     let lane = |name: &str, part| Lane {
         name: name.to_owned(),
         part,
+        is_predicted: name.ends_with("predicted"),
     };
     let step = |lane, label: &str, start_ms, duration_ms| LaneStep {
         lane,
@@ -64,6 +65,7 @@ pub(crate) fn frame() -> Evidence {
             lane("uplink", 1),
             lane("server", 2),
             lane("downlink", 3),
+            lane("robot, predicted", 0),
         ],
         steps: vec![
             step(0, "features.0", 0.0, 8.0),
@@ -72,6 +74,7 @@ pub(crate) fn frame() -> Evidence {
             step(2, "features.2", 34.5, 0.4),
             step(2, "classifier.6", 35.0, 12.0),
             step(3, "classifier.6", 48.0, 2.0),
+            step(4, "features.1", 0.0, 11.0),
         ],
         clock_error_ms: Some(0.31),
         predicted_ms: Some(50.4),

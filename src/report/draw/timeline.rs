@@ -8,6 +8,8 @@ use crate::report::figure::Figure;
 use crate::report::figure::timeline::Timeline;
 
 const LANE: f64 = 46.0;
+/// Height of a predicted step.
+const PREDICTED: f64 = 18.0;
 
 pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
     let frame = &timeline.frame;
@@ -50,7 +52,13 @@ pub(super) fn draw(figure: &Figure, timeline: &Timeline) -> Scene {
     }
     for (i, lane) in frame.lanes.iter().enumerate() {
         let top = plot.top + i as f64 * LANE + 8.0;
-        let bottom = top + LANE - 16.0;
+        // What was not measured is a thinner band.
+        let bottom = top
+            + if lane.is_predicted {
+                PREDICTED
+            } else {
+                LANE - 16.0
+            };
         let name = (plot.left - 8.0, f64::midpoint(top, bottom));
         scene.text(name, &lane.name, plain(Across::Right, Down::Middle));
         for step in frame.steps.iter().filter(|s| s.lane == i) {

@@ -21,6 +21,8 @@ pub struct Stack {
     pub latency: Estimate,
     /// What was predicted for it, in milliseconds.
     pub predicted_ms: Option<f64>,
+    /// How far predictions were off, in percent: median and 90th percentile.
+    pub prediction_error_pct: Option<[f64; 2]>,
     /// The robot's, per inference.
     pub energy: Option<Energy>,
     /// Mean payload to the server in bytes.
@@ -39,6 +41,7 @@ impl Stack {
             parts: plan.parts,
             latency: plan.latency,
             predicted_ms: plan.predicted_ms,
+            prediction_error_pct: plan.prediction_error_pct,
             energy: plan.energy.clone(),
             bytes_up: plan.bytes_up,
             bytes_down: plan.bytes_down,
@@ -141,6 +144,8 @@ impl Stacks {
                 "downlink_ms",
                 "wait_ms",
                 "predicted_ms",
+                "prediction_error_p50_pct",
+                "prediction_error_p90_pct",
                 "bytes_up",
                 "bytes_down",
                 "energy_j",
@@ -163,6 +168,9 @@ impl Stacks {
                 None => row.extend(PartsMs::NAMES.map(|_| String::new())),
             }
             row.push(cell(stack.predicted_ms));
+            let error = stack.prediction_error_pct;
+            row.push(cell(error.map(|[median, _]| median)));
+            row.push(cell(error.map(|[_, p90]| p90)));
             row.push(number(stack.bytes_up.round()));
             row.push(number(stack.bytes_down.round()));
             row.push(cell(energy.map(|e| e.joules)));

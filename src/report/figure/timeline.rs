@@ -34,6 +34,10 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
     if frame.is_predicted {
         reading += " All times are predicted.";
     }
+    let has_predicted = frame.lanes.iter().any(|l| l.is_predicted);
+    if has_predicted {
+        reading += " Lower lanes: the frame as it was predicted.";
+    }
     if let Some(ms) = frame.predicted_ms {
         let _ = write!(reading, " Predicted before: {ms:.1} ms.");
     }
@@ -47,7 +51,10 @@ pub fn figure(evidence: &Evidence) -> Result<Figure, NoFigure> {
     Ok(Figure {
         kind: FigureKind::Timeline,
         caption: Caption::new(reading, one),
-        origin: Origin::of(one),
+        origin: Origin {
+            is_predicted: evidence.is_predicted() || has_predicted,
+            ..Origin::of(one)
+        },
         table: table(frame, &title),
         body: Body::Timeline(Timeline {
             frame: frame.clone(),

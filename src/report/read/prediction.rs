@@ -78,6 +78,7 @@ fn plan(candidate: Candidate) -> PlanResult {
             preliminary: None,
         }),
         predicted_ms: None,
+        prediction_error_pct: None,
     }
 }
 

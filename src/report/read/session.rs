@@ -2,6 +2,8 @@
 //!
 //! Read in one pass for everything but the steps, which are large, and a second one for the frame that is shown.
 
+mod shown;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -10,11 +12,8 @@ use super::sweep::energy;
 use super::tally::{Frame, Tally};
 use crate::clock::date_time_utc;
 use crate::model::GraphSpec;
-use crate::report::evidence::{
-    Energy, Evidence, FrameTimeline, Held, Kind, Lane, LaneStep, PlanResult, Rates,
-};
+use crate::report::evidence::{Energy, Evidence, Held, Kind, PlanResult, Rates};
 use crate::session::{Entry, Reader, Told, What};
-use crate::store::{LaneKind, lanes};
 use crate::sweep::{IdleRow, Meter, Pauses, VisitRow, energies};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Nanos, ns_to_ms};
 use crate::wire::console::{Role, WorkerHello};
@@ -37,16 +36,7 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
     }
     let (mut evidence, chosen, graph) = reading.end(frame)?;
     if let Some(chosen) = chosen {
-        let frames = reader.entries_of_kinds(.., |kind| kind == "frame");
-        let found = frames.flatten().find_map(|entry| match entry.what {
-            What::Record(Told {
-                record: Record::Frame(frame),
-                boot,
-                ..
-            }) if boot == chosen.boot && frame.frame == chosen.frame => Some(frame),
-            _ => None,
-        });
-        evidence.timeline = found.map(|frame| timeline(&frame, chosen.label, graph.as_ref()));
+        evidence.timeline = shown::timeline(&reader, chosen, graph.as_ref());
     }
     if let Some(start) = &reader.summary().start {
         evidence.program = Some(format!("splitscope {}", start.version));
@@ -380,196 +370,6 @@ fn choose(
         .min_by(|a, b| off(a).total_cmp(&off(b))))
 }
 
-fn timeline(frame: &FrameRecord, plan: String, graph: Option<&GraphSpec>) -> FrameTimeline {
-    let mut steps = Vec::new();
-    let mut rows = Vec::new();
-    for (place, lane) in lanes(frame).into_iter().enumerate() {
-        rows.push(Lane {
-            name: lane.kind.name(),
-            part: match lane.kind {
-                LaneKind::Robot => 0,
-                LaneKind::Uplink => 1,
-                LaneKind::Server(_) => 2,
-                LaneKind::Downlink | LaneKind::Between => 3,
-            },
-        });
-        steps.extend(lane.steps.iter().map(|step| {
-            LaneStep {
-                lane: place,
-                label: match step.node.index().checked_sub(1) {
-                    None => "image".to_owned(),
-                    Some(i) => graph
-                        .and_then(|g| g.nodes.get(i))
-                        .map_or_else(|| step.node.to_string(), |node| node.name.clone()),
-                },
-                start_ms: ns_to_ms(step.start_ns),
-                duration_ms: ns_to_ms(step.duration_ns),
-            }
-        }));
-    }
-    FrameTimeline {
-        frame: Some(frame.frame.0),
-        plan,
-        latency_ms: ns_to_ms(frame.latency_ns),
-        lanes: rows,
-        steps,
-        clock_error_ms: frame.clock_error_ns.map(ns_to_ms),
-        predicted_ms: frame.predicted_ns.map(ns_to_ms),
-        is_predicted: false,
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::plan::Plan;
-    use crate::report::figure::{Body, FigureKind, make};
-    use crate::session::{FORMAT, Start, Writer};
-    use crate::store::testing::step;
-    use crate::wire::{Flow, Parts, PlanRecord, StepKind};
-
-    const MS: i64 = 1_000_000;
-
-    fn told(record: Record) -> What {
-        What::Record(Told {
-            target: 0,
-            boot: BootId(7),
-            seq: 1,
-            sent: Nanos(0),
-            record,
-        })
-    }
-
-    fn frame(number: u64, epoch: u32, latency_ms: i64, warmup: bool) -> Record {
-        let step = |device, to, kind, start_ms: i64, bytes| {
-            step(device, kind, 3, start_ms * MS, 10 * MS, to, bytes)
-        };
-        let mut frame = crate::store::testing::frame_of(
-            "split",
-            latency_ms * MS,
-            &[
-                step(0, 0, StepKind::Compute, 0, 0),
-                step(0, 1, StepKind::Transfer, 10, 9),
-                step(1, 1, StepKind::Compute, 20, 0),
-            ],
-        );
-        frame.frame = FrameId(number);
-        frame.epoch = Epoch(epoch);
-        frame.cut = Some(epoch);
-        frame.warmup = warmup;
-        frame.admitted = Nanos(number as i64 * 100 * MS);
-        frame.parts = Parts {
-            robot_compute_ns: 10 * MS,
-            uplink_ns: (latency_ms - 10) * MS,
-            ..Parts::default()
-        };
-        Record::Frame(Box::new(frame))
-    }
-
-    fn link(number: i64, bytes: u64, connected: bool) -> Record {
-        Record::Link(LinkSample {
-            at: Nanos(number * 100 * MS),
-            window_ns: 100 * MS,
-            up: Flow {
-                bytes,
-                busy_ns: if bytes > 0 { 10 * MS } else { 0 },
-            },
-            down: Flow::default(),
-            rtt_ns: None,
-            connected,
-            peer: DeviceId::SERVER,
-        })
-    }
-
-    /// Frames 1 to 8 under split 2, 11 to 19 under split 3, the first of each warm-up; the link carries, is idle, is away.
-    fn recorded(folder: &Path) -> std::path::PathBuf {
-        let path = folder.join("made.mcap");
-        let start = Start {
-            format: FORMAT,
-            version: "0.1.0".to_owned(),
-            at: Nanos(0),
-            unix_ms: 1_795_616_400_123,
-            console: "ada@laptop".to_owned(),
-        };
-        let mut writer = Writer::create(&path, start).unwrap();
-        let mut at = 0;
-        let mut add = |what| {
-            at += MS;
-            let (at, unix_ms) = (Nanos(at), 0);
-            writer.add(&Entry { at, unix_ms, what }).unwrap();
-        };
-        for (epoch, first, latency_ms) in [(2_u32, 1, 50), (3, 11, 40)] {
-            let plan = Plan::split(epoch);
-            let epoch_of = Epoch(epoch);
-            add(told(Record::Plan(PlanRecord {
-                epoch: epoch_of,
-                plan,
-                local_because: None,
-                policy: None,
-            })));
-            for i in 0..9 {
-                add(told(frame(first + i, epoch, latency_ms + i as i64, i == 0)));
-            }
-        }
-        for (number, bytes, connected) in [(1, 1_000, true), (2, 0, true), (3, 0, false)] {
-            add(told(link(number, bytes, connected)));
-        }
-        writer.finish().unwrap();
-        path
-    }
-
-    #[test]
-    fn a_recording_is_read_plan_by_plan() {
-        let folder = tempfile::tempdir().unwrap();
-        let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
-        let of = |i: usize| {
-            let plan = &evidence.plans[i];
-            (
-                plan.label.as_str(),
-                plan.latencies_ms.len(),
-                plan.left_out,
-                plan.latency.value,
-            )
-        };
-        assert_eq!(of(0), ("split 2", 8, 1, 54.5));
-        assert_eq!(of(1), ("split 3", 8, 1, 44.5));
-        assert_eq!(evidence.program.as_deref(), Some("splitscope 0.1.0"));
-        assert_eq!(
-            evidence.plans[0].energy, None,
-            "no power was told: none, not zero"
-        );
-        let figure = make(FigureKind::Splits, std::slice::from_ref(&evidence)).unwrap();
-        assert!(matches!(figure.body, Body::Stacks(_)));
-    }
-
-    #[test]
-    fn an_idle_link_has_no_rate_and_a_lost_one_has_zero() {
-        let folder = tempfile::tempdir().unwrap();
-        let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
-        let up = &evidence.rates[0];
-        assert_eq!(up.direction, "up");
-        let held: Vec<_> = up.held.iter().map(|h| (h.from_s, h.mbps)).collect();
-        // 1000 bytes in 10 ms, nothing in the second tenth, an outage in the third.
-        assert_eq!(held, [(0.0, 0.8), (0.2, 0.0)]);
-    }
-
-    #[test]
-    fn the_frame_asked_for_is_drawn_or_said_to_be_missing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = recorded(folder.path());
-        let evidence = super::super::read(&path, Some(13)).unwrap();
-        let timeline = evidence.timeline.unwrap();
-        assert_eq!(
-            (timeline.frame, timeline.plan.as_str()),
-            (Some(13), "split 3")
-        );
-        let lanes: Vec<_> = timeline.lanes.iter().map(|l| l.name.as_str()).collect();
-        assert_eq!(lanes, ["robot", "uplink", "server"]);
-        assert!((timeline.steps[1].start_ms - 10.0).abs() < 1e-9);
-        let error = super::super::read(&path, Some(99)).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "made.mcap has no frame 99 with its steps; it has frames 1 to 19"
-        );
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

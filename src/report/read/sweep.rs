@@ -112,6 +112,7 @@ fn plan((plan, latencies_ms): (PlanSummary, Vec<f64>)) -> Option<PlanResult> {
         bytes_down: plan.bytes_down.unwrap_or(0.0),
         energy: plan.energy.map(energy),
         predicted_ms: plan.predicted_ms,
+        prediction_error_pct: None,
     })
 }
 

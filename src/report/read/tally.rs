@@ -1,7 +1,7 @@
 //! Frames one after the other become results per plan.
 
 use crate::report::evidence::{PartsMs, PlanResult};
-use crate::statistics::{Estimate, median};
+use crate::statistics::{Estimate, median, quantile};
 use crate::units::ns_to_ms;
 use crate::wire::Parts;
 
@@ -30,6 +30,7 @@ struct Plan {
     cut: Option<u32>,
     latencies_ms: Vec<f64>,
     predicted_ms: Vec<f64>,
+    errors_pct: Vec<f64>,
     parts_ns: [f64; 5],
     bytes: [f64; 2],
     left_out: usize,
@@ -63,7 +64,11 @@ impl Tally {
             return;
         }
         plan.latencies_ms.push(ns_to_ms(frame.latency_ns));
-        plan.predicted_ms.extend(frame.predicted_ns.map(ns_to_ms));
+        if let Some(predicted_ns) = frame.predicted_ns {
+            plan.predicted_ms.push(ns_to_ms(predicted_ns));
+            let off = predicted_ns as f64 / frame.latency_ns.max(1) as f64 - 1.0;
+            plan.errors_pct.push(off.abs() * 100.0);
+        }
         let parts = &frame.parts;
         let values = [
             parts.robot_compute_ns,
@@ -92,6 +97,9 @@ impl Tally {
                     bytes_up: plan.bytes[0] / count,
                     bytes_down: plan.bytes[1] / count,
                     predicted_ms: median(&plan.predicted_ms),
+                    prediction_error_pct: quantile(&plan.errors_pct, 0.5)
+                        .zip(quantile(&plan.errors_pct, 0.9))
+                        .map(|(median, p90)| [median, p90]),
                     label: plan.label,
                     mode: plan.mode,
                     cut: plan.cut,

@@ -4,17 +4,14 @@ use std::io::{self, Write};
 
 use super::row::push_row;
 use super::{head, push_json};
-use crate::sweep::{EndRow, Header, PlanLine, Sweep};
+use crate::sweep::{EndRow, Header, News, PlanLine, Seen, Sweep};
 
 /// Writes a sweep as it grows.
 #[derive(Debug)]
 pub struct Writer<W: Write> {
     to: W,
     plans: Vec<PlanLine>,
-    frames: usize,
-    visits: usize,
-    idle: usize,
-    refused: usize,
+    seen: Seen,
 }
 
 impl<W: Write> Writer<W> {
@@ -28,10 +25,7 @@ impl<W: Write> Writer<W> {
         Ok(Self {
             to,
             plans: header.plans.clone(),
-            frames: 0,
-            visits: 0,
-            idle: 0,
-            refused: 0,
+            seen: Seen::default(),
         })
     }
 
@@ -40,25 +34,29 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// What the file's system says.
     pub fn grow(&mut self, sweep: &Sweep) -> io::Result<()> {
+        match sweep.news(&mut self.seen) {
+            Some(news) => self.add(&news),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes this.
+    ///
+    /// # Errors
+    /// What the file's system says.
+    pub fn add(&mut self, news: &News) -> io::Result<()> {
         let mut text = String::new();
-        for row in sweep.frames().iter().skip(self.frames) {
+        for row in &news.frames {
             push_row(&mut text, row, &self.plans);
         }
-        for visit in sweep.visits().iter().skip(self.visits) {
+        for visit in &news.visits {
             push_json(&mut text, "visit", visit);
         }
-        for idle in sweep.idle_rows().iter().skip(self.idle) {
+        for idle in &news.idle {
             push_json(&mut text, "idle", idle);
         }
-        for refused in sweep.refusals().iter().skip(self.refused) {
+        for refused in &news.refused {
             push_json(&mut text, "refused", refused);
-        }
-        self.frames = sweep.frames().len();
-        self.visits = sweep.visits().len();
-        self.idle = sweep.idle_rows().len();
-        self.refused = sweep.refusals().len();
-        if text.is_empty() {
-            return Ok(());
         }
         self.to.write_all(text.as_bytes())?;
         self.to.flush()

@@ -4,7 +4,7 @@ use super::super::idle::SETTLE_NS;
 use super::super::visit::Visit;
 use super::super::{Pauses, Schedule, Until};
 use super::standing::Standing;
-use super::{How, Order, Pause, Phase, SECOND, Sweep, Task};
+use super::{APPLIED_WITHIN_NS, How, Order, Pause, Phase, SECOND, Sweep, Task};
 use crate::units::{DeviceId, Nanos};
 
 /// Samples of power come after their frames by a batch or two; longer than this is not waited.
@@ -13,6 +13,52 @@ const POWER_WITHIN_NS: i64 = SECOND;
 const MOST_ROWS: usize = 1_000_000;
 
 impl Sweep {
+    pub(super) fn tick(&mut self, now: Nanos) -> Option<Order> {
+        if self.next_tick().is_none_or(|at| now < at) {
+            return None;
+        }
+        match self.phase {
+            Phase::Asking { plan, .. } => Some(self.ask(plan, now)),
+            Phase::Paused { task, .. } => Some(self.take_up(task, now)),
+            Phase::Idling { .. } => Some(self.after_idle(now)),
+            Phase::Switching { plan, .. } => {
+                let waited = APPLIED_WITHIN_NS / SECOND;
+                let reason = format!("no frame ran under it within {waited} s");
+                self.failed(plan, &reason, now)
+            }
+            Phase::Measuring { plan } => {
+                if self.open.last().is_none_or(|v| v.used().is_empty()) {
+                    self.leave(now);
+                    return self.failed(plan, "no frame under it counts", now);
+                }
+                self.made(now);
+                Some(self.next_plan(now))
+            }
+            Phase::Ended(_) => None,
+        }
+    }
+
+    pub(super) fn skip(&mut self, now: Nanos) -> Option<Order> {
+        if let Phase::Idling { .. } = self.phase {
+            return Some(self.cut_idle_short(now));
+        }
+        let plan = self.present()?;
+        self.standings[plan].out = true;
+        self.leave(now);
+        if let Phase::Paused {
+            why: Pause::Robot, ..
+        } = self.phase
+        {
+            // Nothing can be ordered now: the next one waits in its place.
+            let next = self.queue.iter().copied().find(|&p| !self.standings[p].out);
+            if let (Some(next), Phase::Paused { task, .. }) = (next, &mut self.phase) {
+                *task = Task::Visit(next);
+            }
+            return None;
+        }
+        Some(self.next_plan(now))
+    }
+
     pub(super) fn present(&self) -> Option<usize> {
         match &self.phase {
             Phase::Asking { plan, .. }

@@ -29,7 +29,46 @@ pub struct Progress {
     pub ended: Option<How>,
 }
 
+/// How much of a sweep somebody has had.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Seen {
+    frames: usize,
+    visits: usize,
+    idle: usize,
+    refused: usize,
+}
+
+/// What of a sweep is new to somebody.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct News {
+    /// Frames of visits that are over.
+    pub frames: Vec<FrameRow>,
+    /// Those visits.
+    pub visits: Vec<VisitRow>,
+    /// Stretches in which the robot was left alone.
+    pub idle: Vec<IdleRow>,
+    /// Plans that could not be measured.
+    pub refused: Vec<RefusedRow>,
+}
+
 impl Sweep {
+    /// What is new, and from now on seen; none if nothing is.
+    pub fn news(&self, seen: &mut Seen) -> Option<News> {
+        let now = Seen {
+            frames: self.frames.len(),
+            visits: self.visit_rows.len(),
+            idle: self.idle_rows.len(),
+            refused: self.refused.len(),
+        };
+        let before = std::mem::replace(seen, now);
+        (before != now).then(|| News {
+            frames: self.frames[before.frames..].to_vec(),
+            visits: self.visit_rows[before.visits..].to_vec(),
+            idle: self.idle_rows[before.idle..].to_vec(),
+            refused: self.refused[before.refused..].to_vec(),
+        })
+    }
+
     /// The plans, by the places that rows name them with.
     pub fn plans(&self) -> &[PlanLine] {
         &self.plans

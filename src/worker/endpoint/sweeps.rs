@@ -10,7 +10,7 @@ use super::control::Console;
 use super::{CommandRequest, Order, Shared};
 use crate::clock;
 use crate::plan::Plan;
-use crate::wire::Level;
+use crate::wire::{Level, Record};
 use crate::worker::sweeping::Sweeping;
 
 /// How often the endpoint looks whether a plan is to come back.
@@ -36,8 +36,19 @@ impl Shared {
         self.may_command(console)?;
         let name = &console.name;
         let label = restore.label();
-        self.sweeping().begin(console.session, name, restore);
-        let text = format!("{name} sweeps plans; {label} comes back afterwards");
+        let policy = self
+            .hub
+            .state()
+            .into_iter()
+            .find_map(|record| match record {
+                Record::Plan(plan) => plan.policy,
+                _ => None,
+            });
+        self.sweeping()
+            .begin(console.session, name, restore, policy);
+        let by = policy.map(|spec| format!(" by {spec}"));
+        let by = by.unwrap_or_default();
+        let text = format!("{name} sweeps plans; {label}{by} comes back afterwards");
         self.hub.event(Level::Info, text);
         Ok(())
     }
@@ -104,9 +115,27 @@ impl Shared {
             Ok(()) => Level::Info,
             Err(_) => Level::Warning,
         };
-        let news = self.sweeping().answered(answer, clock::now());
-        if let Some(text) = news {
-            self.hub.event(level, text);
+        let (policy, news) = {
+            let mut sweeping = self.sweeping();
+            let policy = sweeping.policy();
+            (policy, sweeping.answered(answer, clock::now()))
+        };
+        let Some(text) = news else { return };
+        self.hub.event(level, text);
+        if answer.is_ok() && policy.is_some() {
+            // A plan takes the say from a policy, so the policy comes after it. Nobody waits for the answer.
+            let (reply, _) = oneshot::channel();
+            let sent = self.commands.send(CommandRequest {
+                id: 0,
+                session_name: "the end of a sweep".to_owned(),
+                expect_epoch: None,
+                order: Order::Policy(policy),
+                reply,
+            });
+            if let Err(reason) = sent {
+                let text = format!("the policy did not come back after the sweep: {reason}");
+                self.hub.event(Level::Warning, text);
+            }
         }
     }
 }

@@ -132,3 +132,20 @@ fn records_of_predictions_survive_both_encodings_with_a_cut_that_is_never_carrie
     let back: PredictionRecord = crate::wire::from_msgpack("a prediction", &packed).unwrap();
     assert_eq!(back, record);
 }
+
+#[test]
+fn a_policy_keeps_the_operators_codec_and_says_that_it_does_not_price_it() {
+    let plan = Plan::LOCAL.with_codec(Codec::F16);
+    let mut planning = Planning::new(graph());
+    let mut decide = |plan: &Plan| {
+        let planned = planning.plan(&moment(93.0, plan.clone(), Some(Spec::AUTO)));
+        planned.unwrap().decision
+    };
+    let decision = decide(&plan).expect("remote is far better");
+    assert_eq!(decision.to.plan.codec, Codec::F16);
+    let told = decision.reasons.join("; ");
+    assert!(told.contains("codec f16 stays"), "{told}");
+    // The same plan with its codec is the best already.
+    let again = (0..5).filter_map(|_| decide(&decision.to.plan));
+    assert_eq!(again.count(), 0);
+}

@@ -163,7 +163,7 @@ pub static TABLE: &[Entry] = &[
         "policy",
         &[Key::Char('a')],
         Action::Policy,
-        "hand the plan to the policy auto, or take it back; so does any change by hand",
+        "hand the plan to a policy, or take it back; any change by hand takes it back too",
     ),
     entry(
         Scope::Anywhere,
@@ -194,6 +194,13 @@ pub static TABLE: &[Entry] = &[
         &[Key::Char('R')],
         Action::NameSession,
         "give the recorded session a name",
+    ),
+    entry(
+        Scope::Anywhere,
+        "describe-session",
+        &[Key::Char('i')],
+        Action::Describe,
+        "say what the session is: place, robot, operator, notes, Wi-Fi, battery, weather",
     ),
     entry(
         Scope::Anywhere,
@@ -439,7 +446,7 @@ pub static TABLE: &[Entry] = &[
         "row-above",
         &[Key::Up],
         Action::Sweep(sweep::Do::Row(-1)),
-        "the plan above",
+        "the plan above, or the line of the form",
     )
     .hinted("plan")
     .with("row-below"),
@@ -448,48 +455,48 @@ pub static TABLE: &[Entry] = &[
         "row-below",
         &[Key::Down],
         Action::Sweep(sweep::Do::Row(1)),
-        "the plan below",
+        "the plan below, or the line of the form",
     ),
     entry(
         Scope::On(Screen::Sweep),
-        "plans-before",
-        &[Key::Left],
-        Action::Sweep(sweep::Do::Plans(-1)),
-        "the choice of plans before",
-    )
-    .hinted("plans")
-    .with("plans-next"),
-    entry(
-        Scope::On(Screen::Sweep),
-        "plans-next",
-        &[Key::Right],
-        Action::Sweep(sweep::Do::Plans(1)),
-        "the next choice of plans",
-    ),
-    entry(
-        Scope::On(Screen::Sweep),
-        "rounds-more",
-        &[Key::Char('+'), Key::Char('=')],
-        Action::Sweep(sweep::Do::Rounds(1)),
-        "more rounds, then until intervals are narrow",
-    )
-    .hinted("rounds")
-    .with("rounds-fewer"),
-    entry(
-        Scope::On(Screen::Sweep),
-        "rounds-fewer",
-        &[Key::Char('-')],
-        Action::Sweep(sweep::Do::Rounds(-1)),
-        "fewer rounds",
-    ),
-    entry(
-        Scope::On(Screen::Sweep),
-        "visits",
+        "set-up",
         &[Key::Char('e')],
-        Action::Sweep(sweep::Do::Visits),
-        "short visits, or visits of 2 s for energy",
+        Action::Sweep(sweep::Do::SetUp),
+        "set up a new sweep, or back to the one that there is",
     )
-    .hinted("energy"),
+    .hinted("set up")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "less",
+        &[Key::Left, Key::Char('-')],
+        Action::Sweep(sweep::Do::Change(-1)),
+        "in the form: one less, the choice before, no",
+    )
+    .hinted("change")
+    .with("more")
+    .narrow(),
+    entry(
+        Scope::On(Screen::Sweep),
+        "more",
+        &[Key::Right, Key::Char('+'), Key::Char('=')],
+        Action::Sweep(sweep::Do::Change(1)),
+        "in the form: one more, the next choice, yes",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "page-up",
+        &[Key::PageUp],
+        Action::Sweep(sweep::Do::Page(-1)),
+        "twenty plans up; in the form ten less",
+    ),
+    entry(
+        Scope::On(Screen::Sweep),
+        "page-down",
+        &[Key::PageDown],
+        Action::Sweep(sweep::Do::Page(1)),
+        "twenty plans down; in the form ten more",
+    ),
     entry(
         Scope::On(Screen::Sweep),
         "layer",
@@ -513,6 +520,35 @@ pub static TABLE: &[Entry] = &[
         &[Key::Down],
         Action::Power(power::Do::Rail(1)),
         "the rail below",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle",
+        &[Key::Char('i')],
+        Action::Power(power::Do::Idle(30)),
+        "measure idle power: no frames for 30 s (takes control if it is free); again: frames go on",
+    )
+    .hinted("idle"),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-briefly",
+        &[Key::Char('I')],
+        Action::Power(power::Do::Idle(10)),
+        "the same for 10 s",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-longest",
+        &[],
+        Action::Power(power::Do::Idle(120)),
+        "the same for two minutes, the longest there is",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "step-away",
+        &[Key::Char('o')],
+        Action::Power(power::Do::StepAway),
+        "leave the robot alone for 15 s: frames without a console tell what this one costs",
     ),
     entry(
         Scope::On(Screen::Power),
@@ -930,7 +966,7 @@ pub static TABLE: &[Entry] = &[
         "pick",
         &[Key::Enter],
         Action::Pick(Pick::Apply),
-        "ask for this plan (takes control if it is free)",
+        "ask for this plan or policy (takes control if it is free)",
     )
     .hinted("apply")
     .narrow(),
@@ -1124,6 +1160,14 @@ pub static TABLE: &[Entry] = &[
         "give it a name",
     )
     .hinted("rename"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "describe-recording",
+        &[Key::Char('i')],
+        Action::Sessions(sessions::Do::Describe),
+        "say what it is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    )
+    .hinted("describe"),
     entry(
         Scope::On(Screen::Sessions),
         "delete-session",

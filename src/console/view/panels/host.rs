@@ -91,19 +91,9 @@ fn throttling(host: &HostRecord, theme: Theme, width: usize) -> Vec<Line<'static
     vec![words]
 }
 
-/// Pieces that stay whole, as many a line as fit.
 fn flow(pieces: Vec<String>, style: ratatui::style::Style, width: usize) -> Vec<Line<'static>> {
-    let mut lines: Vec<String> = Vec::new();
-    for piece in pieces {
-        match lines.last_mut() {
-            Some(line) if text::width(line) + 3 + text::width(&piece) <= width => {
-                line.push_str("   ");
-                line.push_str(&piece);
-            }
-            _ => lines.push(piece),
-        }
-    }
     let styled = |line| Line::styled(line, style);
+    let lines = text::flowed(pieces, "   ", width);
     lines.into_iter().map(styled).collect()
 }
 

@@ -42,11 +42,12 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
 
 fn robot(scene: &Scene, store: &Store, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
+    let foot = figures(store, usize::from(area.width));
     let title = format!(
         "Latency  ms a frame{}",
         trend::axis_words(scene, &[ChartId::Latency])
     );
-    let inner = panel(area, &title, &figures(store), theme, buf);
+    let inner = panel(area, &title, &foot, theme, buf);
     if inner.height < 2 {
         return;
     }
@@ -157,34 +158,58 @@ fn legend(theme: Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Figures of this epoch, for a panel's foot.
-fn figures(store: &Store) -> String {
+/// Figures of this epoch, for the foot of a panel so wide: what has no room is left out whole, the count first.
+fn figures(store: &Store, width: usize) -> String {
     let Some(figures) = store.epoch().and_then(|e| store.frames().figures(e)) else {
         return String::new();
     };
-    let fps = figures.fps.map(|fps| format!("  {fps:.1} fps"));
-    format!(
-        "p50 {}  p95 {}{}  n {}{}",
+    let latency = format!(
+        "p50 {}  p95 {}",
         text::ms(figures.p50_ns),
-        text::ms(figures.p95_ns),
-        fps.unwrap_or_default(),
-        figures.count,
-        predicted(store).unwrap_or_default()
-    )
+        text::ms(figures.p95_ns)
+    );
+    let fps = figures.fps.map(|fps| format!("{fps:.1} fps"));
+    let count = Some(format!("n {}", figures.count));
+    let [long, short] = predicted(store).map_or([None, None], |words| words.map(Some));
+    let choices = [
+        [fps.clone(), count.clone(), long.clone()],
+        [fps.clone(), None, long.clone()],
+        [None, None, long],
+        [None, None, short],
+        [fps, count, None],
+    ];
+    let texts = choices.map(|choice| {
+        let words = std::iter::once(latency.clone()).chain(choice.into_iter().flatten());
+        words.collect::<Vec<_>>().join("  ")
+    });
+    // The frame's corners and a blank on either side.
+    let fits = |text: &&String| text.chars().count() + 4 <= width;
+    let fitting = texts.iter().find(fits);
+    fitting.cloned().unwrap_or(latency)
 }
 
-/// What was expected of the newest frame, and by how much half of the epoch's predictions were off at most.
-fn predicted(store: &Store) -> Option<String> {
-    let predicted_ns = store.frames().last()?.predicted_ns?;
+/// What was expected of the newest frame, and by how much half and 90 of 100 of the epoch's predictions were off at
+/// most: in long words and in short.
+fn predicted(store: &Store) -> Option<[String; 2]> {
+    let predicted = text::ms(store.frames().last()?.predicted_ns?);
     let error = store
         .epoch()
         .and_then(|e| store.frames().prediction_error(e));
-    let off = error.map(|error| format!(" ({:.0} %)", error.p50 * 100.0));
-    let predicted = text::ms(predicted_ns);
-    Some(format!(
-        "  predicted {predicted}{}",
-        off.unwrap_or_default()
-    ))
+    let pct = |share: f64| share * 100.0;
+    Some(match error {
+        Some(e) => [
+            format!(
+                "predicted {predicted} (off {:.0} %, p90 {:.0} %)",
+                pct(e.p50),
+                pct(e.p90)
+            ),
+            format!("pred {predicted} ±{:.0} %", pct(e.p50)),
+        ],
+        None => [
+            format!("predicted {predicted}"),
+            format!("pred {predicted}"),
+        ],
+    })
 }
 
 /// What a server knows: its own computing.

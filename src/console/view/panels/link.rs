@@ -12,8 +12,8 @@ use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::store::{LinkSeries, Reading};
 use crate::units::{Bytes, DeviceId};
-use crate::wire::TelemetryShare;
 use crate::wire::console::Role;
+use crate::wire::{RateEstimate, TelemetryShare};
 
 /// Rows that the charts keep before words about the link get some.
 const CHARTS: u16 = 5;
@@ -40,13 +40,8 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         return;
     }
     let mut inner = inner;
-    let words = state_words(scene).join("  ");
-    let lines = if words.is_empty() {
-        Vec::new()
-    } else {
-        text::wrapped(&words, inner.width.into())
-    };
-    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(3);
+    let lines = text::flowed(state_words(scene), "  ", inner.width.into());
+    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(4);
     for line in lines.into_iter().take(room) {
         buf.set_stringn(inner.x, inner.y, line, inner.width.into(), theme.faint());
         inner.y += 1;
@@ -122,18 +117,37 @@ fn state_words(scene: &Scene) -> Vec<String> {
     let state = shown.and_then(|(device, _)| store.links().state(device));
     let of_bps = |bps: u64| text::mbps(bps as f64 / 1e6);
     if let Some(state) = state {
-        for (way, rate) in [("up", state.up), ("down", state.down)] {
-            if let Some(rate) = rate {
-                let (mean, std) = (of_bps(rate.bps), of_bps(rate.std_bps));
-                let age = text::seconds_since(rate.age_ns);
-                let old = if age >= 2 {
-                    format!(" ({age} s old)")
-                } else {
-                    String::new()
-                };
-                words.push(format!("estimate {way} {mean} ±{std} Mbps{old}"));
-            }
+        let one = |(way, rate): (&str, Option<RateEstimate>)| {
+            let rate = rate?;
+            let (mean, std) = (of_bps(rate.bps), of_bps(rate.std_bps));
+            let age = text::seconds_since(rate.age_ns);
+            let old = if age >= 2 {
+                format!(" ({age} s old)")
+            } else {
+                String::new()
+            };
+            Some(format!("{way} {mean} ±{std}{old}"))
+        };
+        let ways = [("up", state.up), ("down", state.down)];
+        let ways: Vec<String> = ways.into_iter().filter_map(one).collect();
+        if !ways.is_empty() {
+            words.push(format!("estimate {} Mbps", ways.join(", ")));
         }
+    }
+    let radios = store.power().host().map(|h| h.wifi.as_slice());
+    for wifi in radios.unwrap_or_default() {
+        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
+        let rate = wifi
+            .tx_rate
+            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
+        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
+        words.push(format!("{}{signal}{rate}", wifi.interface));
+    }
+    // What comes last is cut off first where there is little room.
+    if let Some(share) = store.telemetry() {
+        words.push(telemetry_words(share));
+    }
+    if let Some(state) = state {
         if let Some(kernel) = state.kernel {
             let us = |us: u32| text::ms(i64::from(us) * 1000);
             let (rtt, deviation) = (us(kernel.rtt_us), us(kernel.rtt_deviation_us));
@@ -147,18 +161,13 @@ fn state_words(scene: &Scene) -> Vec<String> {
             }
         }
         words.push(format!("queue {} values", state.values_waiting));
-    }
-    let radios = store.power().host().map(|h| h.wifi.as_slice());
-    for wifi in radios.unwrap_or_default() {
-        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
-        let rate = wifi
-            .tx_rate
-            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
-        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
-        words.push(format!("{}{signal}{rate}", wifi.interface));
-    }
-    if let Some(share) = store.telemetry() {
-        words.push(telemetry_words(share));
+        if let Some(cost) = state.soundings {
+            words.push(format!(
+                "{} soundings, {} up",
+                cost.count,
+                Bytes(cost.bytes)
+            ));
+        }
     }
     words
 }
@@ -177,6 +186,9 @@ fn telemetry_words(share: &TelemetryShare) -> String {
     } else {
         format!("telemetry {:.2} % of {of}", share.share() * 100.0)
     };
+    if share.is_shaped {
+        words += ", shaped with the data";
+    }
     if share.thinned_frames > 0 {
         let _ = write!(words, ", {} frames without steps", share.thinned_frames);
     }

@@ -46,8 +46,7 @@ use ratatui::text::{Line, Span};
 use super::glance;
 use crate::console::app::screens::charts::ChartId;
 use crate::console::view::layout::{Size, framed, halves};
-use crate::console::view::panels::{header, hints, host, trend};
-use crate::console::view::theme::Theme;
+use crate::console::view::panels::{header, hints, host, observer, trend};
 use crate::console::view::widgets::{digits, text};
 use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
@@ -191,11 +190,9 @@ pub(in crate::console::view) fn span_words(estimate: &Estimate) -> String {
     } else {
         format!("{seconds:.0}")
     };
-    let plural = if estimate.frames == 1 { "" } else { "s" };
-    format!(
-        "estimate over {window} s, {} inference{plural}",
-        estimate.frames
-    )
+    let inferences = estimate.inferences();
+    let plural = if inferences == 1 { "" } else { "s" };
+    format!("estimate over {window} s, {inferences} inference{plural}")
 }
 
 /// Why there is no estimate.
@@ -232,13 +229,16 @@ fn absent(sources: &PowerSourcesRecord) -> impl Iterator<Item = String> {
 }
 
 fn host_lines(scene: &Scene, width: usize, core_rows: usize) -> Vec<Line<'static>> {
-    match scene.store.and_then(|s| s.power().host()) {
+    let mut lines = match scene.store.and_then(|s| s.power().host()) {
         Some(told) => host::lines(told, scene.theme, width, core_rows),
         None => vec![Line::styled(
             "this worker has not told of its machine",
             scene.theme.faint(),
         )],
-    }
+    };
+    // Below the first line: what slows the machine down comes first, and so does watching it.
+    lines.splice(1..1, observer::lines(scene, width));
+    lines
 }
 
 fn host_panel(scene: &Scene, lines: &[Line], area: Rect, buf: &mut Buffer) {
@@ -273,8 +273,9 @@ fn power_panel(scene: &Scene, rail: usize, area: Rect, buf: &mut Buffer) {
     let tail = tail(scene, power, rail, width);
     // The rails come first where there is little room.
     let kept = table.lines.len() + tail.len().min(MEANING);
-    if top.len() + kept < rows && power.estimate().is_some() {
-        top.push(net_line(power, scene.theme));
+    let net = net_lines(scene, power, width);
+    if top.len() + net.len() + kept <= rows && power.estimate().is_some() {
+        top.extend(net);
     }
     let rest = rows.saturating_sub(top.len());
     // The rails give way first, but keep half: the one looked at stays in sight, and most of what it means.
@@ -332,6 +333,14 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
         )),
         None => spans.push(Span::styled("   no inference ended", theme.faint())),
     }
+    if let Some(joules) = estimate.joules_per_frame().filter(|_| estimate.images > 1) {
+        let words = format!(
+            "   {} J per frame of {}",
+            text::figures(joules.0),
+            estimate.images
+        );
+        spans.push(Span::raw(words));
+    }
     if emulated {
         spans.push(Span::raw("   "));
         spans.push(Span::styled("EMULATED", theme.warning()));
@@ -344,15 +353,21 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
 }
 
 /// Above idle, and what the energy went to; both estimates.
-fn net_line(power: &Power, theme: Theme) -> Line<'static> {
+fn net_lines(scene: &Scene, power: &Power, width: usize) -> Vec<Line<'static>> {
+    let theme = scene.theme;
     let mut words = Vec::new();
+    let age_ns = scene.store.and_then(Store::idle_age_ns);
+    let how = age_ns.map_or_else(
+        || "seen between frames".to_owned(),
+        |ns| format!("measured {} ago", text::age(ns)),
+    );
     match (power.net_joules(), power.idle()) {
         (Some(net), Some(idle)) => {
             let (net, idle) = (text::figures(net.0), text::figures(idle.0));
-            words.push(format!("{net} J above idle ({idle} W)"));
+            words.push(format!("{net} J above idle ({idle} W, {how})"));
         }
-        (None, Some(idle)) => words.push(format!("idle {} W", text::figures(idle.0))),
-        _ => words.push("idle not seen yet".to_owned()),
+        (None, Some(idle)) => words.push(format!("idle {} W, {how}", text::figures(idle.0))),
+        _ => words.push("idle not known yet: i measures it".to_owned()),
     }
     if let Some(shares) = power.shares() {
         words.push(format!(
@@ -362,7 +377,15 @@ fn net_line(power: &Power, theme: Theme) -> Line<'static> {
             shares.idle * 100.0
         ));
     }
-    Line::styled(words.join("   "), theme.faint())
+    let words = words.join("   ");
+    // On one line the parts stand apart.
+    let lines = if text::width(&words) <= width {
+        vec![words]
+    } else {
+        text::wrapped(&words, width)
+    };
+    let styled = |line| Line::styled(line, theme.faint());
+    lines.into_iter().map(styled).collect()
 }
 
 /// The rails of every source, and the line of the one looked at.
@@ -408,11 +431,7 @@ fn rails(scene: &Scene, power: &Power, looked_at: usize, width: usize) -> Table 
             let volts = one(newest.and_then(|r| r.volts).map(|v| v.0));
             let amps = one(newest.and_then(|r| r.amps).map(|a| a.0));
             let watts = one(newest.map(|r| r.watts.0));
-            let counts = match rail.counts {
-                Counts::Total => "total",
-                Counts::Within => "not added",
-                Counts::Addend => "added up",
-            };
+            let counts = rail.counts.words();
             let name = text::head(&rail.name, NAME);
             let missing = " ".repeat(NAME.saturating_sub(text::width(&name)));
             let style = if here { theme.picked() } else { theme.text() };

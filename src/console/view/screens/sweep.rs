@@ -3,16 +3,19 @@
 //! ```text
 //! | header, screens, targets                                                          |
 //! +-----------------------------------------------------------------------------------+
-//! | plans all cuts   rounds 20   visits short                                         |
 //! | round 3 of 20  split 12  40 of 920 visits, 4 min 10 s left                        |
-//! |   plan             ▓ robot ╱ up █ server ╲ down · wait  ┊ predicted      ms      J |
-//! | ▸ split 0          ╱╱╱╱╱╱╱╱╱╱╱██╲·                                      23.1   0.21 |
-//! |   split 1          ▓╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱█                   1142    5.63 |
+//! | 46 plans, 20 rounds, 3 frames a visit  stored in .../sweeps/2026-11-25T14-35-12Z.csv |
+//! |   plan             ▓ robot ╱ up █ server ╲ down · wait ┊ predicted   ms  ▪ energy J |
+//! | ▸ split 0          ╱╱╱╱╱╱╱╱╱╱╱██╲·                                 23.1  ▪▪    0.21 |
+//! |   split 1          ▓╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱╱█              1142  ▪▪▪▪▪ 5.63 |
 //! +-- fastest split 0, 23.1 ms -- least energy split 0, 0.21 J -----------------------+
 //! | status; hints                                                                     |
 //! ```
 //!
+//! Without a sweep, or while a new one is set up, the form stands in its place.
 //! At arm's length: how far, and the best of both kinds.
+
+use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -20,7 +23,7 @@ use ratatui::text::{Line, Span};
 
 use crate::console::app::Action;
 use crate::console::app::screens::sweep::Do;
-use crate::console::app::sweeping::Sweeping;
+use crate::console::app::sweeping::{Stored, Sweeping};
 use crate::console::view::layout::{Size, framed};
 use crate::console::view::theme::Part;
 use crate::console::view::widgets::{stack, text};
@@ -33,26 +36,68 @@ const MS: usize = 8;
 const JOULES: usize = 8;
 /// Columns of an interval's half width: `±12 %`.
 const WIDTH: usize = 7;
+/// Columns of a line's name in the form.
+const FIELD: usize = 11;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = framed(scene, area, buf);
-    let sweeping = scene.app.sweeping();
-    let foot = sweeping
-        .and_then(Sweeping::sweep)
-        .map_or_else(String::new, best);
+    match scene.app.sweeping() {
+        Some(sweeping) if !scene.app.sets_up_sweep() => table(scene, sweeping, (area, inner), buf),
+        _ => form(scene, inner, buf),
+    }
+}
+
+/// What a new sweep would be, line by line.
+fn form(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let form = &scene.app.screens().sweep.form;
+    let graph = scene.app.swept_graph();
+    let foot = graph.map_or_else(String::new, |graph| {
+        let (plans, rounds) = (form.count(graph), form.settings().until.most_rounds());
+        let visits = plans as u64 * u64::from(rounds);
+        format!("{plans} plans, at most {rounds} rounds: {visits} visits")
+    });
+    let inner = panel(area, "Sweep  a new one", &foot, scene.theme, buf);
+    let Some(graph) = graph else {
+        let words = "no robot has told its model yet";
+        let line = Line::styled(words, scene.theme.faint());
+        buf.set_line(inner.x, inner.y, &line, inner.width);
+        return;
+    };
+    let fields = form.fields(graph);
+    let selected = form.selected(graph);
+    let shown = usize::from(inner.height);
+    let top = selected
+        .saturating_sub(shown / 2)
+        .min(fields.len().saturating_sub(shown));
+    for (y, place) in (inner.y..inner.bottom()).zip(top..fields.len()) {
+        let field = fields[place];
+        let is_picked = place == selected;
+        let value = form.value(field, graph);
+        let room = usize::from(inner.width).saturating_sub(FIELD + 2);
+        let style = if is_picked {
+            scene.theme.picked()
+        } else {
+            scene.theme.text()
+        };
+        let line = Line::from(vec![
+            Span::raw(if is_picked { "▸ " } else { "  " }),
+            Span::styled(format!("{:<FIELD$}", field.name()), scene.theme.faint()),
+            Span::styled(text::head(&value, room), style),
+        ]);
+        buf.set_line(inner.x, y, &line, inner.width);
+    }
+}
+
+/// A sweep, plan by plan.
+fn table(scene: &Scene, sweeping: &Sweeping, (area, inner): (Rect, Rect), buf: &mut Buffer) {
+    let foot = sweeping.sweep().map_or_else(String::new, best);
     let inner = panel(inner, "Sweep", &foot, scene.theme, buf);
+    let width = usize::from(inner.width);
     let mut rows = inner.y..inner.bottom();
     let mut put = |line: Line| {
         if let Some(y) = rows.next() {
             buf.set_line(inner.x, y, &line, inner.width);
         }
-    };
-    put(setup(scene));
-    let Some(sweeping) = sweeping else {
-        return put(Line::styled(
-            "nothing was swept yet: choose the plans and start",
-            scene.theme.faint(),
-        ));
     };
     put(Line::styled(state(sweeping), scene.theme.strong()));
     let Some(sweep) = sweeping.sweep().filter(|_| Size::of(area) != Size::Glance) else {
@@ -61,42 +106,80 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
         }
         return;
     };
-    let room = usize::from(inner.width).saturating_sub(NAME + MS + WIDTH + JOULES + 2);
-    put(legend(scene, room));
+    put(Line::styled(
+        how(sweep, sweeping, width),
+        scene.theme.faint(),
+    ));
+    let bars: Vec<Option<Bar>> = (0..sweep.plans().len()).map(|p| sweep.bar(p)).collect();
+    let columns = Columns::of(&bars, width);
+    put(legend(scene, &columns));
     let first = rows.start;
     let shown = usize::from(inner.bottom().saturating_sub(first));
     let cursor = scene.app.screens().sweep.row;
-    let count = sweep.plans().len();
+    let count = bars.len();
     let top = cursor
         .saturating_sub(shown / 2)
         .min(count.saturating_sub(shown));
-    let longest = (0..count)
-        .filter_map(|p| sweep.bar(p))
-        .map(|b| b.parts.sum_ns());
-    let scale_ns = longest.max().unwrap_or(1).max(1);
     for (y, plan) in (first..inner.bottom()).zip(top..count) {
-        let line = row(scene, sweep, plan, plan == cursor, (scale_ns, room));
+        let line = row(scene, sweep, (plan, plan == cursor), bars[plan], &columns);
         buf.set_line(inner.x, y, &line, inner.width);
     }
     scene.target(inner, Action::Sweep(Do::Layer));
 }
 
-/// What a new sweep would do.
-fn setup(scene: &Scene) -> Line<'static> {
-    let screen = scene.app.screens().sweep;
-    let key = |word: &'static str| Span::styled(word, scene.theme.faint());
-    Line::from(vec![
-        key("plans "),
-        Span::raw(screen.plans.words()),
-        key("   until "),
-        Span::raw(screen.until().to_string()),
-        key("   visits "),
-        Span::raw(if screen.long {
-            "of 2 s, for energy"
-        } else {
-            "of 3 frames"
-        }),
-    ])
+/// How it goes about it, and where it is stored.
+fn how(sweep: &Sweep, sweeping: &Sweeping, width: usize) -> String {
+    let settings = sweep.settings();
+    let mut words = format!(
+        "{} plans, {}, {} frames a visit",
+        sweep.plans().len(),
+        settings.until,
+        settings.frames
+    );
+    if settings.visit_ms > 0 {
+        let _ = write!(words, " and {:.1} s", f64::from(settings.visit_ms) / 1e3);
+    }
+    let room = width.saturating_sub(text::width(&words) + 2);
+    match sweeping.stored() {
+        Some(Stored::In(path)) => {
+            let whole = format!("stored in {}", path.display());
+            if text::width(&whole) <= room {
+                return format!("{words}  {whole}");
+            }
+            // The end of a path says which file it is.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            text::head(&format!("in {name}  {words}"), width)
+        }
+        Some(Stored::Not(why)) => text::head(&format!("NOT STORED: {why}  {words}"), width),
+        None => words,
+    }
+}
+
+/// How wide the parts of a row are, and what they are scaled to.
+struct Columns {
+    bar: usize,
+    scale_ns: i64,
+    joules: usize,
+    scale_j: f64,
+}
+
+impl Columns {
+    fn of(bars: &[Option<Bar>], width: usize) -> Self {
+        let known = || bars.iter().flatten();
+        let most_j = known().filter_map(|b| b.joules).fold(0.0, f64::max);
+        let joules = match width {
+            _ if most_j <= 0.0 => 0,
+            0..100 => 8,
+            _ => 20,
+        };
+        let used = NAME + MS + WIDTH + JOULES + 3 + joules;
+        Self {
+            bar: width.saturating_sub(used),
+            scale_ns: known().map(|b| b.parts.sum_ns()).max().unwrap_or(1).max(1),
+            joules,
+            scale_j: most_j.max(f64::MIN_POSITIVE),
+        }
+    }
 }
 
 fn state(sweeping: &Sweeping) -> String {
@@ -106,7 +189,8 @@ fn state(sweeping: &Sweeping) -> String {
     }
 }
 
-fn legend(scene: &Scene, room: usize) -> Line<'static> {
+fn legend(scene: &Scene, columns: &Columns) -> Line<'static> {
+    let room = columns.bar;
     let mut spans = vec![Span::raw(format!("  {:<NAME$}", "plan"))];
     let mut used = 0;
     for part in Part::ALL {
@@ -118,11 +202,17 @@ fn legend(scene: &Scene, room: usize) -> Line<'static> {
         }
     }
     let rest = room.saturating_sub(used);
+    let joules = columns.joules;
     spans.push(Span::raw(format!(
-        "{:<rest$}{:>MS$}{:>WIDTH$}{:>JOULES$}",
-        text::head("┊ predicted", rest),
+        "{:<rest$}{:>MS$}{:>WIDTH$} {:<joules$}{:>JOULES$}",
+        if rest >= 11 { "┊ predicted" } else { "┊" },
         "ms",
         "±",
+        match joules {
+            0 => "",
+            1..10 => " ▪",
+            _ => " ▪ energy",
+        },
         "J"
     )));
     Line::from(spans)
@@ -131,10 +221,11 @@ fn legend(scene: &Scene, room: usize) -> Line<'static> {
 fn row(
     scene: &Scene,
     sweep: &Sweep,
-    plan: usize,
-    picked: bool,
-    (scale_ns, room): (i64, usize),
+    (plan, picked): (usize, bool),
+    bar: Option<Bar>,
+    columns: &Columns,
 ) -> Line<'static> {
+    let (scale_ns, room) = (columns.scale_ns, columns.bar);
     let theme = scene.theme;
     let label = text::head(&sweep.plans()[plan].label, NAME - 1);
     let style = if picked { theme.picked() } else { theme.text() };
@@ -148,7 +239,7 @@ fn row(
         Span::raw(mark),
         Span::styled(format!("{label:<NAME$}"), style),
     ];
-    let Some(bar) = sweep.bar(plan) else {
+    let Some(bar) = bar else {
         let refused = sweep.refusals().iter().find(|r| r.plan == plan);
         let words = match refused {
             Some(refused) => text::head(&refused.reason, room),
@@ -171,7 +262,12 @@ fn row(
         format!("{:>MS$}", text::figures(bar.median_ms.value)),
         best(fastest == Some(plan)),
     ));
-    spans.push(Span::styled(format!("{width:>WIDTH$}"), theme.faint()));
+    spans.push(Span::styled(format!("{width:>WIDTH$} "), theme.faint()));
+    let share = bar.joules.unwrap_or(0.0) / columns.scale_j;
+    let most = columns.joules.saturating_sub(2);
+    let length = (share * most as f64).round() as usize;
+    let energy = format!(" {}", "▪".repeat(length.min(most)));
+    spans.push(Span::raw(format!("{energy:<0$}", columns.joules)));
     spans.push(Span::styled(
         format!("{joules:>JOULES$}"),
         best(frugal == Some(plan)),

@@ -28,10 +28,10 @@ use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::model::Graph;
 use crate::plan::ValueCodec;
-use crate::store::{LaneKind, Store};
+use crate::store::{LaneKind, PredictionError, Store};
 use crate::units::{Bytes, NodeId, ns_to_ms};
 use crate::wire::console::Role;
-use crate::wire::{Outcome, StepKind, StepTime};
+use crate::wire::{FrameRecord, Outcome, StepKind, StepTime};
 
 /// Rows that the step looked at takes, and with what was expected of it.
 const DETAIL: u16 = 2;
@@ -78,12 +78,19 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     if let Some((expected, view)) = predicted.as_ref().filter(|_| below > 0) {
         let emulated = store.predictions().newest().is_some_and(|p| p.emulated);
         let of = if emulated { " of emulated devices" } else { "" };
-        let heading = format!(
+        let width = ahead.width.into();
+        let mut heading = format!(
             "predicted{of}: {} ms (measured above: {} ms)",
             text::ms(expected.latency_ns),
             text::ms(view.frame.latency_ns)
         );
-        let width = ahead.width.into();
+        let errors = errors(store, view.frame);
+        if let Some(words) = errors
+            .iter()
+            .find(|e| heading.chars().count() + e.chars().count() <= width)
+        {
+            heading.push_str(words);
+        }
         buf.set_stringn(ahead.x, ahead.y, heading, width, scene.theme.strong());
         let lanes = Rect {
             y: ahead.y + 1,
@@ -137,6 +144,20 @@ fn title(store: &Store, view: &TimelineView) -> String {
         "{which} {}  {latency} ms{outcome}  {plan}  epoch {}",
         frame.frame, frame.epoch
     )
+}
+
+/// How far predictions were off, of the frame's epoch and of its mode; the longest words first.
+fn errors(store: &Store, frame: &FrameRecord) -> Vec<String> {
+    let frames = store.frames();
+    let Some(epoch) = frames.prediction_error(frame.epoch) else {
+        return Vec::new();
+    };
+    let words =
+        |e: PredictionError| format!("off {:.1} %, p90 {:.1} %", e.p50 * 100.0, e.p90 * 100.0);
+    let of_epoch = format!(";  epoch {} {}", frame.epoch, words(epoch));
+    let of_mode = frames.prediction_error_of_mode(&frame.mode);
+    let long = of_mode.map(|mode| format!("{of_epoch};  {} {}", frame.mode, words(mode)));
+    long.into_iter().chain([of_epoch]).collect()
 }
 
 /// How exact server times are, and what the glyphs mean.

@@ -1,0 +1,188 @@
+//! A good guest: the terminal is given back in every way that the console can end, sizes and signals are obeyed.
+
+use std::path::Path;
+
+use splitscope::plan::Plan;
+use splitscope::units::{Epoch, FrameId, Nanos};
+use splitscope::wire::console::{Command, CommandMessage, Reply, Role, ToConsole, ToWorker};
+use splitscope::wire::{Record, SwitchRecord, SwitchStage};
+
+use crate::fake::{Console, worker};
+use crate::script::{batch, hello, plan};
+use crate::terminal::{Start, Terminal};
+use crate::{PROGRAM, attach, leave, nobody};
+
+/// A console with two addresses that nobody listens on.
+fn start() -> Terminal {
+    attach(&[&nobody(), &nobody()])
+}
+
+/// A shell with job control, as a person has one.
+fn shell(script: &str) -> Terminal {
+    let data = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    Start::new("bash", &["--norc", "-ic", script])
+        .var("SPLITSCOPE_DATA", data)
+        .run()
+}
+
+#[test]
+fn the_first_picture_needs_no_worker_and_q_leaves_the_terminal_as_it_was() {
+    let mut terminal = start();
+    terminal.first_picture();
+    terminal.press(b"q");
+    leave(terminal);
+}
+
+#[test]
+fn ctrl_c_quits_from_the_help_too() {
+    let mut terminal = start();
+    terminal.first_picture();
+    terminal.press(b"?");
+    terminal.read_until("help", |s| {
+        s.contents().contains("leave; the workers go on")
+    });
+    terminal.press(b"\x03");
+    leave(terminal);
+}
+
+#[test]
+fn sigterm_and_sighup_give_the_terminal_back() {
+    for signal in ["-TERM", "-HUP"] {
+        let mut terminal = start();
+        terminal.first_picture();
+        terminal.signal(signal);
+        leave(terminal);
+    }
+}
+
+#[test]
+fn another_size_is_another_layout() {
+    let mut terminal = start();
+    terminal.first_picture();
+    terminal.resize((40, 12));
+    terminal.read_until("small picture", |s| {
+        let text = s.contents();
+        text.contains("? help  q quit") && !text.contains("Layers")
+    });
+    terminal.press(b"q");
+    leave(terminal);
+}
+
+/// A shell with job control, as a person has one: Ctrl-Z stops the console, `fg` brings it back.
+#[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_back() {
+    let program = PROGRAM;
+    let script = format!(
+        "{program} attach {} {}; stty -a | grep -o ' icanon'; echo IS-STOPPED; fg; echo IS-OVER",
+        nobody(),
+        nobody()
+    );
+    let mut terminal = shell(&script);
+    terminal.first_picture();
+    terminal.press(b"\x1a");
+    terminal.read_until("the shell after Ctrl-Z", |s| {
+        let text = s.contents();
+        text.contains("IS-STOPPED") && text.contains("icanon") && !s.alternate_screen()
+            || s.alternate_screen() && text.contains("splitscope")
+    });
+    // `fg` follows at once: the screen is back, whole.
+    terminal.read_until("the screen after fg", |s| {
+        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
+    });
+    terminal.press(b"q");
+    terminal.read_until("the end", |s| {
+        let text = s.contents();
+        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
+    });
+    assert!(terminal.text().contains("icanon"));
+}
+
+#[test]
+fn a_storm_of_sizes_ends_with_the_last_one() {
+    let mut terminal = start();
+    terminal.first_picture();
+    for i in 0..60_u16 {
+        terminal.resize((30 + i * 7 % 150, 5 + i % 40));
+        terminal.press(b"?");
+    }
+    terminal.resize((160, 48));
+    terminal.read_until("the layout of 160x48", |s| {
+        s.contents().contains("8 Log") && s.contents().contains("Events  UTC")
+    });
+    terminal.press(b"q");
+    leave(terminal);
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_do() {
+    let output = std::process::Command::new(PROGRAM)
+        .args(["attach", &nobody()])
+        .env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("--headless"), "{errors}");
+}
+
+/// The next command, answered with yes.
+fn obey(console: &mut Console) -> CommandMessage {
+    loop {
+        if let ToWorker::Command(message) = console.hear() {
+            console.say(&ToConsole::Reply(Reply {
+                command: message.id,
+                result: Ok(()),
+            }));
+            return message;
+        }
+    }
+}
+
+#[test]
+fn moving_the_cut_and_enter_reach_the_robot_and_its_stages_reach_the_screen() {
+    let robot = worker(|listener| {
+        let mut console = Console::accept(&listener);
+        console.greet(hello(Role::Robot, 1, 5));
+        let state = vec![plan(7, Plan::split(28))];
+        console.say(&ToConsole::Telemetry(batch(1, state)));
+        console.frames(7, 1..9);
+        let take = obey(&mut console);
+        assert!(matches!(
+            take.command,
+            Command::TakeControl { force: false, .. }
+        ));
+        let set = obey(&mut console);
+        let asked = Plan::split(30);
+        assert_eq!(set.expect_epoch, Some(Epoch(7)));
+        assert_eq!(
+            set.command,
+            Command::SetPlan {
+                plan: asked.clone()
+            }
+        );
+        let switched = Record::Switch(SwitchRecord {
+            at: Nanos(0),
+            command: set.id,
+            plan: asked.clone(),
+            stage: SwitchStage::Applied {
+                epoch: Epoch(8),
+                frame: FrameId(9),
+            },
+        });
+        let records = vec![switched, plan(8, asked)];
+        console.say(&ToConsole::Telemetry(batch(2, records)));
+        console.wait();
+    });
+    let mut terminal = attach(&[&robot, &nobody()]);
+    terminal.read_until("live robot", |s| s.contents().contains("split 28/153"));
+    terminal.press(b"\x1b[C\x1b[B");
+    terminal.read_until("proposal", |s| s.contents().contains("proposed: split 30"));
+    terminal.press(b"\r");
+    terminal.read_until("end of the switch", |s| {
+        let text = s.contents();
+        text.contains("applied at frame 9") && text.contains("cut 30")
+    });
+    terminal.press(b"q");
+    leave(terminal);
+}

@@ -1,0 +1,242 @@
+//! Keys are handled and drawn while something that the console needs stands still: a worker, a name server, a disk, a
+//! recording that is read. Each test sees a key's effect on the screen while the stall lasts, and then ends the stall.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::emulated::Worker;
+use crate::player::Player;
+use crate::scenario::{Hello, Scenario, Step, Telemetry};
+use crate::terminal::{PATIENCE, Start, Terminal, signal};
+use crate::{PROGRAM, nobody};
+
+const HELP: &str = "leave; the workers go on";
+
+/// A disk and a name server that can be made to hang, under one program; see `tests/support/stall.c`.
+struct Stall {
+    folder: TempDir,
+    library: PathBuf,
+}
+
+impl Stall {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let library = folder.path().join("stall.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/stall.c");
+        // Rust links with it, so it is there.
+        let built = Command::new("cc")
+            .args(["-shared", "-fPIC", "-o"])
+            .args([&library, &source])
+            .arg("-ldl")
+            .status();
+        assert!(built.unwrap().success());
+        Self { folder, library }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the console under it.
+    fn run(&self, args: &[&str]) -> Terminal {
+        let (gate, seen) = (self.path("on"), self.path("seen"));
+        Start::new(PROGRAM, args)
+            .var("LD_PRELOAD", &self.library)
+            .var("STALL_WHILE", &gate)
+            .var("STALL_SEEN", &seen)
+            .var("SPLITSCOPE_DATA", self.folder.path())
+            .run()
+    }
+
+    fn begin(&self) {
+        std::fs::write(self.path("on"), "").unwrap();
+    }
+
+    /// Waits until something hangs.
+    fn wait_until_it_is_felt(&self) {
+        let patience = PATIENCE.as_millis() / 10;
+        for _ in 0..patience {
+            if self.path("seen").exists() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("nothing hangs");
+    }
+
+    fn end(&self) {
+        std::fs::remove_file(self.path("on")).unwrap();
+    }
+}
+
+/// Opens the help and closes it again, on a screen whose console hangs somewhere.
+fn keys_work(terminal: &mut Terminal) {
+    terminal.press(b"?");
+    terminal.shows(&[HELP]);
+    terminal.press(b"?");
+    terminal.read_until("the screen below the help", |s| {
+        !s.contents().contains(HELP)
+    });
+}
+
+fn quits(terminal: &mut Terminal) -> String {
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back()
+}
+
+/// A robot that has said hello, and some frames.
+fn robot() -> Player {
+    Player::new(&Scenario::parse("about = \"a robot\"\nsteps = []\n").unwrap())
+}
+
+const HELLO: Step = Step::Hello(Hello {
+    protocol: None,
+    version: None,
+});
+
+fn frames(batches: u32) -> Step {
+    Step::Send(Telemetry {
+        batches,
+        every_ms: 20,
+        ..Telemetry::default()
+    })
+}
+
+#[test]
+fn a_worker_that_takes_the_call_and_says_nothing() {
+    // The system takes the call; nobody ever reads what is said.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("ws://{}", silent.local_addr().unwrap());
+    let mut terminal = crate::attach(&[&address, &nobody()]);
+    terminal.first_picture();
+    terminal.shows(&["CONNECTING"]);
+    keys_work(&mut terminal);
+    assert!(
+        terminal.text().contains("CONNECTING"),
+        "{}",
+        terminal.text()
+    );
+    quits(&mut terminal);
+}
+
+#[test]
+fn a_robot_whose_process_stands_still_in_the_middle_of_its_tensors() {
+    let (robot, nobody) = (
+        [
+            "robot",
+            "--model",
+            "mobilenet_v2",
+            "--device",
+            "jetson-xavier-nx",
+        ],
+        nobody(),
+    );
+    let server = nobody.trim_start_matches("ws://");
+    let worker = Worker::start(&[&robot[..], &["--mode", "local", "--server", server]].concat());
+    let address = format!("ws://{}", worker.address);
+    let mut terminal = crate::attach(&[&address]);
+    terminal.shows(&["LIVE", "frame "]);
+    let process = worker.child.id();
+    signal(process, "-STOP");
+    terminal.shows(&["STALE"]);
+    keys_work(&mut terminal);
+    assert!(terminal.text().contains("STALE"), "{}", terminal.text());
+    signal(process, "-CONT");
+    terminal.shows(&["LIVE"]);
+    quits(&mut terminal);
+}
+
+#[test]
+fn a_name_server_that_does_not_answer() {
+    let stall = Stall::new();
+    stall.begin();
+    let mut terminal = stall.run(&["attach", "ws://robot.example:7401", "--no-record"]);
+    terminal.first_picture();
+    stall.wait_until_it_is_felt();
+    keys_work(&mut terminal);
+    // Nor does leaving wait for it.
+    quits(&mut terminal);
+}
+
+#[test]
+fn a_disk_that_takes_no_recording() {
+    let stall = Stall::new();
+    let mut player = robot();
+    let address = player.address();
+    let mut terminal = stall.run(&["attach", &address]);
+    player.play(&HELLO);
+    player.play(&frames(5));
+    terminal.shows(&["LIVE", "frame 10"]);
+    stall.begin();
+    player.play(&frames(5));
+    stall.wait_until_it_is_felt();
+    keys_work(&mut terminal);
+    player.play(&frames(5));
+    terminal.shows(&["LIVE", "frame 30"]);
+    stall.end();
+    let left = quits(&mut terminal);
+    assert!(left.ends_with('B') && !left.contains("left out"), "{left}");
+    let sessions = std::fs::read_dir(stall.path("sessions")).unwrap();
+    let file = sessions.map(|f| f.unwrap().path()).next().unwrap();
+    let reader = splitscope::session::Reader::open(&file).unwrap();
+    assert_eq!(reader.summary().frames, 30);
+}
+
+#[test]
+fn leaving_while_the_disk_hangs() {
+    let stall = Stall::new();
+    let mut player = robot();
+    let address = player.address();
+    let mut terminal = stall.run(&["attach", &address]);
+    player.play(&HELLO);
+    player.play(&frames(5));
+    terminal.shows(&["LIVE", "frame 10"]);
+    stall.begin();
+    player.play(&frames(1));
+    stall.wait_until_it_is_felt();
+    let left = quits(&mut terminal);
+    assert!(
+        left.contains("the disk was too slow for the last of it"),
+        "{left}"
+    );
+}
+
+#[test]
+fn a_recording_that_cannot_be_read_on() {
+    let stall = Stall::new();
+    let file = stall.path("garden.mcap");
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/garden.mcap");
+    std::fs::copy(sample, &file).unwrap();
+    let mut terminal = stall.run(&["replay", &file.to_string_lossy()]);
+    terminal.shows(&["REPLAY", "of 0:"]);
+    // Whatever there is to read ahead has been read.
+    terminal.settle(Duration::from_millis(500));
+    stall.begin();
+    terminal.press(b"g3\r");
+    stall.wait_until_it_is_felt();
+    keys_work(&mut terminal);
+    stall.end();
+    terminal.shows(&["0:03.0 of 0:"]);
+    quits(&mut terminal);
+}
+
+#[test]
+fn a_folder_of_recordings_that_does_not_open() {
+    let stall = Stall::new();
+    std::fs::create_dir(stall.path("sessions")).unwrap();
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/garden.mcap");
+    std::fs::copy(sample, stall.path("sessions/garden.mcap")).unwrap();
+    let mut terminal = stall.run(&["attach", &nobody(), "--no-record"]);
+    terminal.first_picture();
+    stall.begin();
+    terminal.press(b"7");
+    stall.wait_until_it_is_felt();
+    keys_work(&mut terminal);
+    stall.end();
+    terminal.shows(&["the garden"]);
+    quits(&mut terminal);
+}
