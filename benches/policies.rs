@@ -238,7 +238,8 @@ fn fixed_plans(case: &Case) -> Vec<(Plan, Totals)> {
         let mut auto = Auto {
             objective: Objective::Latency,
         };
-        let best = auto.decide(&case.problem.with_link(link, 0.0)).chosen.plan;
+        let problem = case.problem.with_link(link, 0.0);
+        let best = problem.settled(|problem| auto.decide(problem)).chosen.plan;
         if !plans.contains(&best) {
             plans.push(best);
         }

@@ -19,12 +19,15 @@ use std::time::Duration;
 use paired::number_argument;
 use splitscope::clock;
 use splitscope::console::app::{App, Setup};
+use splitscope::plan::Plan;
 use splitscope::playback::Film;
 use splitscope::session::{
     Entry, FORMAT, Meta, Reader, Recorder, Settings, Start, Target, Told, What, Writer,
 };
 use splitscope::units::{BootId, Bytes, DeviceId, Epoch, FrameId, Nanos, NodeId};
-use splitscope::wire::{Flow, FrameRecord, LinkSample, Outcome, Parts, Record, StepKind, StepTime};
+use splitscope::wire::{
+    Flow, FrameRecord, LinkSample, Outcome, Parts, PlanRecord, Record, StepKind, StepTime,
+};
 
 const SECOND: i64 = 1_000_000_000;
 const FRAMES_A_SECOND: i64 = 25;
@@ -150,8 +153,21 @@ fn frame(n: i64, at: Nanos) -> Record {
     }))
 }
 
+/// Without it no figure of an epoch is kept.
+fn plan() -> Record {
+    Record::Plan(PlanRecord {
+        epoch: Epoch(1),
+        plan: Plan::split(60),
+        local_because: None,
+        policy: None,
+    })
+}
+
 fn second_of_frames(second: i64, add: &mut dyn FnMut(Entry)) {
     let gap = SECOND / FRAMES_A_SECOND;
+    if second == 0 {
+        add(told(Nanos(0), plan()));
+    }
     for i in 0..FRAMES_A_SECOND {
         let at = Nanos(second * SECOND + i * gap);
         add(told(at, frame(second * FRAMES_A_SECOND + i, at)));
@@ -320,6 +336,7 @@ fn recording(path: &Path) {
         film.send(entry.clone()).unwrap();
         recorder.put(entry);
     };
+    put(told(begin.at, plan()));
     let seconds = 30;
     let mut frames = 0;
     let began = clock::now();

@@ -10,11 +10,11 @@ use std::path::Path;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use script::{MS, batch, frame, hello, plan};
-use splitscope::console::app::{App, Effect, Key, Moment, Reel, Said, Setup, Shot, Update};
+use splitscope::console::app::{Action, App, Effect, Key, Moment, Reel, Said, Setup, Shot, Update};
 use splitscope::console::tap;
 use splitscope::console::view::{Theme, draw};
 use splitscope::plan::Plan;
-use splitscope::playback::{Film, Standing};
+use splitscope::playback::{Command, Film, Jump, Standing};
 use splitscope::session::{Entry, FORMAT, Reader, Start, Writer};
 use splitscope::units::{DeviceId, Epoch, FrameId, Nanos};
 use splitscope::wire::console::{Reply, Role};
@@ -325,6 +325,12 @@ fn playing_shows_the_moment_that_the_speed_says() {
     let mut at = Moment::default();
     let whole = reel(&film);
     serve(&mut app, &mut film, whole, at);
+    // It opened at its first frame.
+    let first = film.landmarks().first_frame();
+    assert!(first.is_some() && first != Some(from));
+    assert_eq!(Some(app.time_shown(at.now)), first);
+    let start = Action::Time(Command::Jump(Jump::Start));
+    serve(&mut app, &mut film, Update::Act(start), at);
     for key in [Key::Char('0'), Key::Char('0'), Key::Char(' ')] {
         serve(&mut app, &mut film, Update::Key(key), at);
     }

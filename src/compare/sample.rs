@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::session::{Entry, Reader, SessionError, What};
 use crate::store::ModelView;
 use crate::units::{DeviceId, Epoch, ns_to_ms};
-use crate::wire::{FrameRecord, Outcome, Record, StepKind};
+use crate::wire::{FrameRecord, Record, StepKind};
 
 /// Frames kept, evenly over the stretch: 2,000 resamples of each of some hundred layers must not take minutes.
 const MOST_FRAMES: usize = 400;
@@ -203,7 +203,7 @@ impl Sample {
     }
 
     fn frame(&mut self, frame: &FrameRecord, model: Option<&ModelView>) {
-        if frame.warmup || frame.preparing || frame.outcome != Outcome::Ok {
+        if !super::epochs::counts(frame) {
             self.left_out += 1;
             return;
         }

@@ -1,7 +1,7 @@
 //! Errands to the folder of recordings, on a thread of their own: the screen never waits for a disk.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::app::screens::sessions::{Errand, Fetched, Row};
 use crate::clock;
-use crate::compare::{Choice, Sample, compare};
+use crate::compare::{Sample, compare, epochs};
 use crate::session::{Meta, Reader, Remembered, SessionError, folder};
 
 /// Errands that may wait.
@@ -93,8 +93,12 @@ fn perform(at: &Path, errand: Errand) -> Result<Back, SessionError> {
             Back::Fetched(Fetched::Described(file, Box::new(newest)))
         }
         Errand::Remember(about) => said(remember(&about)),
+        Errand::Epochs(file) => {
+            let epochs = epochs(&file)?;
+            Back::Fetched(Fetched::Epochs(file, epochs))
+        }
         Errand::Compare(a, b) => {
-            let comparison = compare(&sample(a)?, &sample(b)?);
+            let comparison = compare(&Sample::read(&a)?, &Sample::read(&b)?);
             Back::Fetched(Fetched::Compared(Arc::new(comparison)))
         }
     })
@@ -114,10 +118,6 @@ fn remember(about: &Meta) -> String {
             file.display()
         ),
     }
-}
-
-fn sample(file: PathBuf) -> Result<Sample, SessionError> {
-    Sample::read(&Choice { file, epoch: None })
 }
 
 fn list(at: &Path) -> Result<Vec<Row>, SessionError> {

@@ -12,10 +12,14 @@ use crate::units::Nanos;
 use crate::wire::Record;
 
 /// Checkpoints kept of a recording, and of what goes on: a state takes a megabyte or two.
-const MOST_OF_FILE: usize = 64;
+const MOST_OF_FILE: usize = 128;
 const MOST_IN_MEMORY: usize = 16;
 /// Entries between the first checkpoints.
 const FIRST_STRIDE: usize = 512;
+/// A stretch of a file from here on is read by two threads.
+const LONG_NS: i64 = 2_000_000_000;
+/// Entries that the second one may hold.
+const MOST_AHEAD: usize = 100_000;
 /// Bytes of entries that a film in memory keeps, as far as they can be estimated.
 const MEMORY_BYTES: usize = 16 << 20;
 
@@ -141,10 +145,14 @@ impl<S: Scene> Film<S> {
         let coming = ahead(&reader, Nanos(i64::MIN));
         let card = reader.summary();
         let length_ns = card.ended.since(card.began);
+        // The catalogue says how many entries come: the checkpoints lie evenly at once.
+        let stride = usize::try_from(card.entries()).unwrap_or(usize::MAX) / MOST_OF_FILE + 1;
+        let mut film = Self::new(Store::File(reader), first, MOST_OF_FILE);
+        film.checkpoints.stride = stride.max(FIRST_STRIDE);
         Self {
             coming: Some(coming),
             length_ns,
-            ..Self::new(Store::File(reader), first, MOST_OF_FILE)
+            ..film
         }
     }
 
@@ -310,6 +318,11 @@ impl<S: Scene> Film<S> {
             (None, None) => (Nanos(i64::MIN), self.edge.clone(), None),
         };
         match &mut self.store {
+            Store::File(reader)
+                if entries.is_none() && from.0 > i64::MIN && at.since(from) > LONG_NS =>
+            {
+                feed_by_two(reader, from, at, &mut state)?;
+            }
             Store::File(reader) => {
                 let entries = entries.get_or_insert_with(|| ahead(reader, from));
                 let due = |next: &Result<Arc<Entry>, SessionError>| match next {
@@ -352,6 +365,43 @@ impl<S: Scene> Film<S> {
     pub fn checkpoints(&self) -> usize {
         self.checkpoints.len()
     }
+}
+
+/// Feeds what happened after one moment up to another; a second thread reads the later half meanwhile, because reading
+/// takes most of the time.
+fn feed_by_two<S: Scene>(
+    reader: &Reader,
+    from: Nanos,
+    to: Nanos,
+    state: &mut S,
+) -> Result<(), SessionError> {
+    let middle = from.shifted(to.since(from) / 2);
+    let later = (Bound::Excluded(middle), Bound::Included(to));
+    let mut feed = |entries: &mut dyn Iterator<Item = Result<Entry, SessionError>>| {
+        for entry in entries {
+            match entry {
+                Ok(entry) => state.feed(&entry),
+                Err(SessionError::Damaged { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let second = std::thread::Builder::new()
+            .name("film ahead".to_owned())
+            .spawn_scoped(scope, || {
+                let mut entries = reader.entries(later);
+                let held: Vec<_> = entries.by_ref().take(MOST_AHEAD).collect();
+                (held, entries)
+            });
+        feed(&mut reader.entries((Bound::Excluded(from), Bound::Included(middle))))?;
+        match second.map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok((held, rest))) => feed(&mut held.into_iter().chain(rest)),
+            // No second thread: one does it all.
+            Ok(Err(_)) | Err(_) => feed(&mut reader.entries(later)),
+        }
+    })
 }
 
 fn ahead(reader: &Reader, after: Nanos) -> Ahead {

@@ -117,6 +117,11 @@ impl Landmarks {
         note(&mut self.fallbacks, at, &mut self.left_out);
     }
 
+    /// When the first frame was told.
+    pub fn first_frame(&self) -> Option<Nanos> {
+        self.frames.first().map(|frame| frame.0)
+    }
+
     /// Forgets what was before a moment.
     pub fn forget_before(&mut self, from: Nanos) {
         self.frames

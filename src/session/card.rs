@@ -109,6 +109,14 @@ impl Card {
         self.counts.values().sum()
     }
 
+    /// Whether nothing is worth keeping: no worker said hello, and no person said anything.
+    pub fn is_empty(&self) -> bool {
+        let said =
+            self.meta.name.is_some() || self.meta.notes.is_some() || !self.markers.is_empty();
+        let attached = self.counts.contains_key("hello") || self.counts.contains_key("frame");
+        !said && !attached
+    }
+
     /// Takes one entry in.
     pub fn add(&mut self, entry: &Entry) {
         if self.counts.is_empty() {

@@ -68,7 +68,7 @@ impl Status {
     /// What is wrong with it, in a sentence; none while it goes on.
     pub fn trouble(&self) -> Option<String> {
         match &self.state {
-            State::Recording | State::Finished => None,
+            State::Recording | State::Finished | State::Empty => None,
             State::Waiting(why) => Some(format!(
                 "not recording: {why}; the experiment goes on, and so does the recording once it can"
             )),
@@ -85,6 +85,7 @@ impl Status {
         };
         match &self.state {
             State::Finished => format!("session {file}, {}{left}", self.bytes),
+            State::Empty => "no session: no worker was attached".to_owned(),
             State::Ended(why) => format!("session {file}, {}: {why}{left}", self.bytes),
             State::Recording => format!(
                 "session {file}: the disk was too slow for the last of it; `splitscope repair` writes its index{left}"
@@ -105,6 +106,8 @@ pub enum State {
     Ended(String),
     /// It has ended with the console; the file has its index.
     Finished,
+    /// It has ended with the console; no worker was ever attached and nobody said anything, so that no file is left.
+    Empty,
 }
 
 /// A recording under way.
@@ -402,7 +405,13 @@ impl Desk {
         let Some(writer) = self.writer.take() else {
             return;
         };
+        // A file that a person named stays: somebody waits for it.
+        let is_kept = self.named || !writer.card().is_empty();
         let finished = writer.finish();
+        if !is_kept && fs::remove_file(&self.file).is_ok() {
+            lock(&self.status).state = State::Empty;
+            return;
+        }
         let mut status = lock(&self.status);
         match finished {
             Ok(bytes) => {

@@ -167,6 +167,8 @@ struct Shared {
     hub: Hub,
     commands: CommandSink,
     spool: Option<Spool>,
+    /// What consoles may take of the link; a server has no radio.
+    purse: Option<budget::Purse>,
     limits: Limits,
     lease: Mutex<Lease>,
     sweeps: sweeps::Sweeps,
@@ -281,6 +283,7 @@ impl Endpoint {
             hub: options.hub,
             commands: options.commands,
             spool: options.spool,
+            purse: (options.role == Role::Robot).then(|| budget::Purse::new(clock::now())),
             limits,
             lease: Mutex::default(),
             sweeps: sweeps::Sweeps::default(),
@@ -296,7 +299,7 @@ impl Endpoint {
             records,
             joined,
             limits,
-            shared.role,
+            shared.purse.clone(),
             stopped.clone(),
         );
         let (adopted, adoptions) = mpsc::channel(MAX_STRANGERS);

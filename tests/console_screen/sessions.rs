@@ -1,5 +1,9 @@
 //! What a session is: the form, the list of recordings.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use splitscope::compare::{Choice, EpochSummary, Sample, compare, epochs};
 use splitscope::console::app::screens::sessions::{Fetched, Row};
 use splitscope::console::app::{Action, Key, Screen, Update};
 use splitscope::session::{Card, CardMarker, Start, State, Status};
@@ -90,4 +94,46 @@ fn the_list_of_recordings() {
     console.update(Update::Fetched(Fetched::Rows(rows)));
     console.key(Key::Down);
     snapshots("sessions_list", &console);
+}
+
+#[test]
+fn two_epochs_of_a_real_recording_side_by_side() {
+    let mut console = live();
+    console.update(Update::Act(Action::Show(Screen::Sessions)));
+    let file = "recordings/garden.mcap";
+    console.update(Update::Fetched(Fetched::Rows(vec![row(
+        "garden",
+        1,
+        Card::default(),
+    )])));
+    let epochs = epochs(Path::new(file)).unwrap();
+    let listed = "sessions/garden.mcap".into();
+    console.update(Update::Fetched(Fetched::Epochs(listed, epochs.clone())));
+    console.key(Key::Down);
+    console.key(Key::Char('x'));
+    snapshots("sessions_epochs", &console);
+    // The two with most frames: where the one ended the robot's work and the other did not.
+    let mut most = epochs;
+    most.sort_by_key(|e| std::cmp::Reverse(e.frames));
+    let sample = |epoch: &EpochSummary| {
+        let choice = Choice {
+            file: file.into(),
+            epoch: Some(epoch.epoch),
+        };
+        Sample::read(&choice).unwrap()
+    };
+    let comparison = compare(&sample(&most[0]), &sample(&most[1]));
+    console.update(Update::Fetched(Fetched::Compared(Arc::new(comparison))));
+    snapshots("sessions_compared", &console);
+    for size in SIZES.into_iter().filter(|s| s.0 >= 80) {
+        let screen = console.screen(size);
+        assert!(
+            screen.contains("latency_ms") && screen.contains("EMULATED"),
+            "{screen}"
+        );
+        assert!(
+            screen.contains("differs") || screen.contains("within noise"),
+            "{screen}"
+        );
+    }
 }

@@ -85,6 +85,8 @@ pub struct Deck {
     title: Option<String>,
     /// The recording's file and what it is.
     recorded: Option<(PathBuf, Meta)>,
+    /// A recording was opened and nobody has gone anywhere in it yet: it shows its first frame, once there is one.
+    opening: bool,
 }
 
 impl Default for Deck {
@@ -100,6 +102,7 @@ impl Default for Deck {
             typed: None,
             title: None,
             recorded: None,
+            opening: false,
         }
     }
 }
@@ -110,6 +113,7 @@ impl Deck {
         Self {
             playback: Playback::replay(from, to),
             title: Some(title),
+            opening: true,
             ..Self::default()
         }
     }
@@ -254,6 +258,7 @@ impl App {
             }
         }
         self.deck.passed = at.now;
+        self.deck.opening = false;
         self.time(command);
         self.settle(turn);
     }
@@ -315,6 +320,13 @@ impl App {
                 let to = Nanos(to.0.max(reel.to.0));
                 let span = Command::Span(reel.from, to);
                 self.time(span);
+                if self.deck.opening
+                    && let Some(first) = self.deck.landmarks.first_frame()
+                {
+                    // What is before it is a console that waits for its workers.
+                    self.deck.opening = false;
+                    self.time(Command::Jump(Jump::Time(first.since(reel.from))));
+                }
                 if !self.deck.is_live() {
                     turn.redraw(Redraw::Soon);
                 }

@@ -46,6 +46,11 @@ impl Axis {
         self.from_px + share * (self.to_px - self.from_px)
     }
 
+    /// Where a number is, or the end of the scale if it lies beyond.
+    pub(super) fn within(&self, value: f64) -> f64 {
+        self.at(value.min(self.high))
+    }
+
     /// Round numbers on the scale, about `most` of them.
     pub(super) fn ticks(&self, most: usize) -> Vec<f64> {
         let range: RangedCoordf64 = (self.low..self.high).into();

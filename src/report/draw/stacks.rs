@@ -4,7 +4,7 @@ use super::axis::{Axis, categories, frame, left, right, whisker};
 use super::scene::{Across, Area, Down, Scene, Type, text_width};
 use super::sheet::{Key, MARGIN, WIDTH, cross, diamond, dot, sheet};
 use super::style::{ENERGY, INK, PAPER, PARTS, WHOLE, part, plain};
-use crate::report::evidence::{Energy, PartsMs};
+use crate::report::evidence::Energy;
 use crate::report::figure::Figure;
 use crate::report::figure::stack::{Stack, Stacks};
 
@@ -22,8 +22,7 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
         WIDTH - MARGIN - edge,
         room.bottom - 52.0,
     );
-    let tallest = stacks.stacks.iter().map(most_ms).fold(0.0, f64::max);
-    let ms = Axis::from_zero(tallest, plot.bottom, plot.top);
+    let ms = Axis::from_zero(stacks.shown_ms(), plot.bottom, plot.top);
     left(&mut scene, plot, &ms, "Latency per frame, ms");
 
     let slot = plot.width() / stacks.stacks.len().max(1) as f64;
@@ -35,6 +34,11 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
     if has_energy {
         draw_energies(&mut scene, stacks, plot, &centre);
     }
+    for (i, stack) in stacks.stacks.iter().enumerate() {
+        if stack.highest_ms() > stacks.shown_ms() {
+            name_beyond(&mut scene, plot, centre(i), stack);
+        }
+    }
     let fastest = stacks
         .fastest
         .and_then(|i| Some((i, stacks.stacks.get(i)?)));
@@ -42,7 +46,7 @@ pub(super) fn draw(figure: &Figure, stacks: &Stacks) -> Scene {
         name_fastest(
             &mut scene,
             plot,
-            (centre(i), ms.at(most_ms(fastest))),
+            (centre(i), ms.within(fastest.highest_ms())),
             fastest,
         );
     }
@@ -74,22 +78,36 @@ fn name_fastest(scene: &mut Scene, plot: Area, (x, top): (f64, f64), fastest: &S
     scene.text((middle, top - 17.0), &text, style);
 }
 
+/// What a bar that goes beyond the axis really is, at its upper end.
+fn name_beyond(scene: &mut Scene, plot: Area, x: f64, stack: &Stack) {
+    let style = Type {
+        is_bold: true,
+        ..plain(Across::Middle, Down::Middle)
+    };
+    let joules = stack.energy.as_ref().map(|e| format!("{:.1} J", e.joules));
+    let texts = std::iter::once(format!("{:.0} ms", stack.latency.value)).chain(joules);
+    for (line, text) in texts.enumerate() {
+        let half = text_width(&text, style.size, true) / 2.0 + 4.0;
+        let y = plot.top + 22.0 + line as f64 * 18.0;
+        scene.fill(Area::new(x - half, y - 9.0, x + half, y + 9.0), PAPER);
+        scene.text((x, y), &text, style);
+    }
+}
+
 /// The second axis with a diamond per bar.
 fn draw_energies(scene: &mut Scene, stacks: &Stacks, plot: Area, centre: &dyn Fn(usize) -> f64) {
     let with = stacks.stacks.iter().enumerate();
     let with: Vec<(f64, &Energy)> = with
         .filter_map(|(i, stack)| Some((centre(i), stack.energy.as_ref()?)))
         .collect();
-    let upper = |e: &Energy| e.joules + e.half.unwrap_or(0.0);
-    let most = with.iter().map(|(_, e)| upper(e)).fold(0.0, f64::max);
-    let joules = Axis::from_zero(most, plot.bottom, plot.top);
+    let joules = Axis::from_zero(stacks.shown_j(), plot.bottom, plot.top);
     let name = "Robot energy per inference, J";
     right(scene, plot, &joules, name, ENERGY);
     // A line joins partition points, which have an order; modes have none.
     if stacks.has_order {
         let points: Vec<(f64, f64)> = with
             .iter()
-            .map(|(x, e)| (*x, joules.at(e.joules)))
+            .map(|(x, e)| (*x, joules.within(e.joules)))
             .collect();
         scene.line(&points, 3.5, PAPER);
         scene.line(&points, 1.5, ENERGY);
@@ -97,12 +115,12 @@ fn draw_energies(scene: &mut Scene, stacks: &Stacks, plot: Area, centre: &dyn Fn
     for (x, energy) in with {
         if let Some(half) = energy.half {
             let ends = [energy.joules - half, energy.joules + half];
-            let [low, high] = ends.map(|j| joules.at(j.max(0.0)));
+            let [low, high] = ends.map(|j| joules.within(j.max(0.0)));
             whisker(scene, x, low, high, ENERGY);
         }
         diamond(
             scene,
-            (x, joules.at(energy.joules)),
+            (x, joules.within(energy.joules)),
             energy.preliminary.is_some(),
         );
     }
@@ -149,28 +167,25 @@ fn legend<'a>(figure: &Figure, stacks: &Stacks) -> Vec<(Key, &'a str)> {
     legend
 }
 
-/// The highest mark of a bar in milliseconds.
-fn most_ms(stack: &Stack) -> f64 {
-    let upper = stack
-        .latency
-        .interval
-        .map_or(stack.latency.value, |i| i.high);
-    stack
-        .parts
-        .map_or(0.0, PartsMs::sum)
-        .max(upper)
-        .max(stack.predicted_ms.unwrap_or(0.0))
-}
-
 fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
     let mut below = 0.0;
     if stack.parts.is_none() {
-        let area = Area::new(x - half, ms.at(stack.latency.value), x + half, ms.at(0.0));
+        let area = Area::new(
+            x - half,
+            ms.within(stack.latency.value),
+            x + half,
+            ms.within(0.0),
+        );
         part(scene, area, WHOLE);
     }
     let values = stack.parts.unwrap_or_default().values();
     for (value, fill) in values.into_iter().zip(PARTS) {
-        let area = Area::new(x - half, ms.at(below + value), x + half, ms.at(below));
+        let area = Area::new(
+            x - half,
+            ms.within(below + value),
+            x + half,
+            ms.within(below),
+        );
         if value > 0.0 {
             part(scene, area, fill);
         }
@@ -181,16 +196,16 @@ fn bar(scene: &mut Scene, stack: &Stack, ms: &Axis, x: f64, half: f64) {
             whisker(
                 scene,
                 x,
-                ms.at(interval.low),
-                ms.at(interval.high),
+                ms.within(interval.low),
+                ms.within(interval.high),
                 (0, 0, 0),
             );
         }
-        dot(scene, (x, ms.at(stack.latency.value)));
+        dot(scene, (x, ms.within(stack.latency.value)));
     }
     if let Some(predicted) = stack.predicted_ms {
         // Beside the median, which it would cover.
         let r = (half / 2.0).clamp(2.5, 4.5);
-        cross(scene, (x - half * 0.6, ms.at(predicted)), r);
+        cross(scene, (x - half * 0.6, ms.within(predicted)), r);
     }
 }

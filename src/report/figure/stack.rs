@@ -49,6 +49,37 @@ impl Stack {
     }
 }
 
+impl Stack {
+    /// The highest mark of the bar in milliseconds.
+    pub fn highest_ms(&self) -> f64 {
+        let latency = self.latency;
+        let upper = latency.interval.map_or(latency.value, |i| i.high);
+        self.parts
+            .map_or(0.0, PartsMs::sum)
+            .max(upper)
+            .max(self.predicted_ms.unwrap_or(0.0))
+    }
+
+    /// The highest mark of the energy in joules; none without one.
+    pub fn highest_j(&self) -> Option<f64> {
+        let energy = self.energy.as_ref()?;
+        Some(energy.joules + energy.half.unwrap_or(0.0))
+    }
+}
+
+/// A bar so many times as high as the next one goes beyond the axis: else nobody could read the others.
+const BEYOND: f64 = 6.0;
+
+/// The highest number that an axis shows.
+fn shown(mut numbers: Vec<f64>) -> f64 {
+    numbers.sort_by(|a, b| b.total_cmp(a));
+    match numbers.as_slice() {
+        [most, next, _, ..] if *next > 0.0 && *most > BEYOND * next => *next,
+        [most, ..] => *most,
+        [] => 0.0,
+    }
+}
+
 /// Bars side by side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stacks {
@@ -79,6 +110,16 @@ impl Stacks {
             frugal: least(&|s| s.energy.as_ref().map(|e| e.joules)),
             stacks,
         }
+    }
+
+    /// The highest latency that the axis shows, in milliseconds.
+    pub fn shown_ms(&self) -> f64 {
+        shown(self.stacks.iter().map(Stack::highest_ms).collect())
+    }
+
+    /// The highest energy that the axis shows, in joules.
+    pub fn shown_j(&self) -> f64 {
+        shown(self.stacks.iter().filter_map(Stack::highest_j).collect())
     }
 
     /// What the bars show, for the title.
@@ -123,6 +164,17 @@ impl Stacks {
         }
         if self.stacks.iter().any(|s| s.predicted_ms.is_some()) {
             text += " Crosses: predicted latency.";
+        }
+        let beyond = self
+            .stacks
+            .iter()
+            .filter(|s| s.highest_ms() > self.shown_ms());
+        for stack in beyond {
+            let _ = write!(
+                text,
+                " {} goes beyond the axis ({:.0} ms).",
+                stack.plan, stack.latency.value
+            );
         }
         text
     }
@@ -186,5 +238,21 @@ impl Stacks {
             table.rows.push(row);
         }
         table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_number_far_above_the_others_does_not_make_the_axis() {
+        assert!((shown(vec![135.0, 8717.0, 50.0]) - 135.0).abs() < 1e-9);
+        assert!((shown(vec![135.0, 700.0, 50.0]) - 700.0).abs() < 1e-9);
+        assert!(
+            (shown(vec![1.0, 100.0]) - 100.0).abs() < 1e-9,
+            "of two, both are shown"
+        );
+        assert!(shown(Vec::new()).abs() < 1e-9);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::budget::{Purse, Way};
 use crate::clock;
 use crate::wire::console::{Backfill, BackfillPart, Missed, ToConsole, unpack_binary};
 use crate::worker::spool::{Pace, Spool, Taken, rate};
@@ -20,6 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Backfiller {
     spool: Option<Spool>,
     hub: Hub,
+    /// What it is charged to; none for a console on this machine, which takes nothing of the link.
+    purse: Option<Purse>,
     wishes: VecDeque<Missed>,
     reading: Option<oneshot::Receiver<Taken>>,
     /// Read and not yet sent.
@@ -32,10 +35,11 @@ pub(super) struct Backfiller {
 }
 
 impl Backfiller {
-    pub(super) fn new(spool: Option<Spool>, hub: Hub) -> Self {
+    pub(super) fn new(spool: Option<Spool>, hub: Hub, purse: Option<Purse>) -> Self {
         Self {
             spool,
             hub,
+            purse,
             wishes: VecDeque::new(),
             reading: None,
             batches: VecDeque::new(),
@@ -62,8 +66,14 @@ impl Backfiller {
 
     /// Charges what was sent.
     pub(super) fn sent(&mut self, bytes: usize) {
-        let rate = rate(self.hub.link().bps().map(|bps| bps as f64));
-        self.pace.sent(bytes, rate, clock::now());
+        let now = clock::now();
+        let mut rate = rate(self.hub.link().bps().map(|bps| bps as f64));
+        if let Some(purse) = &self.purse {
+            let mut budget = purse.open();
+            rate = rate.min(budget.for_missed_bps(now));
+            budget.charge(now, bytes, Way::Missed);
+        }
+        self.pace.sent(bytes, rate, now);
     }
 
     /// Waits until the next part may go, and gives it; for ever where nothing is wished for.

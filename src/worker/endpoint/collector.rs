@@ -8,11 +8,11 @@ use tokio::time::MissedTickBehavior;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::Limits;
-use super::budget::Budget;
+use super::budget::{Purse, Way};
 use super::observer::Observer;
 use crate::clock;
 use crate::units::Nanos;
-use crate::wire::console::{Batch, Encoding, Packed, Role, ToConsole};
+use crate::wire::console::{Batch, Encoding, Packed, ToConsole};
 use crate::wire::{BatchId, Record, Steps, TelemetryShare};
 use crate::worker::spool::Spool;
 use crate::worker::telemetry::Hub;
@@ -49,7 +49,7 @@ pub(super) async fn run(
     records: Receiver<Record>,
     mut joins: mpsc::Receiver<Join>,
     limits: Limits,
-    role: Role,
+    purse: Option<Purse>,
     mut stop: watch::Receiver<()>,
 ) {
     let mut collector = Collector {
@@ -60,8 +60,7 @@ pub(super) async fn run(
         listeners: Vec::new(),
         seq: 0,
         last: None,
-        // A server has no radio.
-        budget: (role == Role::Robot).then(|| Budget::new(clock::now())),
+        purse,
         observer: Observer::new(clock::now()),
         share_told: clock::now(),
     };
@@ -98,7 +97,7 @@ struct Collector {
     /// Of the newest batch; 1 after the first tick.
     seq: u64,
     last: Option<Nanos>,
-    budget: Option<Budget>,
+    purse: Option<Purse>,
     observer: Observer,
     share_told: Nanos,
 }
@@ -148,7 +147,7 @@ impl Collector {
     /// What telemetry takes of the link, every second while somebody listens.
     fn share(&mut self) -> Option<Record> {
         let now = clock::now();
-        let budget = self.budget.as_mut()?;
+        let purse = self.purse.as_ref()?;
         if self.listeners.is_empty() || now.since(self.share_told) < SHARE_EVERY_NS {
             return None;
         }
@@ -156,7 +155,7 @@ impl Collector {
         Some(Record::TelemetryShare(TelemetryShare {
             observer: self.observer.effect(),
             is_shaped: self.hub.is_shaped(),
-            ..budget.share(now, self.hub.link().bps())
+            ..purse.open().share(now, self.hub.link().bps())
         }))
     }
 
@@ -183,15 +182,14 @@ impl Collector {
         if let Some(spool) = &self.spool {
             spool.append(self.seq, full.pack(Encoding::Binary, 0).into_data());
         }
-        let mut budget = self.budget.as_mut();
-        let is_spent = budget.as_mut().is_some_and(|b| b.is_spent(now));
+        let is_spent = self.purse.as_ref().is_some_and(|p| p.open().is_spent(now));
         let (mut thin, thinned) = if is_spent {
             let (packer, frames) = full.without_steps();
             (Some(packer), frames)
         } else {
             (None, 0)
         };
-        let hub = &self.hub;
+        let (hub, purse) = (&self.hub, &self.purse);
         self.listeners.retain_mut(|listener| {
             let Join {
                 encoding,
@@ -217,8 +215,10 @@ impl Collector {
             } else {
                 packer.pack(encoding, listener.lost)
             };
-            if let Some(budget) = &mut budget {
-                budget.charge(now, message.len(), is_local);
+            if let Some(purse) = purse {
+                let way = if is_local { Way::Local } else { Way::Live };
+                let mut budget = purse.open();
+                budget.charge(now, message.len(), way);
                 budget.thinned(if is_thin { thinned } else { 0 });
             }
             place.send(message);
@@ -332,7 +332,7 @@ mod tests {
             listeners: Vec::new(),
             seq: 0,
             last: None,
-            budget: Some(Budget::new(Nanos(0))),
+            purse: Some(Purse::new(Nanos(0))),
             observer: Observer::new(Nanos(0)),
             share_told: clock::now(),
         }

@@ -150,17 +150,22 @@ fn check_hello(heard: Result<ToWorker, End>, shared: &Shared) -> Result<ConsoleH
 /// Telemetry out and commands in, until one of the two ends.
 async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
     let (queue, mut batches) = mpsc::channel(shared.limits.queue);
+    let is_local = wire.is_local() && !shared.hub.is_shaped();
     let join = Join {
         encoding: wire.encoding,
         queue,
-        is_local: wire.is_local() && !shared.hub.is_shaped(),
+        is_local,
     };
     if shared.joins.send(join).await.is_err() {
         return End::Shutdown;
     }
     let mut answers = Answers::default();
     let mut pending = FuturesUnordered::new();
-    let mut backfill = Backfiller::new(shared.spool.clone(), shared.hub.clone());
+    let mut backfill = Backfiller::new(
+        shared.spool.clone(),
+        shared.hub.clone(),
+        shared.purse.clone().filter(|_| !is_local),
+    );
     loop {
         let done = tokio::select! {
             batch = batches.recv() => match batch {

@@ -1181,9 +1181,17 @@ pub static TABLE: &[Entry] = &[
         "compare-session",
         &[Key::Char('x')],
         Action::Sessions(sessions::Do::Compare),
-        "compare it with another: x on the one, x on the other",
+        "compare it with another, or two epochs: x on the one, x on the other",
     )
     .hinted("compare"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "session-epochs",
+        &[Key::Char('e')],
+        Action::Sessions(sessions::Do::Unfold),
+        "its epochs below it, or hide them",
+    )
+    .hinted("epochs"),
     entry(
         Scope::On(Screen::Sessions),
         "leave-sessions",

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::{App, Effect, Screen, Turn, Whose};
-use crate::compare::Comparison;
+use crate::compare::{Choice, Comparison, EpochSummary};
 use crate::session::{Card, Meta};
+use crate::units::Epoch;
 
 /// Characters of a name.
 const LONGEST: usize = 60;
@@ -25,6 +26,8 @@ pub enum Do {
     Delete,
     /// Put it aside to be compared, or compare it with the one put aside.
     Compare,
+    /// Show its epochs below it, or hide them.
+    Unfold,
     /// Look into the folder again.
     Reload,
     /// A character of a name.
@@ -85,8 +88,10 @@ pub enum Errand {
     Describe(PathBuf, Box<Meta>),
     /// Keep what was said for the sessions to come, and that it was asked for.
     Remember(Box<Meta>),
-    /// Compare two.
-    Compare(PathBuf, PathBuf),
+    /// Say which epochs one has.
+    Epochs(PathBuf),
+    /// Compare two, or two epochs.
+    Compare(Choice, Choice),
 }
 
 /// What came of it.
@@ -94,6 +99,8 @@ pub enum Errand {
 pub enum Fetched {
     /// The recordings, newest first.
     Rows(Vec<Row>),
+    /// One's epochs.
+    Epochs(PathBuf, Vec<EpochSummary>),
     /// Two, side by side.
     Compared(Arc<Comparison>),
     /// A recording is described anew, with all that holds now.
@@ -107,20 +114,80 @@ pub enum Fetched {
 pub struct Sessions {
     /// The recordings; none before the folder was looked into.
     pub rows: Option<Vec<Row>>,
-    /// The one that is marked.
+    /// The line that is marked.
     pub at: usize,
+    /// The recording whose epochs are shown below it.
+    pub unfolded: Option<(PathBuf, Vec<EpochSummary>)>,
     /// What waits for an answer.
     pub question: Option<Question>,
     /// Put aside to be compared.
-    pub aside: Option<PathBuf>,
+    pub aside: Option<Choice>,
     /// Two of them, side by side; how far down it is looked at.
     pub compared: Option<(Arc<Comparison>, usize)>,
 }
 
+/// A line of the list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Line<'a> {
+    /// A recording.
+    Recording(&'a Row),
+    /// An epoch of the recording above it.
+    Epoch(&'a Row, &'a EpochSummary),
+}
+
+impl<'a> Line<'a> {
+    /// The recording that it is, or is of.
+    pub const fn row(self) -> &'a Row {
+        match self {
+            Self::Recording(row) | Self::Epoch(row, _) => row,
+        }
+    }
+
+    /// The epoch, if it is one.
+    pub const fn epoch(self) -> Option<Epoch> {
+        match self {
+            Self::Recording(_) => None,
+            Self::Epoch(_, summary) => Some(summary.epoch),
+        }
+    }
+}
+
 impl Sessions {
-    /// The marked recording.
+    /// The list: recordings, with the epochs of the one that is unfolded.
+    pub fn lines(&self) -> Vec<Line<'_>> {
+        let mut lines = Vec::new();
+        for row in self.rows.iter().flatten() {
+            lines.push(Line::Recording(row));
+            if let Some((file, epochs)) = &self.unfolded
+                && *file == row.file
+            {
+                lines.extend(epochs.iter().map(|epoch| Line::Epoch(row, epoch)));
+            }
+        }
+        lines
+    }
+
+    /// The marked recording, or the one whose epoch is marked.
     pub fn marked(&self) -> Option<&Row> {
-        self.rows.as_ref()?.get(self.at)
+        self.lines().get(self.at).map(|line| line.row())
+    }
+
+    /// What is marked, to be compared.
+    fn choice(&self) -> Option<Choice> {
+        let lines = self.lines();
+        let line = lines.get(self.at)?;
+        Some(Choice {
+            file: line.row().file.clone(),
+            epoch: line.epoch(),
+        })
+    }
+
+    /// Changes what is unfolded; the same recording stays marked.
+    fn unfold(&mut self, unfolded: Option<(PathBuf, Vec<EpochSummary>)>) {
+        let file = self.marked().map(|row| row.file.clone());
+        self.unfolded = unfolded;
+        let place = |line: &Line| line.epoch().is_none() && Some(&line.row().file) == file.as_ref();
+        self.at = self.lines().iter().position(place).unwrap_or(0);
     }
 }
 
@@ -130,9 +197,14 @@ impl App {
         let sessions = &mut self.screens.sessions;
         match fetched {
             Fetched::Rows(rows) => {
-                sessions.at = sessions.at.min(rows.len().saturating_sub(1));
                 sessions.rows = Some(rows);
+                let last = sessions.lines().len().saturating_sub(1);
+                sessions.at = sessions.at.min(last);
             }
+            Fetched::Epochs(file, epochs) if epochs.is_empty() => {
+                self.notice = Some(format!("{} has no frame", file.display()));
+            }
+            Fetched::Epochs(file, epochs) => sessions.unfold(Some((file, epochs))),
             Fetched::Compared(comparison) => sessions.compared = Some((comparison, 0)),
             Fetched::Described(file, about) => {
                 self.notice = Some(format!("{}: kept", file.display()));
@@ -152,10 +224,7 @@ impl App {
             (Do::Move(by), _) => match &mut sessions.compared {
                 Some((_, row)) => *row = row.saturating_add_signed(by),
                 None => {
-                    let last = sessions
-                        .rows
-                        .as_ref()
-                        .map_or(0, |r| r.len().saturating_sub(1));
+                    let last = sessions.lines().len().saturating_sub(1);
                     sessions.at = sessions.at.saturating_add_signed(by).min(last);
                 }
             },
@@ -200,9 +269,15 @@ impl App {
                 }
             }
             (Do::Delete, Some(file)) => sessions.question = Some(Question::Delete(file)),
-            (Do::Compare, Some(file)) => match sessions.aside.take() {
-                Some(other) if other != file => errand = Some(Errand::Compare(other, file)),
-                _ => sessions.aside = Some(file),
+            (Do::Unfold, Some(file)) => match &sessions.unfolded {
+                Some((shown, _)) if *shown == file => sessions.unfold(None),
+                _ => errand = Some(Errand::Epochs(file)),
+            },
+            (Do::Compare, Some(_)) => match (sessions.aside.take(), sessions.choice()) {
+                (Some(other), Some(this)) if other != this => {
+                    errand = Some(Errand::Compare(other, this));
+                }
+                (_, this) => sessions.aside = this,
             },
         }
         turn.effects.extend(errand.map(Effect::Errand));
@@ -274,9 +349,42 @@ mod tests {
         let named = errands(browser(), &keys.collect::<Vec<_>>());
         assert_eq!(named, [Errand::Rename("a.mcap".into(), "tq".to_owned())]);
         let compared = errands(browser(), &[Key::Char('x'), Key::Down, Key::Char('x')]);
+        let choice = |text: &str| text.parse().unwrap();
         assert_eq!(
             compared,
-            [Errand::Compare("a.mcap".into(), "b.mcap".into())]
+            [Errand::Compare(choice("a.mcap"), choice("b.mcap"))]
         );
+    }
+
+    #[test]
+    fn epochs_are_unfolded_and_two_of_one_session_are_compared() {
+        let mut app = browser();
+        let at = Moment::default();
+        app.update(Update::Act(Action::Show(Screen::Sessions)), at);
+        app.update(Update::Fetched(rows()), at);
+        let press = |app: &mut App, key| app.update(Update::Key(key), at).effects;
+        press(&mut app, Key::Down);
+        let asked = press(&mut app, Key::Char('e'));
+        let file = PathBuf::from("b.mcap");
+        assert_eq!(asked, [Effect::Errand(Errand::Epochs(file.clone()))]);
+        let epoch = |number| EpochSummary {
+            epoch: Epoch(number),
+            plan: "split 28".to_owned(),
+            frames: 30,
+            mean_ms: Some(61.3),
+        };
+        let epochs = Fetched::Epochs(file, vec![epoch(1), epoch(4)]);
+        app.update(Update::Fetched(epochs), at);
+        let marked = |app: &App| app.screens().sessions.choice().unwrap().label();
+        assert_eq!(marked(&app), "b");
+        let keys = [Key::Down, Key::Char('x'), Key::Down, Key::Char('x')];
+        let effects: Vec<_> = keys.into_iter().flat_map(|k| press(&mut app, k)).collect();
+        let choice = |text: &str| text.parse().unwrap();
+        let compare = Errand::Compare(choice("b.mcap#1"), choice("b.mcap#4"));
+        assert_eq!(effects, [Effect::Errand(compare)]);
+        // Folded again, the recording is marked.
+        press(&mut app, Key::Char('e'));
+        assert_eq!(marked(&app), "b");
+        assert_eq!(app.screens().sessions.lines().len(), 2);
     }
 }

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::console::app::{Action, Scope};
+use crate::console::app::{Action, Key, Scope, Screen};
 use crate::console::view::Scene;
 use crate::console::view::widgets::text;
 
@@ -13,14 +13,21 @@ const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let [own, anywhere] = scene.app.scopes();
-    let time = !scene.app.deck().is_live() && matches!(own, Scope::On(_));
+    let live = scene.app.deck().is_live();
+    // The list of recordings has no time of its own.
+    let time = !live && matches!(own, Scope::On(screen) if screen != Screen::Sessions);
     let own = if time { Scope::Time } else { own };
     let keymap = scene.app.keymap();
+    let taken: Vec<Key> = keymap.of(own).flat_map(|row| row.keys).copied().collect();
     let shared = keymap.of(anywhere).filter(|row| match own {
         Scope::Palette | Scope::Search => false,
         Scope::Picker => LEAVE.contains(&row.entry.action),
         Scope::Chart => row.entry.hint.is_some_and(|h| h.narrow),
-        Scope::Anywhere | Scope::On(_) | Scope::Time => true,
+        Scope::Anywhere | Scope::On(_) | Scope::Time => {
+            // Nothing is sent to a worker from another time, and a key that the screen has means what it means there.
+            let works = live || !row.entry.action.commands();
+            works && row.keys.first().is_none_or(|key| !taken.contains(key))
+        }
     });
     let room = usize::from(area.width);
     let mut hints: Vec<(String, &str, Action, bool)> = keymap

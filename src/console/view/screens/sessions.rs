@@ -13,13 +13,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::compare::{Comparison, Row as Figure};
-use crate::console::app::screens::sessions::Row;
+use crate::compare::{Comparison, EpochSummary, Row as Figure};
+use crate::console::app::screens::sessions::{Line, Row};
 use crate::console::view::layout::framed;
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::session::folder::date_and_time_utc;
 use crate::statistics::Estimate;
+use crate::units::Bytes;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = framed(scene, area, buf);
@@ -29,10 +30,7 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     }
     let rows = sessions.rows.as_deref();
     let foot = match &sessions.aside {
-        Some(file) => {
-            let name = file.file_stem().unwrap_or_default().to_string_lossy();
-            format!("compare {name} with: mark another, x")
-        }
+        Some(choice) => format!("compare {} with: mark another, x", choice.label()),
         None => String::new(),
     };
     let title = match rows {
@@ -54,16 +52,33 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     buf.set_stringn(inner.x, inner.y, head, width, scene.theme.faint());
     let room = usize::from(inner.height.saturating_sub(1)).max(1);
     let first = (sessions.at + 1).saturating_sub(room);
-    let shown = rows.unwrap_or_default().iter().enumerate().skip(first);
-    for ((place, row), y) in shown.zip(inner.y + 1..inner.bottom()) {
+    let lines = sessions.lines();
+    let shown = lines.iter().enumerate().skip(first);
+    for ((place, line), y) in shown.zip(inner.y + 1..inner.bottom()) {
         let marked = place == sessions.at;
         let style = if marked {
             scene.theme.picked()
         } else {
             scene.theme.text()
         };
-        buf.set_stringn(inner.x, y, words(row, marked, width), width, style);
+        let text = match line {
+            Line::Recording(row) => words(row, marked, width),
+            Line::Epoch(_, epoch) => epoch_words(epoch, marked),
+        };
+        buf.set_stringn(inner.x, y, text, width, style);
     }
+}
+
+fn epoch_words(epoch: &EpochSummary, marked: bool) -> String {
+    let mean = epoch.mean_ms.map(|ms| format!("  mean {ms:.1} ms"));
+    format!(
+        "{}   epoch {:<4} {:<16} {:>6} frames{}",
+        if marked { '▸' } else { ' ' },
+        epoch.epoch,
+        epoch.plan,
+        epoch.frames,
+        mean.unwrap_or_default()
+    )
 }
 
 fn words(row: &Row, marked: bool, width: usize) -> String {
@@ -142,10 +157,8 @@ fn compared(scene: &Scene, comparison: &Comparison, from: usize, area: Rect, buf
     let title = format!("{}   {}", side(0, &comparison.a), side(1, &comparison.b));
     let foot = "medians; intervals 95 %, frames taken as independent";
     let inner = panel(area, &title, foot, scene.theme, buf);
-    let head = format!(
-        "{:<30} {:>10} {:>10} {:>10}  {:<22}",
-        "", "A", "B", "B - A", "95 %"
-    );
+    let width = usize::from(inner.width);
+    let head = figure_line(width, "", ["A", "B", "B - A"], "95 % of B - A", "");
     buf.set_stringn(
         inner.x,
         inner.y,
@@ -162,7 +175,7 @@ fn compared(scene: &Scene, comparison: &Comparison, from: usize, area: Rect, buf
     let first = from.min(figures.len().saturating_sub(room));
     for (figure, y) in figures.iter().skip(first).zip(inner.y + 1..inner.bottom()) {
         let style = style(scene, figure);
-        buf.set_stringn(inner.x, y, figure_words(figure), inner.width.into(), style);
+        buf.set_stringn(inner.x, y, figure_words(figure, width), width, style);
     }
 }
 
@@ -174,22 +187,42 @@ fn style(scene: &Scene, figure: &Figure) -> Style {
     }
 }
 
-fn figure_words(figure: &Figure) -> String {
+fn figure_words(figure: &Figure, width: usize) -> String {
     let name = match &figure.device {
         Some(device) => format!("{device} {} ms", figure.what),
         None => figure.what.clone(),
     };
-    let number = |estimate: Option<Estimate>| {
-        estimate.map_or_else(|| "-".to_owned(), |e| format!("{:.3}", e.value))
+    let is_bytes = figure.device.is_none() && figure.what.starts_with("bytes");
+    let number = |value: f64| {
+        if is_bytes {
+            let sign = if value < 0.0 { "-" } else { "" };
+            format!("{sign}{}", Bytes(value.abs().round() as u64))
+        } else {
+            format!("{value:.3}")
+        }
     };
+    let told =
+        |estimate: Option<Estimate>| estimate.map_or_else(|| "-".to_owned(), |e| number(e.value));
     let interval = figure.difference.and_then(|d| d.interval);
-    let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
-    format!(
-        "{:<30} {:>10} {:>10} {:>10}  {interval:<22} {}",
-        text::head(&name, 30),
-        number(figure.a),
-        number(figure.b),
-        number(figure.difference),
-        figure.verdict.words()
+    let interval = interval.map(|i| format!("{} to {}", number(i.low), number(i.high)));
+    figure_line(
+        width,
+        &name,
+        [&told(figure.a), &told(figure.b), &told(figure.difference)],
+        &interval.unwrap_or_default(),
+        figure.verdict.words(),
     )
+}
+
+/// The verdict stands before the interval: that is what gives way on a narrow screen.
+fn figure_line(
+    width: usize,
+    name: &str,
+    [a, b, difference]: [&str; 3],
+    interval: &str,
+    verdict: &str,
+) -> String {
+    let of_name = if width < WIDE { 22 } else { 36 };
+    let name = text::head(name, of_name);
+    format!("{name:<of_name$} {a:>9} {b:>9} {difference:>9}  {verdict:<14} {interval}")
 }
