@@ -10,7 +10,7 @@
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
-//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
+//! transport, links, terminal, input, signals, job, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -22,6 +22,7 @@ pub mod connection;
 mod film;
 mod headless;
 mod input;
+mod job;
 pub mod journal;
 pub mod line;
 mod links;

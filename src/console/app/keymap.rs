@@ -136,7 +136,8 @@ impl Action {
             self,
             Self::Cut(_)
                 | Self::Policy
-                | Self::Sweep(sweep::Do::Start)
+                | Self::Sweep(sweep::Do::Start | sweep::Do::Layer)
+                | Self::Layers(layers::Do::Cut)
                 | Self::Modes
                 | Self::Pick(_)
                 | Self::Apply
