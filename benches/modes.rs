@@ -22,11 +22,12 @@ mod process;
 use std::net::SocketAddr;
 
 use console::Console;
-use paired::{Estimate, Random, median, number_argument};
+use paired::{Paired, median, number_argument};
 use process::Worker;
 use splitscope::link::shaper::{Shaper, ShaperHandle, ShaperProfile};
 use splitscope::model::{Graph, Op, zoo};
 use splitscope::plan::{Choice, ModeKind, Plan};
+use splitscope::statistics::Random;
 use splitscope::units::{BitsPerSecond, DeviceId, NodeId};
 use splitscope::wire::{FrameRecord, Outcome, StepKind};
 
@@ -113,7 +114,7 @@ fn of(frames: &[FrameRecord], what: impl Fn(&FrameRecord) -> f64) -> f64 {
 async fn main() {
     let frames = number_argument("--frames").unwrap_or(12);
     let rounds = number_argument("--rounds").unwrap_or(3);
-    let mut random = Random(7);
+    let mut random = Random::new(7);
     every_mode(frames, rounds, &mut random).await;
     streaming(frames / 2, rounds, &mut random).await;
     tensor_sync().await;
@@ -170,7 +171,7 @@ async fn every_mode(frames: usize, rounds: usize, random: &mut Random) {
         "overlap"
     );
     for (at, plan) in plans.iter().enumerate() {
-        let e = Estimate::of(&latencies(at), random);
+        let e = Paired::of(&latencies(at));
         let f = &measured[at].0;
         println!(
             "{:<26} {:>7.1} [{:>6.1}, {:>6.1}] {:>7.2} {:>7.2} {:>7.2} {:>8.1} {:>8.0} {:>7.1} {:>7.1} {:>7.1} {:>8.1}",
@@ -267,7 +268,7 @@ async fn streaming(frames: usize, rounds: usize, random: &mut Random) {
             found[at].append(&mut pair[at]);
         }
     }
-    let share = Estimate::of(&saved, random);
+    let share = Paired::of(&saved);
     let part = |f: &[FrameRecord], p: fn(&FrameRecord) -> i64| of(f, |f| ms(p(f)));
     println!(
         "vgg19, cut {cut}: whole {:.0} ms (robot {:.0}, link {:.0}, server {:.0}), in {TILES} tiles {:.0} ms (overlap {:.0})",

@@ -12,13 +12,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use paired::{Estimate, Random, median, number_argument};
+use paired::{Paired, median, number_argument};
 use splitscope::clock;
 use splitscope::engine::Engine;
 use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, zoo};
 use splitscope::plan::{Admit, Codec, Linked, Piece, Plan, Value, compile};
+use splitscope::statistics::Random;
 use splitscope::units::{DeviceId, Epoch, FrameId, FrameKey, NodeId};
 use splitscope::worker::runtime::{Runtime, RuntimeEvent, warm_up};
 use tch::nn::ModuleT;
@@ -50,7 +51,7 @@ fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
         Some(file) => (Weights::load(&file, &graph.parameters())?, "published"),
         None => (Weights::seeded(3, &graph.parameters()), "seeded"),
     };
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let elements = graph.input_shape().elements();
     let pixels: Vec<u8> = (0..elements).map(|_| random.below(256) as u8).collect();
 
@@ -89,8 +90,8 @@ fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
         let both = times[a].iter().zip(&times[b]);
         both.map(|(a, b)| a / b).collect()
     };
-    let ratio = Estimate::of(&ratios(0, 1), &mut random);
-    let same = Estimate::of(&ratios(2, 1), &mut random);
+    let ratio = Paired::of(&ratios(0, 1));
+    let same = Paired::of(&ratios(2, 1));
     println!(
         "{name} ({kind} weights, 224x224, {pairs} pairs): {ratio}, A/A {same}; {}",
         ratio.verdict(TARGET)

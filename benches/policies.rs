@@ -1,7 +1,7 @@
 //! Policies over recorded-like traces: an emulated Xavier NX and GPU server, a frame per camera period, each decided by what is
 //! believed of the link at its admission. Everything here is predicted by `simulate`, nothing is measured.
 //!
-//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--period-ms P] [--field FOLDER]`
+//! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--pace MS|0] [--field FOLDER]`; with `--pace 0` frames follow one another
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -40,11 +40,14 @@ fn main() {
         .unwrap_or(300)
         .clamp(1, 3600) as i64;
     let field = field();
-    let period_ms = paired::number_argument("--period-ms").unwrap_or(PERIOD_MS);
-    let period_ms = period_ms.clamp(1, 60_000) as i64;
+    let period_ms = paired::number_argument("--pace").unwrap_or(PERIOD_MS);
+    let period_ms = (period_ms > 0).then_some(period_ms.min(60_000) as i64);
+    let pace = period_ms.map_or_else(
+        || "frames back to back".to_owned(),
+        |ms| format!("a picture every {ms} ms"),
+    );
     println!(
-        "Predicted: {seconds} s of each trace, a picture every {period_ms} ms; J are the robot's per inference, over \
-         its latency.\n"
+        "Predicted: {seconds} s of each trace, {pace}; J are the robot's per inference, over its latency, with soundings.\n"
     );
     let mut verdicts = Vec::new();
     for (field_name, name) in FIELD_MODELS {
@@ -90,7 +93,7 @@ fn table(
     field_name: &'static str,
     name: &'static str,
     (trace_name, length_ns): (&'static str, i64),
-    period_ms: i64,
+    period_ms: Option<i64>,
     field: Option<&FieldData>,
 ) -> Verdict {
     let device = |name: &str| Arc::new(Profile::open(name).unwrap());
@@ -101,21 +104,22 @@ fn table(
     let world = World::pair(robot, device("gpu-server"), link, power);
     let graph = Arc::new(zoo::build(name, 1, 224, 224).unwrap());
     let problem = Problem::new(graph, world).unwrap();
-    let case = Case::new(problem, length_ns, period_ms * 1_000_000);
+    let case = Case::new(problem, length_ns, period_ms.map(|ms| ms * 1_000_000));
 
     println!(
-        "\n| {field_name}, {trace_name} | mean ms | p95 ms | J | frames | changes | finished locally |"
+        "\n| {field_name}, {trace_name} | mean ms | p95 ms | J | frames | changes | finished locally | soundings |"
     );
-    println!("|---|---:|---:|---:|---:|---:|---:|");
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|");
     let tell = |name: &str, t: &Totals| {
         println!(
-            "| {name} | {:.1} | {:.1} | {:.3} | {} | {} | {} |",
+            "| {name} | {:.1} | {:.1} | {:.3} | {} | {} | {} | {} |",
             t.mean_ms(),
             t.p95_ms(),
             t.mean_joules(),
             t.frames(),
             t.changes,
-            t.finished_locally
+            t.finished_locally,
+            t.soundings
         );
     };
     let fixed = fixed_plans(&case);
@@ -183,7 +187,7 @@ fn table(
                 trace_name
             };
             if let Ok((ms, joules)) = field.means(approach, env, field_name) {
-                println!("| *field data: {approach}* | {ms:.1} | | {joules:.3} | | | |");
+                println!("| *field data: {approach}* | {ms:.1} | | {joules:.3} | | | | |");
             }
         }
     }

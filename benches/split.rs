@@ -11,10 +11,11 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 
-use paired::{Estimate, Random, median, number_argument};
+use paired::{Paired, median, number_argument};
 use serde_json::Value;
 use splitscope::clock;
 use splitscope::link::shaper::{Shaper, ShaperProfile};
+use splitscope::statistics::Random;
 use splitscope::units::BitsPerSecond;
 
 const LINK_MBPS: f64 = 93.0;
@@ -26,7 +27,7 @@ type Failure = Box<dyn std::error::Error>;
 fn main() -> Result<(), Failure> {
     let frames = number_argument("--frames").unwrap_or(60);
     let rounds = number_argument("--rounds").unwrap_or(3);
-    let mut random = Random(42);
+    let mut random = Random::new(42);
     let rtts = round_trips_ms(200)?;
     let rtt_ms = median(&rtts);
     println!("mobilenet_v2, link {LINK_MBPS} Mbps, idle round trip {rtt_ms:.3} ms (median of 200)");
@@ -46,7 +47,7 @@ fn main() -> Result<(), Failure> {
             .collect();
         let first: Vec<f64> = ratios.iter().copied().step_by(2).collect();
         let second: Vec<f64> = ratios.iter().copied().skip(1).step_by(2).collect();
-        let estimate = Estimate::of(&ratios, &mut random);
+        let estimate = Paired::of(&ratios);
         let of = |f: fn(&Frame) -> f64| median(&frames.iter().map(f).collect::<Vec<_>>());
         println!(
             "cut {cut:>3}: {estimate} of {} frames, A/A (even/odd frames) {:.4}; {}",

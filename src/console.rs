@@ -37,7 +37,7 @@ mod terminal;
 mod transport;
 pub mod view;
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tokio::runtime::Runtime;
 
@@ -62,6 +62,8 @@ pub struct Options {
     pub name: String,
     /// Where to record, if at all.
     pub recording: Option<crate::session::Settings>,
+    /// Whether nobody has said yet what the session is, so that it may be asked for.
+    pub ask: bool,
     /// How it looks and which keys it has.
     pub settings: Settings,
     /// What the program says of itself.
@@ -185,6 +187,12 @@ impl Options {
             addresses: self.targets.clone(),
             token: self.token.clone(),
             first_command: first_command(),
+            about: self
+                .recording
+                .as_ref()
+                .map(|r| r.meta.clone())
+                .unwrap_or_default(),
+            ask: self.ask && self.settings.prompt.value && io::stdin().is_terminal(),
             ..self.settings.setup()
         }
     }

@@ -1,9 +1,11 @@
-//! The machine a worker runs on: load, clocks, memory, temperatures, throttling, power mode, radio.
+//! The machine a worker runs on: load, clocks, memory, temperatures, throttling, power mode, radio,
+//! battery.
 //!
 //! Everything is optional and read under a root: what a machine does not tell is none or empty in the [`HostRecord`],
 //! and [`HostReader::absent`] has the reason. Parsers are pure and bounded. Nothing here knows frames, plans or
 //! sockets.
 
+mod battery;
 mod command;
 mod cpu;
 mod engines;
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 use crate::clock;
 use crate::sysfs::{Absent, ReadError};
 
-pub use record::{CoreLoad, HostRecord, Memory, Temperature, Throttle, UnitLoad, Wifi};
+pub use record::{Battery, CoreLoad, HostRecord, Memory, Temperature, Throttle, UnitLoad, Wifi};
 
 /// Reads a machine. It starts a command for the radio and reads some dozens of files: a few milliseconds, or a second
 /// where the command hangs. Once or twice a second, never on a lane.
@@ -72,6 +74,7 @@ impl HostReader {
         let gpu = self.engines.gpu();
         let emc = self.engines.emc();
         let power_mode = self.power_mode.read();
+        let batteries = battery::read(&self.root);
         let (wifi, trouble) = match self.wifi.read() {
             Ok((wifi, trouble)) => (wifi, trouble.map_or(Ok(()), Err)),
             Err(e) => (Vec::new(), Err(e)),
@@ -87,6 +90,7 @@ impl HostReader {
             emc: self.note("memory controller", emc),
             power_mode: self.note("power mode", power_mode),
             wifi,
+            batteries: self.note("battery", batteries).unwrap_or_default(),
         }
     }
 

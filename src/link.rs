@@ -16,6 +16,7 @@ mod outbox;
 pub mod probe;
 pub mod shaper;
 mod socket;
+mod sounding;
 
 pub use crate::profile::trace;
 pub use belief::{Belief, Believed, Passage};
@@ -26,3 +27,7 @@ pub use inbox::{Complete, Expect, Inbox, InboxError};
 pub use meter::Meter;
 pub use outbox::{OutValue, Outbox, ValueSource, write_loop};
 pub use socket::{LinkError, MessageReader, connect, exchange_magic, tune};
+pub use sounding::{
+    LEAST_BYTES as LEAST_SOUNDING_BYTES, MOST_BYTES as MOST_SOUNDING_BYTES,
+    SHARE as SOUNDING_SHARE, Sounder,
+};

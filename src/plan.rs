@@ -42,6 +42,7 @@ pub use machine::{
 };
 pub use resume::resume;
 pub use steps::{Packing, Parts, StepKind, StepTime, Steps};
+pub use stream::LEAST_STREAMED_ROWS;
 pub use tensor::{Join, shard_all};
 pub use tile::simple as simple_tiles;
 pub use validate::{Invalid, validate, validate_program};
@@ -214,7 +215,7 @@ impl Schedule {
 }
 
 /// A division of the operators in two, closed under predecessors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// The first `k` operators stay.
@@ -224,7 +225,7 @@ pub enum Cut {
 }
 
 /// How a tensor-parallel layer is divided: the bounds between the devices' parts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shard {
     /// By output channels, joined by an all-gather.
@@ -234,7 +235,7 @@ pub enum Shard {
 }
 
 /// A parallel method with its parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// All on the robot.
@@ -266,7 +267,7 @@ pub enum Mode {
 }
 
 /// A mode with everything that an operator can choose about it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Plan {
     /// The method and its parameters.
     pub mode: Mode,

@@ -6,20 +6,25 @@
 //! choice becomes the plan.
 
 mod auto;
+mod bounded;
 mod budget;
 mod dads;
 mod deadline;
 pub mod division;
+mod estimate;
 mod family;
 mod fixed;
 mod hysteresis;
+mod library;
 mod mincut;
 mod neurosurgeon;
 mod objective;
 mod pareto;
+mod pricing;
 mod problem;
 mod pso;
 mod reason;
+mod search;
 mod sets;
 mod spec;
 #[cfg(test)]
@@ -297,15 +302,15 @@ pub fn best_per_mode(
                 .filter(|c| !matches!(c.plan, Plan::LOCAL | Plan::REMOTE));
             let mut all: Vec<Candidate> = inner.cloned().collect();
             let best = objective.best(&all).map(|i| all[i].clone());
-            let streamed = family::search(problem, objective, Some(kind), best.as_ref()).0;
-            all.extend(streamed);
+            let streamed = search::search(problem, objective, Some(kind), best.as_ref());
+            all.extend(streamed.plans);
             objective
                 .best(&all)
                 .map(|i| all[i].clone())
                 .ok_or_else(never)
         }
         ModeKind::Tensor | ModeKind::Data | ModeKind::Tile => {
-            family::best_of(problem, objective, kind)
+            search::best_of(problem, objective, kind).map_err(|why| why.to_string())
         }
     };
     ModeKind::ALL

@@ -5,8 +5,10 @@
 //! card       the catalogue card: what a list says of a session without reading it whole
 //! writer     a file that grows at its end, whole chunks at a time
 //! recorder   the thread that writes, so that no disk holds up the experiment
+//! written    what a recording has written so far
 //! opened     a file as it is found, whole or not
 //! reader     the index at once, entries of any stretch in the order of time
+//! remembered what is the same from session to session
 //! repair     the index written anew
 //! folder     where sessions lie and how they are called
 //! snapshot   a stretch of one as a session of its own
@@ -28,10 +30,12 @@ mod opened;
 mod ranges;
 mod reader;
 mod recorder;
+mod remembered;
 mod repair;
 mod schema;
 mod snapshot;
 mod writer;
+mod written;
 
 pub use card::{Card, CardMarker, CardWorker};
 pub use entry::{
@@ -42,9 +46,11 @@ pub use error::SessionError;
 pub use ranges::Ranges;
 pub use reader::{Entries, Reader};
 pub use recorder::{Recorder, Settings, State, Status};
+pub use remembered::Remembered;
 pub use repair::{Repaired, repair};
 pub use snapshot::snapshot;
 pub use writer::Writer;
+pub use written::Written;
 
 #[cfg(test)]
 mod testing;

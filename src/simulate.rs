@@ -30,7 +30,7 @@ use crate::units::{DeviceId, Nanos};
 pub use costs::{Costs, DeviceModel, work_ns};
 pub use link::{Link, Rate};
 pub use outcome::{Frame, Limit, Outcome, energy};
-pub use prepared::Prepared;
+pub use prepared::{Prepared, Wired};
 
 /// Most frames of one run.
 pub const MAX_FRAMES: u32 = 1_000_000;

@@ -10,6 +10,7 @@ mod frames;
 mod intervals;
 mod labels;
 mod lanes;
+mod limits;
 mod link;
 mod links;
 mod model;
@@ -18,17 +19,21 @@ mod packings;
 mod power;
 mod prediction;
 mod predictions;
+mod rules;
+mod series;
 mod switch;
 mod sync;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod trends;
 
 use crate::plan::Plan;
 use crate::units::{BootId, Epoch, Nanos};
 use crate::wire::console::{Role, WorkerHello};
 use crate::wire::{
-    InputRecord, LeaseRecord, Pause, PauseRecord, PlanRecord, Record, TelemetryShare,
+    FrameRecord, InputRecord, LeaseRecord, Pause, PauseRecord, PlanRecord, Record, SwitchRecord,
+    SwitchStage, TelemetryShare,
 };
 
 pub use activity::EnergyShares;
@@ -36,7 +41,8 @@ pub use events::{EventRow, Events};
 pub use frames::{Frames, LatencyFigures, ServerFrames};
 pub use labels::{class_name, label};
 pub use lanes::{FrameLane, LaneKind, lanes, lanes_of};
-pub use link::{Column, LinkSeries, Reading};
+pub use limits::{Limit, Limits};
+pub use link::{Goodput, LinkSeries, Reading};
 pub use links::{Links, Peers};
 pub use model::ModelView;
 pub use operators::{Median, OperatorTimes};
@@ -44,9 +50,15 @@ pub use packings::Packings;
 pub use power::{Power, SourceNow};
 pub use prediction::{PredictionError, relative_error};
 pub use predictions::{CutCost, Predictions};
+pub use rules::{Rule, RuleKind, Rules};
+pub use series::{Bucket, Gap, Measured, Series, Window};
 pub use switch::Switch;
 pub use sync::{FrameSync, SyncTime, SyncTimes};
 pub use text::clean;
+pub use trends::{Trend, Trends};
+
+/// How far back a rail's mean looks.
+const RECENT_NS: i64 = 5_000_000_000;
 
 /// What a worker said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +134,8 @@ pub struct Store {
     power: Power,
     predictions: Predictions,
     events: Events,
+    trends: Trends,
+    rules: Rules,
 }
 
 impl Store {
@@ -189,17 +203,42 @@ impl Store {
     pub fn late(&mut self, record: Record, came: Nanos) -> Change {
         match record {
             Record::Frame(frame) => {
-                if self.frames.insert(*frame) {
-                    Change::State
-                } else {
-                    Change::Nothing
+                if !self.frames.lacks(frame.frame) {
+                    return Change::Nothing;
                 }
+                self.trends.frame(&frame);
+                self.rules.plan(frame.epoch, frame.admitted);
+                self.frames.insert(*frame);
+                Change::State
             }
             Record::ServerFrame(frame) => {
+                self.trends.server_frame(&frame);
                 self.server_frames.insert(*frame);
                 Change::State
             }
-            Record::Link(sample) => changed(self.links.insert(sample)),
+            Record::Link(sample) => {
+                let is_new = self.links.insert(sample);
+                if is_new {
+                    self.trends.link(&sample);
+                }
+                changed(is_new)
+            }
+            Record::LinkState(state) => {
+                self.trends.link_state(&state);
+                Change::State
+            }
+            Record::Power(power) => {
+                self.power.late(&power, &mut self.trends);
+                Change::State
+            }
+            Record::Host(host) => {
+                self.trends.host(&host);
+                Change::State
+            }
+            Record::Switch(switch) => {
+                self.switched(&switch);
+                Change::State
+            }
             Record::Event(event) => changed(self.events.insert(&event, came)),
             _ => Change::Nothing,
         }
@@ -209,26 +248,24 @@ impl Store {
     pub fn record(&mut self, record: Record, arrived: Nanos) -> Change {
         self.told = self.told.max(told_at(&record));
         match record {
-            Record::Frame(frame) => {
-                self.saw_epoch(frame.epoch);
-                self.emulated_frames = frame.emulated;
-                if !self.frames.admits(&frame) {
-                    return Change::Nothing;
-                }
-                self.operators.add(&frame);
-                self.syncs.add(&frame);
-                self.packings.add(&frame);
-                self.power.frame(&frame);
-                self.frames.push(*frame);
-                Change::Frame
-            }
+            Record::Frame(frame) => self.take_frame(*frame),
             Record::ServerFrame(frame) => {
-                self.saw_epoch(frame.epoch);
+                self.saw_epoch(frame.epoch, Some(frame.began));
+                self.trends.server_frame(&frame);
                 self.server_frames.push(*frame);
                 Change::State
             }
-            Record::Link(sample) => changed(self.links.push(sample)),
-            Record::LinkState(state) => changed(self.links.set_state(*state)),
+            Record::Link(sample) => {
+                let is_new = self.links.push(sample);
+                if is_new {
+                    self.trends.link(&sample);
+                }
+                changed(is_new)
+            }
+            Record::LinkState(state) => {
+                self.trends.link_state(&state);
+                changed(self.links.set_state(*state))
+            }
             Record::TelemetryShare(share) => {
                 self.telemetry = Some(share);
                 Change::State
@@ -240,18 +277,9 @@ impl Store {
                     Change::Nothing
                 }
             }
-            Record::Plan(plan) => {
-                self.saw_epoch(plan.epoch);
-                let plan = PlanRecord {
-                    local_because: plan.local_because.map(|why| clean(&why, 200)),
-                    ..plan
-                };
-                if let Some(old) = self.plan.as_ref().filter(|old| old.plan != plan.plan) {
-                    self.plan_before = Some(old.plan.clone());
-                }
-                replace(&mut self.plan, plan)
-            }
+            Record::Plan(plan) => self.take_plan(plan),
             Record::Switch(switch) => {
+                self.switched(&switch);
                 Switch::take(&mut self.switch, switch);
                 Change::State
             }
@@ -275,11 +303,13 @@ impl Store {
                 Change::State
             }
             Record::PowerSources(sources) => {
-                self.power.set_sources(*sources);
+                if self.power.set_sources(*sources) {
+                    self.trends.other_sources();
+                }
                 Change::State
             }
             Record::Power(power) => {
-                self.power.add(&power);
+                self.power.add(&power, &mut self.trends);
                 Change::State
             }
             Record::Prediction(prediction) => {
@@ -291,6 +321,7 @@ impl Store {
                 Change::State
             }
             Record::Host(host) => {
+                self.trends.host(&host);
                 self.power.set_host(host);
                 Change::State
             }
@@ -306,6 +337,35 @@ impl Store {
                 Change::State
             }
         }
+    }
+
+    fn take_frame(&mut self, frame: FrameRecord) -> Change {
+        self.saw_epoch(frame.epoch, Some(frame.admitted));
+        self.emulated_frames = frame.emulated;
+        if !self.frames.admits(&frame) {
+            return Change::Nothing;
+        }
+        self.trends.frame(&frame);
+        self.rules.frame(&frame);
+        self.operators.add(&frame);
+        self.syncs.add(&frame);
+        self.packings.add(&frame);
+        self.power.frame(&frame);
+        self.frames.push(frame);
+        Change::Frame
+    }
+
+    fn take_plan(&mut self, plan: PlanRecord) -> Change {
+        self.rules.name(plan.epoch, &plan.plan.label());
+        self.saw_epoch(plan.epoch, None);
+        let plan = PlanRecord {
+            local_because: plan.local_because.map(|why| clean(&why, 200)),
+            ..plan
+        };
+        if let Some(old) = self.plan.as_ref().filter(|old| old.plan != plan.plan) {
+            self.plan_before = Some(old.plan.clone());
+        }
+        replace(&mut self.plan, plan)
     }
 
     fn take_model(&mut self, record: &crate::wire::ModelRecord, arrived: Nanos) {
@@ -328,8 +388,25 @@ impl Store {
         }
     }
 
-    fn saw_epoch(&mut self, epoch: Epoch) {
+    /// A switch that was carried out divides the time; other stages of it do not.
+    fn switched(&mut self, switch: &SwitchRecord) {
+        if let SwitchStage::Applied { epoch, .. } = switch.stage {
+            self.rules.name(epoch, &switch.plan.label());
+            self.rules.plan(epoch, switch.at);
+            self.saw_epoch(epoch, Some(switch.at));
+        }
+    }
+
+    /// Something of this epoch was told, which began at this moment of the worker's clock or before.
+    fn saw_epoch(&mut self, epoch: Epoch, at: Option<Nanos>) {
+        if let Some(at) = at {
+            self.rules.plan(epoch, at);
+        }
         if self.epoch.is_none_or(|known| epoch > known) {
+            if let Some(at) = at.or(self.trends.newest()).filter(|_| self.epoch.is_some()) {
+                self.power.begin(at);
+                self.links.begin(at);
+            }
             self.epoch = Some(epoch);
             self.operators.begin(epoch);
             self.syncs.begin(epoch);
@@ -392,6 +469,12 @@ impl Store {
         self.told
     }
 
+    /// How long ago a pause measured what the robot takes while it does nothing; none where none did.
+    pub fn idle_age_ns(&self) -> Option<i64> {
+        let level = self.power.idle_level()?;
+        Some(self.told?.since(level.until).max(0))
+    }
+
     /// The newest epoch seen; statistics are of it.
     pub const fn epoch(&self) -> Option<Epoch> {
         self.epoch
@@ -425,6 +508,32 @@ impl Store {
     /// What codecs do to the values of the plan in effect.
     pub const fn packings(&self) -> &Packings {
         &self.packings
+    }
+
+    /// What is drawn over time.
+    pub const fn trends(&self) -> &Trends {
+        &self.trends
+    }
+
+    /// A rail's mean over the last five seconds, in watts, as far as the plan in effect ran in them.
+    pub fn rail_mean(&self, source: usize, rail: usize) -> Option<f64> {
+        let series = self.trends.of(Trend::Rail(source, rail))?;
+        let (newest, _) = series.last()?;
+        let from = newest.shifted(-RECENT_NS);
+        let from = self.power.since().map_or(from, |since| since.max(from));
+        series.between(from, newest.shifted(1)).mean()
+    }
+
+    /// What divides that time.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// A person marked a moment, which was this one on the worker's clock; none is the newest.
+    pub fn mark(&mut self, text: &str, at: Option<Nanos>) {
+        if let Some(at) = at.or(self.trends.newest()) {
+            self.rules.mark(text, at);
+        }
     }
 
     /// What happened.

@@ -4,7 +4,10 @@
 //! choice     which plans: cuts, modes with parameters, in words
 //! settings   how often, how long, in which order
 //! machine    the sweep itself: told records and the time, it orders plans; no socket, no clock
+//! parts      a latency's five parts in milliseconds
 //! visit      one stay at one plan: its frames, and what it took of power
+//! idle       the robot left alone, for net energy
+//! load       how busy the robot's machine was
 //! rows file  what is stored: a table of frames, written as it grows
 //! experiment a file that says everything a figure needs to be made again
 //! summary    what the frames say: medians with intervals, energy by the block method, the best
@@ -17,27 +20,35 @@
 mod choice;
 mod experiment;
 mod file;
+mod idle;
+mod load;
 mod machine;
 #[cfg(test)]
 mod machine_tests;
 mod meter;
+mod parts;
 mod rows;
 mod settings;
 mod summary;
 mod visit;
 
 pub use choice::{
-    Best, ChoiceError, Cuts, MAX_PLANS, PlanLine, Wanted, WantedCut, single_tensor_cuts,
+    Best, ChoiceError, Cuts, MAX_PLANS, Method, PlanLine, Rule, Wanted, WantedCut,
+    single_tensor_cuts,
 };
 pub use experiment::{
     Experiment, ExperimentError, Goal, ModelSpec, ProbeSpec, SweepSpec, WorkerSpec,
 };
 pub use file::{MAX_FILE_BYTES, SweepFile, SweepFileError, Writer, is_sweep};
+pub(crate) use idle::Pauses;
+pub use idle::{IdlePiece, IdleRow};
 pub use machine::{Bar, Event, How, Order, Pause, Progress, Sweep};
 pub(crate) use meter::Meter;
+pub use parts::PartsMs;
 pub use rows::{
-    DeviceLine, EndRow, FrameRow, Header, LeftOut, ModelLine, RefusedRow, VisitPower, VisitRow,
+    Chosen, DeviceLine, EndRow, FrameRow, Header, LeftOut, ModelLine, RefusedRow, VisitPower,
+    VisitRow,
 };
 pub use settings::{Schedule, Settings, Until};
 pub(crate) use summary::energies;
-pub use summary::{EnergySummary, PartsMs, PlanSummary, Summary};
+pub use summary::{EnergySummary, IdleSummary, NetSummary, PlanSummary, Summary};

@@ -7,12 +7,14 @@
 pub mod console;
 pub mod data;
 mod encoding;
+mod observer;
 mod pause;
 mod prediction;
 pub mod probe;
 mod record;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
+pub use observer::{FrameGroup, ObserverEffect, RelativeChange};
 pub use pause::{Pause, PauseRecord};
 pub use prediction::{
     CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,
@@ -21,8 +23,8 @@ pub use prediction::{
 pub use record::{
     BatchId, ClassScore, EventRecord, Flow, FrameRecord, InputRecord, KernelLink, LeaseRecord,
     Level, LinkSample, LinkState, ModelRecord, Outcome, Packing, Parts, PeerRecord, PeerState,
-    PlanRecord, RateEstimate, Record, ServerFrameRecord, StepKind, StepTime, Steps, SwitchRecord,
-    SwitchStage, TelemetryShare,
+    PlanRecord, RateEstimate, Record, ServerFrameRecord, SoundingCost, StepKind, StepTime, Steps,
+    SwitchRecord, SwitchStage, TelemetryShare,
 };
 
 /// Version of both protocols; peers with another one are refused by name.

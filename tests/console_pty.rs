@@ -16,6 +16,7 @@ use std::time::Duration;
 use fake::{Console, worker};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use script::{batch, hello, plan};
+use splitscope::clock;
 use splitscope::plan::Plan;
 use splitscope::units::{Epoch, FrameId, Nanos};
 use splitscope::wire::console::{Command, CommandMessage, Reply, Role, ToConsole, ToWorker};
@@ -57,6 +58,8 @@ impl Terminal {
         command.args(args);
         command.env("TERM", "xterm-256color");
         command.env("SPLITSCOPE_DATA", env!("CARGO_TARGET_TMPDIR"));
+        // What this machine's user has said of sessions is no test's business.
+        command.env("SPLITSCOPE_PROMPT", "false");
         let child = pair.slave.spawn_command(command).unwrap();
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (sender, output) = sync_channel(1024);
@@ -81,8 +84,12 @@ impl Terminal {
     }
 
     fn read_until(&mut self, what: &str, seen: impl Fn(&vt100::Screen) -> bool) {
+        // A console that draws on and on without ever showing it is a fault too.
+        let began = clock::now();
         while !seen(self.screen.screen()) {
-            match self.output.recv_timeout(PATIENCE) {
+            let passed = Duration::from_nanos(clock::now().since(began) as u64);
+            let left = PATIENCE.saturating_sub(passed);
+            match self.output.recv_timeout(left) {
                 Ok(bytes) => self.screen.process(&bytes),
                 Err(error) => panic!("no {what}: {error}\n{}", self.screen.screen().contents()),
             }
@@ -351,6 +358,65 @@ fn moving_the_cut_and_enter_reach_the_robot_and_its_stages_reach_the_screen() {
     terminal.read_until("end of the switch", |s| {
         let text = s.contents();
         text.contains("applied at frame 9") && text.contains("cut 30")
+    });
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+}
+
+/// A person records for the first time: the console asks once, what is typed is in the file, and it does not ask again.
+#[test]
+fn the_first_session_is_asked_about_once_and_the_answer_is_in_the_file() {
+    let home = tempfile::tempdir().unwrap();
+    let program = env!("CARGO_BIN_EXE_splitscope");
+    let attach = |name: &str| {
+        let robot = worker(|listener| {
+            let mut console = Console::accept(&listener);
+            console.greet(hello(Role::Robot, 1, 5));
+            console.say(&ToConsole::Telemetry(batch(
+                1,
+                vec![plan(7, Plan::split(28))],
+            )));
+            console.wait();
+        });
+        let home = home.path().display();
+        let script = format!(
+            "export XDG_CONFIG_HOME={home} SPLITSCOPE_PROMPT=true
+             exec {program} attach {robot} --record {home}/{name}.mcap"
+        );
+        Terminal::run("bash", &["--norc", "-c", &script])
+    };
+    let mut terminal = attach("first");
+    terminal.read_until("form", |s| s.contents().contains("What this session is"));
+    // The experiment stays in sight.
+    let seen = terminal.screen.screen().contents();
+    assert!(seen.contains("LIVE") && seen.contains("split 28"), "{seen}");
+    // Letters are letters, `q` too.
+    terminal.press(b"quad\x1b[B\x1b[BAda\r");
+    terminal.read_until("end of the form", |s| {
+        let text = s.contents();
+        text.contains("kept: in this session") && !text.contains("What this session is")
+    });
+    terminal.press(b"q");
+    terminal.ends_and_gives_the_terminal_back();
+    let info = std::process::Command::new(program)
+        .args(["info", "--json"])
+        .arg(home.path().join("first.mcap"))
+        .output()
+        .unwrap();
+    let info: serde_json::Value = serde_json::from_slice(&info.stdout).unwrap();
+    assert_eq!(info["meta"]["place"], "quad");
+    assert_eq!(info["meta"]["operator"], "Ada");
+    // The next session knows the place, and asks nothing.
+    let mut terminal = attach("second");
+    terminal.read_until("live robot", |s| s.contents().contains("split 28"));
+    terminal.press(b"i");
+    terminal.read_until("form by its key", |s| {
+        let text = s.contents();
+        text.contains("quad") && text.contains("(as said before)")
+    });
+    terminal.press(b"\r");
+    terminal.read_until("end of the form", |s| {
+        !s.contents().contains("What this session is")
     });
     terminal.press(b"q");
     terminal.ends_and_gives_the_terminal_back();

@@ -16,12 +16,16 @@ mod modes;
 mod orders;
 #[path = "console_screen/outlook.rs"]
 mod outlook;
+#[path = "console_screen/pauses.rs"]
+mod pauses;
 #[path = "console_screen/power.rs"]
 mod power;
 #[path = "console_screen/predictions.rs"]
 mod predictions;
 #[path = "console_screen/script.rs"]
 mod script;
+#[path = "console_screen/sessions.rs"]
+mod sessions;
 #[path = "console_screen/simulate.rs"]
 mod simulate;
 #[path = "console_screen/states.rs"]

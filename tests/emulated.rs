@@ -10,8 +10,14 @@
 mod console;
 #[path = "support/emulated.rs"]
 mod emulated;
+#[path = "emulated/observer.rs"]
+mod observer;
 #[path = "emulated/pauses.rs"]
 mod pauses;
+#[path = "emulated/probes.rs"]
+mod probes;
+#[path = "emulated/shaped.rs"]
+mod shaped;
 
 use std::sync::Arc;
 

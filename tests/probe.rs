@@ -419,6 +419,24 @@ fn the_command_writes_a_trace_and_lines() {
     assert_eq!(lines[10]["length_s"], 1.0, "{text}");
     let trace = splitscope::link::read_trace(&out).unwrap();
     assert!(!trace.is_shared() && trace.rows().len() == 10);
+    // Row by row the trace says what the lines say, each way for itself, and together what the relay carried.
+    for (row, line) in trace.rows().iter().zip(&lines) {
+        for (mbps, told) in [
+            (row.up_mbps, &line["up_mbps"]),
+            (row.down_mbps, &line["down_mbps"]),
+        ] {
+            let told = told.as_f64().unwrap();
+            assert!(
+                (mbps - told).abs() <= 1e-3 * told.max(1.0),
+                "{mbps} and {told}"
+            );
+        }
+    }
+    let carried = shaper.stats();
+    for (way, bytes) in [(Direction::Up, carried.up), (Direction::Down, carried.down)] {
+        let share = trace.stats(way).mean_mbps * 1e6 / 8.0 / bytes.0 as f64;
+        assert!((0.6..=1.02).contains(&share), "{way:?}: {share} of {bytes}");
+    }
     let both = trace.stats(Direction::Up).mean_mbps + trace.stats(Direction::Down).mean_mbps;
     assert!(both > 0.5 * MBPS && both < 1.1 * MBPS, "{both}");
 

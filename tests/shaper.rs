@@ -4,11 +4,13 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use splitscope::clock;
-use splitscope::link::shaper::{Outage, Shaper, ShaperHandle, ShaperProfile};
+use splitscope::link::shaper::{Outage, Rates, Shaper, ShaperHandle, ShaperProfile};
+use splitscope::link::trace::{AfterEnd, Trace};
 use splitscope::units::BitsPerSecond;
 
 const MB: usize = 1_000_000;
@@ -132,6 +134,67 @@ fn servers_behind_one_relay_share_its_medium() {
     for sender in senders {
         sender.join().unwrap();
     }
+}
+
+#[test]
+fn telemetry_before_the_robot_takes_time_of_the_medium_that_data_has() {
+    let profile = ShaperProfile::constant(BitsPerSecond::from_mbps(40.0));
+    let (shaper, _listener, robot_to_server, at_server) = pair(profile);
+    let robot = TcpListener::bind(any_port()).unwrap();
+    let consoles = shaper
+        .before_robot(any_port(), robot.local_addr().unwrap())
+        .unwrap();
+    let console = TcpStream::connect(consoles).unwrap();
+    let (telemetry, _) = robot.accept().unwrap();
+    let began = clock::now();
+    let (frames, records) = (noise(1, MB), noise(2, MB / 2));
+    let senders = [
+        send(&robot_to_server, frames.clone()),
+        send(&telemetry, records.clone()),
+    ];
+    for (mut socket, sent) in [(at_server, &frames), (console, &records)] {
+        let mut got = vec![0; sent.len()];
+        socket.read_exact(&mut got).unwrap();
+        assert!(got == *sent, "telemetry and data keep apart");
+    }
+    let seconds = clock::now().since(began) as f64 / 1e9;
+    // The data alone would take 0.2 s.
+    assert!(seconds > 0.29, "{seconds} s for 12 Mbit over 40 Mbps");
+    for sender in senders {
+        sender.join().unwrap();
+    }
+    let stats = shaper.stats();
+    // A piece is counted when it has been written, which its reader does not wait for.
+    assert!(stats.up.0 > 1_400_000 && stats.down.0 == 0, "{stats:?}");
+}
+
+#[test]
+fn telemetry_goes_the_robots_way_up_where_the_ways_are_unlike() {
+    let trace =
+        Trace::parse(b"# splitscope link trace v1\ntime_s,up_mbps,down_mbps,delay_ms\n0,8,800,0\n");
+    let rates = Rates::Trace(Arc::new(trace.unwrap()), AfterEnd::Hold);
+    let profile = ShaperProfile {
+        rates,
+        ..ShaperProfile::constant(BitsPerSecond(0.0))
+    };
+    let (shaper, _listener) = shaped(profile);
+    let robot = TcpListener::bind(any_port()).unwrap();
+    let consoles = shaper
+        .before_robot(any_port(), robot.local_addr().unwrap())
+        .unwrap();
+    let mut console = TcpStream::connect(consoles).unwrap();
+    let (telemetry, _) = robot.accept().unwrap();
+    let began = clock::now();
+    let records = noise(2, 300_000);
+    let sender = send(&telemetry, records.clone());
+    let mut got = vec![0; records.len()];
+    console.read_exact(&mut got).unwrap();
+    let seconds = clock::now().since(began) as f64 / 1e9;
+    assert!(
+        got == records && seconds > 0.29,
+        "{seconds} s for 2.4 Mbit at 8 Mbps up"
+    );
+    sender.join().unwrap();
 }
 
 #[test]

@@ -18,6 +18,7 @@ use console::Console;
 use process::Worker;
 use serde_json::Value;
 use splitscope::plan::Plan;
+use splitscope::policy::{Objective, PolicyKind, Spec};
 use splitscope::sweep::{LeftOut, SweepFile};
 use splitscope::wire::Outcome;
 
@@ -85,6 +86,8 @@ fn endless(address: &str, out: &str) -> Child {
         "3,9,20",
         "--repeats",
         "9999",
+        "--idle",
+        "0",
         "--json",
         "--out",
         out,
@@ -120,6 +123,8 @@ fn a_sweep_measures_every_plan_stores_its_frames_and_puts_the_plan_back() {
         "2",
         "--frames",
         "2",
+        "--idle",
+        "4",
         "--json",
         "--out",
         name,
@@ -135,12 +140,16 @@ fn a_sweep_measures_every_plan_stores_its_frames_and_puts_the_plan_back() {
         (&end["how"], &end["restored"]),
         (&"done".into(), &true.into())
     );
+    // Between the robot's own levels, an emulated one takes what its profile says of idling, before and after.
+    let idle = &end["idle"];
+    assert!(idle["seconds"].as_f64().unwrap() > 7.0, "{idle}");
+    assert_eq!(idle["emulated"], true);
     // The stored file says the same, and says how it came about.
     let file = SweepFile::read(&out).unwrap();
     assert_eq!(file.frames.len(), of("frame"));
     assert_eq!(file.header.model.name, "mobilenet_v2");
     assert!(file.header.robot.emulated && file.header.servers[0].emulated);
-    assert_eq!(file.visits.len(), 8);
+    assert_eq!((file.visits.len(), file.idle.len()), (8, 2));
     let warm = file
         .frames
         .iter()
@@ -210,6 +219,191 @@ async fn ctrl_c_keeps_what_is_there_and_puts_the_plan_back_at_once() {
     let mut console = Console::attach(&robot.address).await;
     let back = |h: &console::Heard| h.frames.last().is_some_and(|f| f.cut == Some(7));
     console.until("the plan from before", back).await;
+}
+
+/// A server at a given address: one that was killed comes back there.
+fn server_at(address: &str) -> Worker {
+    let mut child = splitscope(&["server", "--engine", "emulated", "--device", "gpu-server"])
+        .args(["--listen", address])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    out.read_line(&mut line).unwrap();
+    assert!(line.contains(address), "{line}");
+    Worker {
+        child,
+        address: address.to_owned(),
+    }
+}
+
+#[test]
+fn a_server_that_is_killed_pauses_the_sweep_and_its_return_resumes_it() {
+    let first = server();
+    let address = first.address.clone();
+    let robot = robot(&address, &["--cut", "7"]);
+    let out = place("resumed.csv");
+    let mut sweep = splitscope(&["sweep", &robot.address, "--cuts", "3,9,20", "--idle", "0"])
+        .args([
+            "--repeats",
+            "8",
+            "--frames",
+            "4",
+            "--out",
+            out.to_str().unwrap(),
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(sweep.stderr.take().unwrap()).lines();
+    let mut until = |part: &str| loop {
+        let line = told.next().expect("the sweep goes on").unwrap();
+        if line.contains(part) {
+            return;
+        }
+    };
+    until("round 2 of 8");
+    drop(first);
+    until("paused");
+    let second = server_at(&address);
+    until("swept 3 plans");
+    assert_eq!(sweep.wait().unwrap().code(), Some(0));
+    drop(second);
+    // Every visit was made in the end, and what ran without the server counts nowhere.
+    let file = SweepFile::read(&out).unwrap();
+    assert_eq!(file.end.as_ref().unwrap().how, "done");
+    for plan in 0..3 {
+        let own = file
+            .visits
+            .iter()
+            .filter(|v| v.plan == plan && v.frames >= 4);
+        assert_eq!(own.count(), 8, "plan {plan}");
+    }
+    let used = file.frames.iter().filter(|f| f.left_out.is_none());
+    assert!(used.clone().all(|f| f.outcome == Outcome::Ok));
+    assert!(used.count() >= 96);
+}
+
+#[tokio::test]
+async fn a_policy_is_swept_like_a_plan_and_the_one_from_before_has_the_say_again() {
+    let server = server();
+    let before = Spec {
+        kind: PolicyKind::Neurosurgeon,
+        objective: Objective::Latency,
+    };
+    let robot = robot(&server.address, &["--policy", "neurosurgeon"]);
+    let output = run(&[
+        "sweep",
+        &robot.address,
+        "--modes",
+        "local,auto",
+        "--repeats",
+        "2",
+        "--idle",
+        "0",
+        "--json",
+    ]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let lines = lines(&output);
+    let of = |label: &str| {
+        let plan = |l: &&Value| l["type"] == "plan" && l["label"] == label;
+        lines.iter().find(plan).unwrap()
+    };
+    let chose = of("auto")["chose"].as_array().unwrap();
+    let counted: u64 = chose.iter().map(|c| c["frames"].as_u64().unwrap()).sum();
+    assert_eq!(Some(counted), of("auto")["frames"].as_u64());
+    assert!(counted >= 6 && !chose[0]["plan"].as_str().unwrap().is_empty());
+    assert!(of("local").get("chose").is_none());
+    assert_eq!(lines.last().unwrap()["restored"], true);
+    let mut console = Console::attach(&robot.address).await;
+    let reigns = |h: &console::Heard| h.reigns.last() == Some(&Some(before));
+    console.until("the policy from before", reigns).await;
+}
+
+#[test]
+fn an_experiment_runs_on_workers_that_run_already() {
+    let token = place("token.txt");
+    std::fs::write(&token, "a secret").unwrap();
+    let token = token.to_str().unwrap();
+    let server = server();
+    let robot = robot(&server.address, &["--token-file", token]);
+    let file = place("elsewhere.toml");
+    let write = |model: &str| {
+        let text = format!(
+            "format = 1\ntitle = \"Elsewhere\"\nlink = \"as it is\"\n[model]\nname = \"{model}\"\nsize = [64, 64]\n\
+             [robot]\naddress = \"ws://{}\"\n[[servers]]\naddress = \"ws://{}\"\n\
+             [sweep]\ncuts = \"0,20\"\nplans = [{{ mode = \"split\", cut = \"best\", tiles = 2 }}]\n\
+             repeats = 2\nidle_seconds = 0\n",
+            robot.address, server.address
+        );
+        std::fs::write(&file, text).unwrap();
+    };
+    let stem = place("elsewhere");
+    let _ = std::fs::remove_file(place("elsewhere.mcap"));
+    let base = [
+        "run",
+        file.to_str().unwrap(),
+        "--out",
+        stem.to_str().unwrap(),
+    ];
+    let with_token = [&base[..], &["--token-file", token]].concat();
+    write("vgg19");
+    let output = run(&with_token);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(
+        errors.contains("the robot runs mobilenet_v2 at 64x64"),
+        "{errors}"
+    );
+    write("mobilenet_v2");
+    let output = run(&base);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "without the token: {errors}");
+    assert!(errors.contains("token"), "{errors}");
+    let _ = std::fs::remove_file(place("elsewhere.mcap"));
+    let output = run(&with_token);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let swept = SweepFile::read(&place("elsewhere.csv")).unwrap();
+    assert_eq!(swept.header.plans.len(), 3);
+    assert_eq!(swept.header.servers.len(), 1);
+    assert!(place("elsewhere.mcap").exists(), "it is recorded");
+}
+
+#[test]
+fn probes_are_recorded_as_sessions_that_figures_are_made_of() {
+    let stem = place("probed");
+    let session = |link: &str| place(&format!("probed-{link}.mcap"));
+    for link in ["indoors", "outdoors"] {
+        let _ = std::fs::remove_file(session(link));
+    }
+    let output = run(&["run", "figure2", "--quick", "--out", stem.to_str().unwrap()]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let figure = place("probed.svg");
+    let (indoors, outdoors) = (session("indoors"), session("outdoors"));
+    let output = run(&[
+        "report",
+        indoors.to_str().unwrap(),
+        outdoors.to_str().unwrap(),
+        "--figure",
+        "bandwidth",
+        "--out",
+        figure.to_str().unwrap(),
+    ]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    let drawn = std::fs::read_to_string(&figure).unwrap();
+    assert!(
+        drawn.contains("an emulated link"),
+        "it says what was probed"
+    );
+    // A second run would write over the first one's sessions: it is refused before anything is measured.
+    let again = run(&["run", "figure2", "--quick", "--out", stem.to_str().unwrap()]);
+    assert_eq!(again.status.code(), Some(2));
 }
 
 #[test]

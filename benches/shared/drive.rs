@@ -1,6 +1,9 @@
-//! Frames of a camera along a trace, under a policy or a fixed plan; predicted. The camera's period is longer than
-//! nearly every frame, so that all plans meet the same link: with frames as fast as they go, who is slow in an outage
-//! has few frames in it.
+//! Frames of a camera along a trace, under a policy or a fixed plan; predicted. With a camera's period longer than
+//! nearly every frame all plans meet the same link; with frames as fast as they go, who is slow in an outage has few
+//! frames in it.
+//!
+//! Who learns the rate has what the robot has: a [`Belief`] from its own transfers, and soundings (`link::Sounder`)
+//! while they are few. A sounding that is under way when a frame's value goes up does not delay it here.
 //!
 //! As in the workers, a frame that is not done by its deadline (three times the recent median, at least 200 ms) is
 //! finished by the robot from what it holds.
@@ -9,13 +12,15 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::collections::VecDeque;
 
-use splitscope::link::{Belief, Passage};
+use splitscope::link::{Belief, Passage, Sounder};
 use splitscope::plan::Plan;
 use splitscope::policy::{Candidate, Decision, Hysteresis, Policy, Problem, Verdict};
 use splitscope::simulate::{Link, Run, energy};
 use splitscope::units::{BitsPerSecond, Nanos};
 
 const MS: i64 = 1_000_000;
+/// The robot looks so often whether a sounding is due.
+const TICK_NS: i64 = 100 * MS;
 /// The least deadline of a frame.
 const LEAST_DEADLINE_NS: i64 = 200 * MS;
 /// Recent frames whose median makes the deadline.
@@ -29,8 +34,8 @@ const SAME_RATE: f64 = 1.02;
 pub(crate) struct Case {
     pub(crate) problem: Problem,
     length_ns: i64,
-    /// Of the camera.
-    period_ns: i64,
+    /// Of the camera; none: a picture always waits.
+    period_ns: Option<i64>,
     local_ns: i64,
 }
 
@@ -39,6 +44,7 @@ pub(crate) struct Case {
 pub(crate) struct Totals {
     latencies_ns: Vec<i64>,
     joules: f64,
+    pub(crate) soundings: u64,
     pub(crate) changes: u32,
     pub(crate) finished_locally: u32,
 }
@@ -72,6 +78,9 @@ pub(crate) struct Chooser<'a> {
     /// as the schedulers of the field data knew it.
     learns: bool,
     belief: Belief,
+    sounder: Sounder,
+    /// A sounding on its way: its number, and its way if it ever comes.
+    sounding: Option<(u64, Option<Passage>)>,
     /// Decisions by rate, for the same question has the same answer.
     decided: HashMap<i64, Decision>,
     priced: HashMap<(i64, String), Option<Candidate>>,
@@ -85,6 +94,8 @@ impl<'a> Chooser<'a> {
             plan: Plan::LOCAL,
             learns,
             belief: Belief::default(),
+            sounder: Sounder::default(),
+            sounding: None,
             decided: HashMap::new(),
             priced: HashMap::new(),
         }
@@ -103,6 +114,47 @@ impl<'a> Chooser<'a> {
     fn learn(&mut self, end: Nanos, bytes: u64, busy_ns: i64) {
         let start = end.shifted(-busy_ns);
         self.belief.frame(vec![Passage { start, end, bytes }]);
+        self.sounder.value(end);
+    }
+
+    /// The link is free from `from` on, and the next frame is admitted at `until`.
+    fn sound(&mut self, case: &Case, from: Nanos, until: Nanos) {
+        if !self.learns {
+            return;
+        }
+        let link = &case.problem.world().link;
+        let mut at = Nanos((from.0 + TICK_NS - 1).div_euclid(TICK_NS) * TICK_NS);
+        while at <= until {
+            self.sounded(at);
+            if let Some(stood) = self.sounder.overdue(at) {
+                self.belief.stalled(stood);
+            }
+            if let Some((id, bytes)) = self.sounder.due(at) {
+                let bits = bytes as f64 * 8.0;
+                let passage = link.up.ns_for(at, bits).map(|ns| Passage {
+                    start: at,
+                    end: at.shifted(ns),
+                    bytes: bytes as u64,
+                });
+                self.sounding = Some((id, passage));
+            }
+            at = at.shifted(TICK_NS);
+        }
+        self.sounded(until);
+    }
+
+    /// Takes in a sounding that has come by now.
+    fn sounded(&mut self, now: Nanos) {
+        let come = self
+            .sounding
+            .as_ref()
+            .and_then(|(id, way)| Some((*id, (*way)?)));
+        if let Some((id, way)) = come.filter(|(_, way)| way.end <= now) {
+            self.sounding = None;
+            if self.sounder.came(id, &way) {
+                self.belief.frame(vec![way]);
+            }
+        }
     }
 
     fn choose(&mut self, case: &Case, now: Nanos) -> bool {
@@ -116,7 +168,7 @@ impl<'a> Chooser<'a> {
         let decision = self
             .decided
             .entry(bucket)
-            .or_insert_with(|| policy.decide(&problem));
+            .or_insert_with(|| problem.settled(|problem| policy.decide(problem)));
         let key = (bucket, self.plan.label());
         let plan = &self.plan;
         let current = self
@@ -146,7 +198,7 @@ struct Ran {
 }
 
 impl Case {
-    pub(crate) fn new(problem: Problem, length_ns: i64, period_ns: i64) -> Self {
+    pub(crate) fn new(problem: Problem, length_ns: i64, period_ns: Option<i64>) -> Self {
         let local_ns = problem.operator_ns().0.iter().sum();
         Self {
             problem,
@@ -158,32 +210,42 @@ impl Case {
 
     /// A fixed plan over the whole trace.
     pub(crate) fn drive_fixed(&self, plan: &Plan) -> Totals {
-        self.walk(|_| (plan.clone(), false), |_, _| ())
+        self.walk(|_| (plan.clone(), false), |_, _, _| ())
     }
 
     /// A policy over the whole trace.
     pub(crate) fn drive(&self, chooser: &mut Chooser<'_>) -> Totals {
         let chooser = RefCell::new(chooser);
-        self.walk(
+        let mut totals = self.walk(
             |now| {
                 let mut chooser = chooser.borrow_mut();
                 let changed = chooser.choose(self, now);
                 (chooser.plan.clone(), changed)
             },
-            |end, ran| {
+            |admitted, ran, next| {
+                let mut chooser = chooser.borrow_mut();
+                let result = admitted.shifted(ran.latency_ns);
+                let mut free = admitted;
                 if ran.robot_ns[1] > 0 {
-                    chooser
-                        .borrow_mut()
-                        .learn(end, ran.bytes_up, ran.robot_ns[1]);
+                    chooser.learn(result, ran.bytes_up, ran.robot_ns[1]);
+                    free = result;
                 }
+                chooser.sound(self, free, next);
             },
-        )
+        );
+        let cost = chooser.borrow().sounder.cost();
+        totals.soundings = cost.count;
+        if let Some(levels) = &self.problem.world().power {
+            totals.joules +=
+                levels.transmit.over_ns(cost.busy_ns).0 - levels.idle.over_ns(cost.busy_ns).0;
+        }
+        totals
     }
 
     fn walk(
         &self,
         mut plan_at: impl FnMut(Nanos) -> (Plan, bool),
-        mut done: impl FnMut(Nanos, &Ran),
+        mut done: impl FnMut(Nanos, &Ran, Nanos),
     ) -> Totals {
         let mut totals = Totals::default();
         let mut recent: VecDeque<i64> = VecDeque::new();
@@ -211,12 +273,17 @@ impl Case {
                 recent.pop_front();
             }
             recent.push_back(ran.latency_ns);
-            let result = now.shifted(ran.latency_ns.max(1));
-            done(result, &ran);
-            // Pictures that come while the robot is busy are skipped.
-            let periods =
-                (ran.latency_ns.max(1) as u64).div_ceil(self.period_ns.unsigned_abs()) as i64;
-            now = now.shifted(periods * self.period_ns);
+            let latency_ns = ran.latency_ns.max(1);
+            let pause_ns = match self.period_ns {
+                None => latency_ns,
+                // Pictures that come while the robot is busy are skipped.
+                Some(period_ns) => {
+                    (latency_ns as u64).div_ceil(period_ns.unsigned_abs()) as i64 * period_ns
+                }
+            };
+            let next = now.shifted(pause_ns);
+            done(now, &ran, next);
+            now = next;
         }
         totals
     }

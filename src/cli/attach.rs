@@ -78,6 +78,8 @@ pub fn run(args: &AttachArgs) -> Result<ExitCode> {
         targets: args.targets.clone(),
         token,
         name: args.name.clone().unwrap_or_else(console::default_name),
+        // Before the flags are remembered.
+        ask: !args.show.headless && args.record.is_unknown(),
         recording: args.record.settings()?,
         settings: args.look.settings()?,
         journal,

@@ -48,6 +48,10 @@ pub(super) struct DemoArgs {
     #[arg(long, value_name = "TRACE|MBPS", default_value = "93")]
     link: String,
 
+    /// Telemetry goes through the link too, beside the data: as over the robot's own radio
+    #[arg(long)]
+    shape_telemetry: bool,
+
     /// Servers to start [default: as many as the plan needs]
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = servers, hide_default_value = true)]
     servers: usize,
@@ -78,6 +82,10 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     fits(&graph, args.engine == EngineName::Emulated).map_err(usage)?;
     let settings = args.look.settings()?;
     let link = LinkChoice::open(&args.link).map_err(usage)?;
+    if args.shape_telemetry && link == LinkChoice::Unshaped {
+        let text = "--shape-telemetry needs a shaped link: --link none is the network as it is";
+        return Err(usage(text.to_owned()));
+    }
     let recording = args.record.settings()?;
     if args.engine == EngineName::Emulated {
         // Before anything starts.
@@ -132,19 +140,31 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode> {
     if cores >= 2 {
         robot_args.extend(words(&["--core", "0"]));
     }
+    if args.shape_telemetry {
+        robot_args.push("--telemetry-is-shaped".to_owned());
+    }
     let robot = Worker::start("demo-robot", &robot_args)?;
+    let relay = shaper.as_ref().filter(|_| args.shape_telemetry);
+    let watched = match relay {
+        Some(shaper) => {
+            shaper.before_robot(SocketAddr::from(([127, 0, 0, 1], 0)), robot.address)?
+        }
+        None => robot.address,
+    };
 
     let target = |address: SocketAddr| -> Result<Address> {
         Ok(format!("ws://{address}").parse::<Address>()?)
     };
     let options = Options {
-        targets: std::iter::once(robot.address)
+        targets: std::iter::once(watched)
             .chain(servers.iter().map(|s| s.address))
             .map(target)
             .collect::<Result<_>>()?,
         token: None,
         name: console::default_name(),
         recording,
+        // A demonstration is nobody's experiment; the form opens with a key there.
+        ask: false,
         settings,
         journal: journal
             .beside([("robot", robot.log.clone())])

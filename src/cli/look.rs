@@ -34,6 +34,10 @@ pub struct LookArgs {
     #[arg(long, value_name = "WHEN", help_heading = "Screen")]
     pub ssh: Option<Auto>,
 
+    /// Do not ask what the session is when nobody has said it yet [env: SPLITSCOPE_PROMPT=false]
+    #[arg(long, help_heading = "Screen")]
+    pub no_prompt: bool,
+
     /// Settings and keys [default: splitscope/config.toml in your configuration folder, if it is there]
     #[arg(
         long,
@@ -60,6 +64,11 @@ impl LookArgs {
                 "SPLITSCOPE_MOUSE",
             )?,
             ssh: given(self.ssh, "--ssh", "SPLITSCOPE_SSH")?,
+            prompt: given(
+                self.no_prompt.then_some(false),
+                "--no-prompt",
+                "SPLITSCOPE_PROMPT",
+            )?,
         };
         let path = self.config.clone().or_else(|| {
             let dirs = directories::BaseDirs::new()?;

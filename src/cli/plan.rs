@@ -141,8 +141,9 @@ fn answer(args: &PlanCommand) -> Result<Answer<'_>> {
     let graph = Arc::new(zoo::build(&args.model, args.batch, rows, columns).map_err(usage)?);
     let (problem, link) = problem(args, &graph)?;
     let policy = args.policy.policy(args.objective, &Plan::LOCAL);
-    let decision = policy.map_err(usage)?.decide(&problem);
-    let mut modes = best_per_mode(&problem, args.objective);
+    let mut policy = policy.map_err(usage)?;
+    let decision = problem.settled(|problem| policy.decide(problem));
+    let mut modes = problem.settled(|problem| best_per_mode(problem, args.objective));
     let mut candidates = divisions(&problem);
     for (_, found) in &modes {
         if let Ok(found) = found
@@ -160,7 +161,10 @@ fn answer(args: &PlanCommand) -> Result<Answer<'_>> {
     }
     let no_gain = modes
         .iter()
-        .filter_map(|(kind, _)| Some((*kind, why_no_gain(&problem, *kind)?)))
+        .filter_map(|(kind, _)| {
+            let why = problem.settled(|problem| why_no_gain(problem, *kind));
+            Some((*kind, why?))
+        })
         .collect();
     Ok(Answer {
         args,

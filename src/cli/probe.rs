@@ -1,6 +1,9 @@
 //! `splitscope probe`: what a link carries, measured by filling it.
 
-use std::io::{IsTerminal, Write};
+mod chart;
+mod recorded;
+
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -15,6 +18,9 @@ use super::usage;
 use crate::link::kernel::KernelTcp;
 use crate::link::probe::{Ended, Measured, ProbeOptions, Sample, Way, measure};
 use crate::wire::probe::{MAX_PROBE_MS, MIN_INTERVAL_MS};
+use chart::Chart;
+use recorded::Recorded;
+pub(super) use recorded::SessionAs;
 
 /// Fill the link to a server and record what it carries.
 #[derive(Debug, Clone, Args)]
@@ -46,6 +52,14 @@ pub(super) struct ProbeArgs {
     /// Measure although a robot's frames use the link
     #[arg(long)]
     disturb: bool,
+
+    /// What the trace says of itself beside the usual.
+    #[arg(skip)]
+    comment: Option<String>,
+
+    /// Where it is recorded as a session.
+    #[arg(skip)]
+    session: Option<SessionAs>,
 }
 
 impl ProbeArgs {
@@ -56,6 +70,7 @@ impl ProbeArgs {
         interval: f64,
         out: PathBuf,
         json: bool,
+        (comment, session): (String, Option<SessionAs>),
     ) -> Self {
         Self {
             server,
@@ -65,6 +80,8 @@ impl ProbeArgs {
             out: Some(out),
             json,
             disturb: false,
+            comment: Some(comment),
+            session,
         }
     }
 }
@@ -96,6 +113,10 @@ pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
     listen_to_signals(&stop)?;
     let interval_s = f64::from(options.interval_ms) / 1e3;
     let mut chart = Chart::new();
+    let session = args.session.as_ref();
+    let mut recorded = session
+        .map(|to| Recorded::begin(to, &args.server, options.interval_ms))
+        .transpose()?;
     let mut broken = None;
     let mut on_sample = |i: usize, sample: Sample, kernel: Option<KernelTcp>| {
         let line = Line {
@@ -106,9 +127,9 @@ pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
             retransmits: kernel.map(|k| k.retransmits),
         };
         chart.add(&line);
-        if args.json
-            && let Err(error) = json_line(&line)
-        {
+        let kept = recorded.as_mut().map_or(Ok(()), |r| r.sample(&sample));
+        let told = if args.json { json_line(&line) } else { Ok(()) };
+        if let Err(error) = kept.and(told) {
             // Nobody reads any more: end, and keep what there is.
             broken.get_or_insert(error);
             stop.store(true, Ordering::Relaxed);
@@ -116,6 +137,7 @@ pub(super) fn run(args: &ProbeArgs) -> Result<ExitCode> {
     };
     let measured = measure(&options, &stop, &mut on_sample);
     chart.end();
+    recorded.map_or(Ok(()), Recorded::finish)?;
     let measured = measured.with_context(|| format!("cannot probe {}", args.server))?;
     if let Some(error) = broken {
         save(args, &measured)?;
@@ -200,6 +222,9 @@ fn save(args: &ProbeArgs, measured: &Measured) -> Result<Option<crate::link::tra
             "the delay is half of the hello's round trip, {:.2} ms",
             measured.idle_rtt_ns as f64 / 1e6
         ));
+    if let Some(comment) = &args.comment {
+        trace = trace.with_comment(comment);
+    }
     if let Some(kernel) = measured.kernel {
         trace = trace.with_comment(&format!(
             "at the end: round trip under load {:.2} ms, {} segments sent again",
@@ -256,99 +281,4 @@ fn listen_to_signals(stop: &Arc<AtomicBool>) -> Result<()> {
         })
         .context("cannot listen to signals")?;
     Ok(())
-}
-
-/// One line on standard error while the probe runs, if that is a terminal.
-struct Chart {
-    is_shown: bool,
-    recent: Vec<f64>,
-    most: f64,
-}
-
-/// Intervals that the line shows.
-const CHART_WIDTH: usize = 30;
-
-impl Chart {
-    fn new() -> Self {
-        Self {
-            is_shown: std::io::stderr().is_terminal(),
-            recent: Vec::new(),
-            most: 0.0,
-        }
-    }
-
-    fn add(&mut self, line: &Line) {
-        let all = line.up_mbps.unwrap_or(0.0) + line.down_mbps.unwrap_or(0.0);
-        self.most = self.most.max(all);
-        if self.recent.len() == CHART_WIDTH {
-            self.recent.remove(0);
-        }
-        self.recent.push(all);
-        if self.is_shown {
-            write!(std::io::stderr(), "\r{}\x1b[K", self.text(line)).ok();
-        }
-    }
-
-    fn text(&self, line: &Line) -> String {
-        const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-        let bar = |mbps: &f64| {
-            let level = mbps / self.most.max(1e-9) * LEVELS.len() as f64;
-            // Nothing at all is a gap, not a low bar.
-            if *mbps > 0.0 {
-                LEVELS[(level as usize).min(LEVELS.len() - 1)]
-            } else {
-                '×'
-            }
-        };
-        let bars: String = self.recent.iter().map(bar).collect();
-        let rate = |arrow: char, mbps: Option<f64>| {
-            mbps.map_or_else(String::new, |mbps| format!(" {arrow}{mbps:.1}"))
-        };
-        let rtt = line
-            .rtt_ms
-            .map_or_else(String::new, |ms| format!("  rtt {ms:.1} ms"));
-        let again = line
-            .retransmits
-            .map_or_else(String::new, |n| format!("  {n} sent again"));
-        format!(
-            "{:>6.1} s {bars:<width$}{}{} Mbps{rtt}{again}",
-            line.time_s,
-            rate('↑', line.up_mbps),
-            rate('↓', line.down_mbps),
-            width = CHART_WIDTH
-        )
-    }
-
-    fn end(&self) {
-        if self.is_shown && !self.recent.is_empty() {
-            writeln!(std::io::stderr()).ok();
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_line_shows_rates_outages_and_the_kernels_view() {
-        let mut chart = Chart::new();
-        chart.is_shown = false;
-        let line = |mbps| Line {
-            time_s: 1.2,
-            up_mbps: Some(mbps),
-            down_mbps: None,
-            rtt_ms: Some(4.26),
-            retransmits: Some(3),
-        };
-        for mbps in [93.0, 0.0, 46.0] {
-            chart.add(&line(mbps));
-        }
-        let text = chart.text(&line(46.0));
-        assert!(text.starts_with("   1.2 s █×▄ "), "{text}");
-        assert!(
-            text.ends_with("↑46.0 Mbps  rtt 4.3 ms  3 sent again"),
-            "{text}"
-        );
-    }
 }

@@ -1,16 +1,13 @@
 //! What `attach` and `demo` record, where, and what is known of the session beforehand.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 
 use super::usage;
 use crate::clock;
-use crate::session::{Meta, Settings, folder};
+use crate::session::{Meta, Remembered, Settings, folder};
 use crate::units::Bytes;
 
 /// The recording.
@@ -110,83 +107,37 @@ impl RecordArgs {
                 file.display()
             )));
         }
+        let named = self.record.as_ref().is_some_and(|r| *r == file);
         Ok(Some(Settings {
             file,
+            named,
             limit: self.record_limit,
-            meta: Remembered::with(&self.meta.meta()),
+            meta: remember(&self.meta.meta()),
         }))
     }
+
+    /// Whether nobody has said anything of a session yet, here or before: then the console asks, once.
+    pub fn is_unknown(&self) -> bool {
+        let file = Remembered::default_file();
+        self.meta.meta() == Meta::default() && file.is_some_and(|f| Remembered::read(&f).is_new())
+    }
 }
 
-/// What is the same from session to session, in the user's config folder.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-struct Remembered {
-    place: Option<String>,
-    robot: Option<String>,
-    operator: Option<String>,
-    wifi_bssid: Option<String>,
-    wifi_channel: Option<String>,
-}
-
-impl Remembered {
-    /// `splitscope/session.toml` in the user's config folder.
-    fn file() -> Option<PathBuf> {
-        let dir = directories::BaseDirs::new()?
-            .config_dir()
-            .join("splitscope");
-        Some(dir.join("session.toml"))
+/// What was said now, over what was said before; and it is remembered if that changes anything. A folder that cannot be
+/// written holds no session up: then it has to be typed again.
+fn remember(said: &Meta) -> Meta {
+    let file = Remembered::default_file();
+    let known = file.as_deref().map(Remembered::read).unwrap_or_default();
+    let now = known.with(said);
+    if let Some(file) = file.filter(|_| now != known)
+        && let Err(error) = now.write(&file)
+    {
+        tracing::warn!(
+            "cannot remember place and robot in {}: {error}",
+            file.display()
+        );
     }
-
-    /// What was said now, over what was said before; and it is remembered if that changes anything. A folder that cannot
-    /// be written holds no session up: then it has to be typed again.
-    fn with(said: &Meta) -> Meta {
-        let file = Self::file();
-        let text = file.as_ref().and_then(|f| fs::read_to_string(f).ok());
-        let known: Self = text
-            .as_deref()
-            .and_then(|text| toml::from_str(text).ok())
-            .unwrap_or_default();
-        let before = Meta {
-            place: known.place,
-            robot: known.robot,
-            operator: known.operator,
-            wifi_bssid: known.wifi_bssid,
-            wifi_channel: known.wifi_channel,
-            ..Meta::default()
-        };
-        let now = before.clone().with(said);
-        let remembered = Self {
-            place: now.place.clone(),
-            robot: now.robot.clone(),
-            operator: now.operator.clone(),
-            wifi_bssid: now.wifi_bssid.clone(),
-            wifi_channel: now.wifi_channel.clone(),
-        };
-        let changed = Meta {
-            name: None,
-            notes: None,
-            battery: None,
-            weather: None,
-            ..now.clone()
-        } != before;
-        if let Some(file) = file.filter(|_| changed)
-            && let Err(error) = remembered.write(&file)
-        {
-            tracing::warn!(
-                "cannot remember place and robot in {}: {error}",
-                file.display()
-            );
-        }
-        now
-    }
-
-    fn write(&self, file: &Path) -> io::Result<()> {
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(file, toml::to_string(self).map_err(io::Error::other)?)
-    }
+    known.meta().with(said)
 }
 
 /// A number of bytes: `4000000000`, `4G`, `500M`, `64k` (decimal, like everything else here).

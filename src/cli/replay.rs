@@ -116,7 +116,7 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
             && let Some(frame) = store.frames().last()
         {
             let line = FrameLine::new(frame, store.model())
-                .with_power(store.power())
+                .with_power(store)
                 .with_link(store);
             let text = if json { line.json() } else { line.human() };
             if let Err(error) = writeln!(out, "{text}") {

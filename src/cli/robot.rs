@@ -51,6 +51,14 @@ pub(super) struct RobotArgs {
     )]
     link: String,
 
+    /// Put the emulated link before consoles too: telemetry shares it with the data, as over the robot's own radio
+    #[arg(long, requires = "link")]
+    shape_telemetry: bool,
+
+    /// Consoles come through a shaped link that somebody else runs
+    #[arg(long, hide = true)]
+    telemetry_is_shaped: bool,
+
     /// Where consoles attach; an address other than loopback lets others watch
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7401", value_parser = super::listen)]
     listen: SocketAddr,
@@ -179,11 +187,22 @@ fn run_with<E: Engine>(
             addresses.map(ToString::to_string).collect()
         }
     };
+    if args.shape_telemetry && shaper.is_none() {
+        return Err(usage(format!(
+            "--shape-telemetry needs a shaped link: --link {} is the network as it is",
+            args.link
+        )));
+    }
+    let behind = SocketAddr::from(([127, 0, 0, 1], 0));
     let (engine, loaded) = make()?;
     let robot = Robot::start(
         engine,
         RobotOptions {
-            listen: args.listen,
+            listen: if args.shape_telemetry {
+                behind
+            } else {
+                args.listen
+            },
             servers,
             deadline: args.deadline.map(Duration::from_millis),
             graph: loaded.graph,
@@ -202,7 +221,15 @@ fn run_with<E: Engine>(
             spool: args.spool.options(),
         },
     )?;
-    let ready = format!("robot ready: attach to ws://{}", robot.address());
+    let relay = shaper.as_ref().filter(|_| args.shape_telemetry);
+    let address = match relay {
+        Some(shaper) => shaper.before_robot(args.listen, robot.address())?,
+        None => robot.address(),
+    };
+    if args.shape_telemetry || args.telemetry_is_shaped {
+        robot.hub().set_shaped();
+    }
+    let ready = format!("robot ready: attach to ws://{address}");
     worker::serve_until_stopped(&ready, args.until_stdin_ends)?;
     drop(robot);
     drop(shaper);

@@ -1,27 +1,22 @@
 //! `splitscope run`: an experiment file, from its workers to its results.
 
-use std::net::SocketAddr;
+mod parties;
+mod probes;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::engine::{EngineName, words as engine_words};
-use super::probe::{self, ProbeArgs};
-use super::started::{Worker, words};
-use super::sweep::{Output, finish};
-use super::usage;
-use crate::console::app::sweeping::Request;
-use crate::console::{self, Address, Options, SweepEnded};
-use crate::link::LinkChoice;
-use crate::link::shaper::{Shaper, ShaperHandle};
-use crate::profile::Profile;
+use super::sweep::{Output, finish, idle_seconds};
+use super::{usage, worker};
+use crate::console::app::sweeping::{Expected, Request};
+use crate::console::{self, Options, SweepEnded};
 use crate::session;
-use crate::sweep::{
-    Cuts, Experiment, Goal, How, ModelSpec, ProbeSpec, Settings, SweepSpec, Until, WorkerSpec,
-};
+use crate::sweep::{Cuts, Experiment, Goal, How, ModelSpec, Settings, SweepSpec, Until};
 use crate::units::Bytes;
+use parties::Parties;
 
 /// The most that a recording of an experiment may take.
 const RECORD_LIMIT: Bytes = Bytes(4 << 30);
@@ -39,6 +34,13 @@ pub(super) struct RunArgs {
     #[arg(long)]
     quick: bool,
 
+    #[command(flatten)]
+    energy: EnergyArgs,
+
+    /// File with the control token, where a robot that runs already wants one
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+
     /// Where results go: a path without ending, to which .csv and .mcap are added [default: the experiment's name,
     /// here]
     #[arg(long, value_name = "STEM")]
@@ -53,21 +55,38 @@ pub(super) struct RunArgs {
     json: bool,
 }
 
+/// What energies are to be.
+#[derive(Debug, Clone, Args)]
+struct EnergyArgs {
+    /// Energies as results: every plan gets at least 20 s and 100 frames, however long that takes
+    #[arg(long)]
+    energy: bool,
+
+    /// Seconds that the robot is left alone before and after, for net energy; 0 leaves it out [default: what the
+    /// experiment says, or 30]
+    #[arg(long, value_name = "SECONDS", value_parser = idle_seconds)]
+    idle: Option<f64>,
+}
+
 /// Runs to the end, or until a signal; what was measured is kept either way.
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode> {
     let (name, experiment) = Experiment::open(&args.experiment).map_err(usage)?;
-    let experiment = if args.quick {
+    let mut experiment = if args.quick {
         experiment.shortened()
     } else {
         experiment
     };
+    if let Some(sweep) = &mut experiment.sweep {
+        sweep.energy |= args.energy.energy;
+        sweep.idle_seconds = args.energy.idle.or(sweep.idle_seconds);
+    }
     let stem = args.out.clone().unwrap_or_else(|| PathBuf::from(&name));
     if let Some(folder) = stem.parent().filter(|f| !f.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     }
     if let Some(probe) = &experiment.probe {
-        return probes(&experiment, probe, &stem, args.json);
+        return probes::probes(&experiment, probe, &stem, args);
     }
     match &experiment.sweep {
         Some(sweep) => sweeps(&experiment, sweep, &stem, args),
@@ -83,51 +102,6 @@ fn with(stem: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Fills one link after the other, through a relay to a server that is started here.
-fn probes(experiment: &Experiment, probe: &ProbeSpec, stem: &Path, json: bool) -> Result<ExitCode> {
-    let links: Vec<_> = probe
-        .links
-        .iter()
-        .map(|name| {
-            LinkChoice::open(name)
-                .map(|link| (name, link))
-                .map_err(usage)
-        })
-        .collect::<Result<_>>()?;
-    let Some(spec) = experiment.servers.first() else {
-        return Err(usage("probes need a server: [[servers]] says which"));
-    };
-    let server = Party::join("run-server", spec, &["server"], None)?;
-    for (name, link) in links {
-        let to = server.data_address()?;
-        let shaper = match link.profile() {
-            Some(profile) => Some(Shaper::start(any_port(), to, profile)?),
-            None => None,
-        };
-        let through = shaper.as_ref().map_or(to, ShaperHandle::local_addr);
-        let short = Path::new(name)
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy();
-        let out = with(stem, &format!("-{short}.csv"));
-        let code = probe::run(&ProbeArgs::up(
-            through.to_string(),
-            probe.seconds,
-            probe.interval,
-            out,
-            json,
-        ))?;
-        if code != ExitCode::SUCCESS {
-            return Ok(code);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn any_port() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
 /// Starts what is to be started, finds the best cut if a plan wants it, and sweeps.
 fn sweeps(
     experiment: &Experiment,
@@ -137,12 +111,16 @@ fn sweeps(
 ) -> Result<ExitCode> {
     let cuts = sweep.cuts.as_deref().map(str::parse::<Cuts>);
     let cuts = cuts.transpose().map_err(usage)?;
+    // Whatever is wrong is said before anything starts.
+    let recording = recording(args, stem, &experiment.title)?;
+    let token = worker::token(args.token_file.as_deref())?;
     let parties = Parties::start(experiment)?;
     let options = Options {
         targets: parties.addresses()?,
-        token: None,
+        token,
         name: console::default_name(),
         recording: None,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
@@ -152,6 +130,7 @@ fn sweeps(
         best: None,
         settings: sweep.settings(),
         title: Some(experiment.title.clone()),
+        expects: experiment.model.as_ref().map(expected),
         link: experiment.link.clone(),
         seconds: experiment.seconds,
         force: false,
@@ -166,11 +145,19 @@ fn sweeps(
     }
     let mut output = Output::new(args.json, Some(with(stem, ".csv")));
     let options = Options {
-        recording: recording(args, stem, &experiment.title)?,
+        recording,
         ..options
     };
     let ended = console::run_sweep(&options, &request, &mut output)?;
     finish(output, ended)
+}
+
+fn expected(model: &ModelSpec) -> Expected {
+    Expected {
+        name: model.name.clone(),
+        size: model.size,
+        batch: model.batch,
+    }
 }
 
 /// Where the session of the experiment goes, if it is recorded.
@@ -187,6 +174,7 @@ fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session:
     }
     Ok(Some(session::Settings {
         file,
+        named: true,
         limit: RECORD_LIMIT,
         meta: session::Meta {
             name: Some(title.to_owned()),
@@ -201,7 +189,10 @@ fn best_cut(options: &Options, request: &Request, goal: Goal, quick: bool) -> Re
         cuts: Some(Cuts::Single),
         modes: Vec::new(),
         settings: Settings {
-            frames: if quick { 1 } else { request.settings.frames },
+            frames: 1,
+            visit_ms: 0,
+            idle_ms: 0,
+            energy: false,
             until: Until::Repeats(if quick { 1 } else { SCOUT_ROUNDS }),
             ..request.settings
         },
@@ -227,114 +218,4 @@ fn best_cut(options: &Options, request: &Request, goal: Goal, quick: bool) -> Re
     };
     let cut = best.and_then(|place| summary.plans[place].cut);
     cut.context("no cut could be measured, so none is the best")
-}
-
-/// The workers of an experiment, in the order in which they are to end.
-struct Parties {
-    robot: Party,
-    servers: Vec<Party>,
-}
-
-/// A worker that was started here, or runs somewhere.
-enum Party {
-    Started(Worker),
-    Running(Address),
-}
-
-impl Party {
-    /// Starts a worker, unless it runs already.
-    fn join(name: &str, spec: &WorkerSpec, first: &[&str], core: Option<usize>) -> Result<Self> {
-        let mut args = words(first);
-        args.extend(words(&["--listen", "127.0.0.1:0"]));
-        match spec {
-            WorkerSpec::Address(address) => {
-                return Ok(Self::Running(address.parse().map_err(usage)?));
-            }
-            WorkerSpec::Emulated(device) => {
-                // Before anything starts.
-                Profile::open(device).map_err(usage)?;
-                args.extend(engine_words(EngineName::Emulated, device));
-            }
-            WorkerSpec::Real(threads) => {
-                args.extend(["--threads".to_owned(), threads.to_string()]);
-                if let Some(core) = core {
-                    args.extend(["--core".to_owned(), core.to_string()]);
-                }
-            }
-        }
-        Ok(Self::Started(Worker::start(name, &args)?))
-    }
-
-    fn address(&self) -> Result<Address> {
-        match self {
-            Self::Started(worker) => Ok(format!("ws://{}", worker.address).parse()?),
-            Self::Running(address) => Ok(address.clone()),
-        }
-    }
-
-    /// Where its data link is: a server has one port for all.
-    fn data_address(&self) -> Result<SocketAddr> {
-        match self {
-            Self::Started(worker) => Ok(worker.address),
-            Self::Running(address) => {
-                use std::net::ToSocketAddrs;
-                let short = address.short();
-                let found = short
-                    .to_socket_addrs()
-                    .with_context(|| format!("cannot find {short}"))?;
-                found
-                    .into_iter()
-                    .next()
-                    .with_context(|| format!("{short} has no address"))
-            }
-        }
-    }
-}
-
-impl Parties {
-    fn start(experiment: &Experiment) -> Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let core = |place: usize| (cores >= 2).then_some(place % cores);
-        let Some(robot) = &experiment.robot else {
-            return Err(usage("a sweep needs a [robot]"));
-        };
-        let mut servers = Vec::new();
-        for (place, spec) in experiment.servers.iter().enumerate() {
-            let name = format!("run-server-{}", place + 1);
-            servers.push(Party::join(&name, spec, &["server"], core(place + 1))?);
-        }
-        let mut first = words(&["robot"]);
-        if let (Some(model), false) = (&experiment.model, matches!(robot, WorkerSpec::Address(_))) {
-            first.extend(model_words(model));
-            for server in &servers {
-                first.extend(["--server".to_owned(), server.data_address()?.to_string()]);
-            }
-            if let Some(link) = experiment.link.as_ref().filter(|_| !servers.is_empty()) {
-                first.extend(["--link".to_owned(), link.clone()]);
-            }
-        }
-        let first: Vec<&str> = first.iter().map(String::as_str).collect();
-        let robot = Party::join("run-robot", robot, &first, core(0))?;
-        Ok(Self { robot, servers })
-    }
-
-    /// The robot's first.
-    fn addresses(&self) -> Result<Vec<Address>> {
-        let all = std::iter::once(&self.robot).chain(&self.servers);
-        all.map(Party::address).collect()
-    }
-}
-
-fn model_words(model: &ModelSpec) -> Vec<String> {
-    let [rows, columns] = model.size;
-    vec![
-        "--model".to_owned(),
-        model.name.clone(),
-        "--size".to_owned(),
-        format!("{rows}x{columns}"),
-        "--batch".to_owned(),
-        model.batch.to_string(),
-        "--seed".to_owned(),
-        model.seed.to_string(),
-    ]
 }

@@ -30,7 +30,8 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "CUTS")]
     cuts: Option<Cuts>,
 
-    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,pipeline:cut=12:window=3,tensor:share=0.3,data,tile
+    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,pipeline:cut=12:window=3,tensor:share=0.3,data,tile,
+    /// or policies that choose: auto,auto:objective=energy,deadline:objective=deadline=90
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     modes: Vec<Wanted>,
 
@@ -88,9 +89,18 @@ struct HowArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     warmup: u32,
 
-    /// Seconds measured at each visit, at least; energy wants 20 per plan, over all its visits
+    /// Seconds measured at each visit, at least
     #[arg(long, value_name = "S", default_value_t = 0.0, value_parser = visit_seconds)]
     visit: f64,
+
+    /// Energies as results: every plan gets at least 20 s and 100 frames, over all its visits
+    #[arg(long)]
+    energy: bool,
+
+    /// Seconds that the robot is left alone before and after, where it measures its power, so that net energy can be
+    /// told; 0 leaves it out
+    #[arg(long, value_name = "SECONDS", default_value_t = IDLE_SECONDS, value_parser = idle_seconds)]
+    idle: f64,
 
     /// What the orders of visits are drawn from
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -99,8 +109,9 @@ struct HowArgs {
 
 impl HowArgs {
     fn settings(&self) -> Settings {
-        Settings {
+        let settings = Settings {
             seed: self.seed,
+            idle_ms: (self.idle * 1e3) as u32,
             warmup: self.warmup,
             frames: self.frames,
             visit_ms: (self.visit * 1e3) as u32,
@@ -112,8 +123,27 @@ impl HowArgs {
                 None => Until::Repeats(self.repeats),
             },
             ..Settings::default()
+        };
+        if self.energy {
+            settings.for_energy()
+        } else {
+            settings
         }
     }
+}
+
+/// A robot is left alone for so long at a time at most, its coming to rest included.
+const MOST_IDLE_SECONDS: f64 = 100.0;
+/// What the block method asks for (METHODS.md section 5).
+pub(super) const IDLE_SECONDS: f64 = 30.0;
+
+pub(super) fn idle_seconds(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|s| (0.0..=MOST_IDLE_SECONDS).contains(s))
+        .ok_or_else(|| {
+            format!("{text:?} is no time; expected seconds from 0 to {MOST_IDLE_SECONDS}")
+        })
 }
 
 fn percent(text: &str) -> Result<f64, String> {
@@ -147,6 +177,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         token: worker::token(args.token_file.as_deref())?,
         name: args.name.clone().unwrap_or_else(console::default_name),
         recording: args.record.settings()?,
+        ask: false,
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
@@ -156,6 +187,7 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         best: None,
         settings: args.how.settings(),
         title: args.title.clone(),
+        expects: None,
         link: args.link.clone(),
         seconds: None,
         force: args.force,

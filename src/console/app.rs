@@ -4,6 +4,7 @@
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
 mod deck;
+mod form;
 mod fuzzy;
 mod keymap;
 mod keys;
@@ -21,7 +22,7 @@ pub mod sweeping;
 mod target;
 
 use crate::playback::Standing;
-use crate::session::Status;
+use crate::session::{Meta, Status};
 use crate::store::{EventRow, Events, Store};
 use crate::units::Nanos;
 use crate::wire::Level;
@@ -32,6 +33,7 @@ use super::connection::{Order, Phase, Refusal};
 use super::journal::{LogPlace, News};
 
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
+pub use form::{Blank, Form, Source, Whose};
 pub use keymap::{
     Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE, Typed,
 };
@@ -213,6 +215,10 @@ pub struct Setup {
     pub remote: bool,
     /// The first command's number; another one at each start.
     pub first_command: u64,
+    /// What is known of the session that is recorded.
+    pub about: Meta,
+    /// Whether to ask for that once.
+    pub ask: bool,
 }
 
 /// The console's state.
@@ -242,6 +248,11 @@ pub struct App {
     sweeping: Option<Box<sweeping::Sweeping>>,
     recording: Option<Status>,
     prompt: Option<Prompt>,
+    /// What the session is, as far as anybody said.
+    about: Meta,
+    /// Whether the form opens by itself.
+    ask: bool,
+    form: Option<Form>,
 }
 
 impl App {
@@ -279,6 +290,9 @@ impl App {
             sweeping: None,
             recording: None,
             prompt: None,
+            about: setup.about,
+            ask: setup.ask,
+            form: None,
         };
         (app, effects)
     }
@@ -288,6 +302,7 @@ impl App {
         let mut turn = Turn::default();
         match update {
             Update::Key(key) if self.type_note(key, &mut turn) => turn.redraw(Redraw::AtOnce),
+            Update::Key(key) if self.type_form(key, at, &mut turn) => turn.redraw(Redraw::AtOnce),
             Update::Key(key) => {
                 if let Some(action) = self.meaning(key) {
                     self.act(action, at, &mut turn);
@@ -300,6 +315,8 @@ impl App {
             }
             Update::Link { target, dial, said } => {
                 self.with_present(|app| app.hear(target, dial, said, at, &mut turn));
+                self.refill();
+                self.ask_if_due(&mut turn);
             }
             Update::Film(shot) => self.on_film(shot, &mut turn),
             Update::Fetched(fetched) => {
@@ -312,7 +329,10 @@ impl App {
                 }
                 self.pass_time(at, &mut turn);
             }
-            Update::Recording(status) => self.recorder_says(*status, at, &mut turn),
+            Update::Recording(status) => {
+                self.recorder_says(*status, at, &mut turn);
+                self.ask_if_due(&mut turn);
+            }
             Update::Logged(news) => {
                 self.hear_log(news);
                 if self.screens.shown == Screen::Log {

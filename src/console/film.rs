@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::app::{App, Reel, Setup, Shot, Update};
 use crate::clock;
 use crate::playback::Film;
-use crate::session::{Entry, Reader};
+use crate::session::{Entry, Reader, Written};
 use crate::units::Nanos;
 
 /// Entries that may wait for the film; what does not fit is missing from the rewound screen, not from the recording.
@@ -39,9 +39,12 @@ impl Projector {
         Self::start(|first| Film::of_file(reader, first))
     }
 
-    /// For what goes on.
-    pub(super) fn in_memory() -> io::Result<Self> {
-        Self::start(Film::in_memory)
+    /// For what goes on; what is recorded can be rewound to its beginning, else as far as memory goes.
+    pub(super) fn of_what_goes_on(written: Option<Written>) -> io::Result<Self> {
+        Self::start(|first| match written {
+            Some(written) => Film::recorded(first, written),
+            None => Film::in_memory(first),
+        })
     }
 
     fn start(film: impl FnOnce(App) -> Film<App> + Send + 'static) -> io::Result<Self> {

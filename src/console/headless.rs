@@ -193,7 +193,7 @@ impl Watcher {
         if let Some(frame) = store.frames().last().filter(|_| robot == target) {
             let policy = store.plan().and_then(|p| p.policy);
             let line = FrameLine::new(frame, store.model())
-                .with_power(store.power())
+                .with_power(store)
                 .with_link(store)
                 .with_policy(policy.map(|policy| policy.to_string()));
             self.fresh

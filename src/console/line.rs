@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::plan::ValueCodec;
-use crate::store::{FrameSync, ModelView, Power, Store, class_name};
+use crate::store::{FrameSync, ModelView, Store, class_name};
 use crate::units::{Bytes, DeviceId};
 use crate::wire::{FrameRecord, StepKind};
 
@@ -79,6 +79,12 @@ pub struct FrameLine {
     /// Energy per inference above idle, where the robot was seen idle: a rolling estimate, no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub energy_net_j: Option<f64>,
+    /// What the robot takes while it does nothing: measured in a pause, else seen between frames.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_w: Option<f64>,
+    /// How long ago a pause measured that; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_age_s: Option<f64>,
     /// Whether power is made up from given levels; absent where none is told.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub power_emulated: Option<bool>,
@@ -187,6 +193,25 @@ pub struct LinkFields {
     /// What telemetry takes of the link, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_share: Option<f64>,
+    /// Telemetry goes through the emulated link beside the data; absent otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_shaped: Option<bool>,
+    /// What attached consoles do to the median latency under this plan, as a share of it: 0.01 is 1 % longer. Absent
+    /// while there are too few frames with or without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect: Option<f64>,
+    /// The lower end of its 95 % interval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_low: Option<f64>,
+    /// The upper end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub console_effect_high: Option<f64>,
+    /// Frames behind it that ran without a console.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames_without_console: Option<u32>,
+    /// Frames behind it that ran with one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames_with_console: Option<u32>,
 }
 
 impl LinkFields {
@@ -198,6 +223,9 @@ impl LinkFields {
         let (up, down) = (state.and_then(|s| s.up), state.and_then(|s| s.down));
         let host = store.power().host();
         let wifi = host.and_then(|h| h.wifi.first());
+        let observer = store.telemetry().and_then(|t| t.observer);
+        let change = observer.and_then(|o| o.change);
+        let share = |ppm: i64| rounded(ppm as f64 / 1e6);
         Some(Self {
             rtt_ms: series.rtt_ns().map(ms),
             tcp_rtt_ms: kernel.map(|k| ms(i64::from(k.rtt_us) * 1000)),
@@ -212,6 +240,12 @@ impl LinkFields {
             wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
             wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
             telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+            telemetry_shaped: store.telemetry().filter(|t| t.is_shaped).map(|_| true),
+            console_effect: change.map(|c| share(c.ppm)),
+            console_effect_low: change.map(|c| share(c.low_ppm)),
+            console_effect_high: change.map(|c| share(c.high_ppm)),
+            frames_without_console: observer.map(|o| o.alone.frames),
+            frames_with_console: observer.map(|o| o.watched.frames),
         })
     }
 }
@@ -288,6 +322,8 @@ impl FrameLine {
             power_w: None,
             energy_j: None,
             energy_net_j: None,
+            idle_w: None,
+            idle_age_s: None,
             power_emulated: None,
             link: None,
             batch_top1: if frame.other_tops.is_empty() {
@@ -314,11 +350,16 @@ impl FrameLine {
 
     /// The same line with the robot's power of late.
     #[must_use]
-    pub fn with_power(self, power: &Power) -> Self {
+    pub fn with_power(self, store: &Store) -> Self {
+        let power = store.power();
         let net = power.net_joules();
+        let idle = power.idle();
+        let age_ns = store.idle_age_ns();
         let power = power.estimate();
         Self {
             energy_net_j: net.map(|j| rounded(j.0)),
+            idle_w: idle.map(|w| rounded(w.0)),
+            idle_age_s: age_ns.map(|ns| rounded(ns as f64 / 1e9)),
             power_w: power.map(|(e, _)| rounded(e.watts.0)),
             energy_j: power.and_then(|(e, _)| Some(rounded(e.joules_per_inference?.0))),
             power_emulated: power.map(|(_, emulated)| emulated),

@@ -40,7 +40,7 @@ pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleEr
         .draw(&app, clock::now())
         .map_err(ConsoleError::Terminal)?;
     let tape = Tape::start(options, &app, now())?;
-    let film = Projector::in_memory().map_err(ConsoleError::Thread)?;
+    let film = Projector::of_what_goes_on(tape.written()).map_err(ConsoleError::Thread)?;
     let links = Links::start(&options.targets, &options.name);
     let mut console = Console::new(app, links, film, tape, &options.journal)?;
     console.tap();
@@ -65,6 +65,7 @@ pub(super) async fn play(
             let title = reader.path().file_name().unwrap_or_default();
             let title = title.to_string_lossy().into_owned();
             App::replay(setup, title, card.began, card.ended, clock::now())
+                .of_file(reader.path().to_owned(), card.meta.clone())
         }
         None => App::browse(setup, clock::now()),
     };
@@ -74,7 +75,7 @@ pub(super) async fn play(
     let browses = reader.is_none();
     let film = match reader {
         Some(reader) => Projector::of_file(reader),
-        None => Projector::in_memory(),
+        None => Projector::of_what_goes_on(None),
     };
     let film = film.map_err(ConsoleError::Thread)?;
     let links = Links::start(&[], "");

@@ -123,6 +123,8 @@ pub struct Chosen {
     pub mouse: Given<bool>,
     /// Whether the terminal is at the end of a slow line.
     pub ssh: Given<Auto>,
+    /// Whether the console asks, once, what the session is.
+    pub prompt: Given<bool>,
 }
 
 /// The console's settings.
@@ -138,6 +140,8 @@ pub struct Settings {
     pub mouse: Set<bool>,
     /// Whether the terminal is at the end of a slow line: fewer pictures.
     pub ssh: Set<Auto>,
+    /// Whether the console asks, once, what the session is.
+    pub prompt: Set<bool>,
     /// Which keys do what.
     pub keymap: Keymap,
     /// Where the keys come from that are not the default's.
@@ -170,6 +174,7 @@ impl Settings {
             ascii: set(chosen.ascii, file.ascii, Auto::Auto),
             mouse: set(chosen.mouse, file.mouse, true),
             ssh: set(chosen.ssh, file.ssh, Auto::Auto),
+            prompt: set(chosen.prompt, file.prompt, true),
             keymap: file.keymap,
             rebound: file.rebound,
         }
@@ -212,6 +217,13 @@ impl Settings {
                 &self.ssh.origin,
             ),
         ];
+        let prompt = &self.prompt;
+        rows.push(row(
+            "prompt",
+            prompt.value.to_string(),
+            None,
+            &prompt.origin,
+        ));
         for scope in Scope::ALL {
             rows.extend(self.keymap.of(scope).map(|bound| {
                 let name = bound.entry.name;
@@ -344,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_is_explained_is_a_configuration_file_that_says_the_same() {
-        let file = "ascii = \"yes\"\n[keys.live]\nzoom = \"y\"\n"
+        let file = "ascii = \"yes\"\n[keys.live]\nlook = \"y\"\n"
             .parse()
             .unwrap();
         let settings = Settings::resolve(Chosen::default(), None, file);

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use super::app::screens::sessions::{Errand, Fetched, Row};
 use crate::clock;
 use crate::compare::{Choice, Sample, compare};
-use crate::session::{Meta, Reader, SessionError, folder};
+use crate::session::{Meta, Reader, Remembered, SessionError, folder};
 
 /// Errands that may wait.
 const QUEUE: usize = 16;
@@ -53,7 +53,10 @@ impl Shelf {
 
 fn run(folder: &Path, asked: &Receiver<Errand>, bring: &mpsc::Sender<Back>) {
     while let Ok(errand) = asked.recv() {
-        let changes = matches!(errand, Errand::Delete(_) | Errand::Rename(..));
+        let changes = matches!(
+            errand,
+            Errand::Delete(_) | Errand::Rename(..) | Errand::Describe(..)
+        );
         let done = perform(folder, errand);
         let back = done.unwrap_or_else(|error| Back::Fetched(Fetched::Said(error.to_string())));
         if bring.blocking_send(back).is_err() {
@@ -85,11 +88,32 @@ fn perform(at: &Path, errand: Errand) -> Result<Back, SessionError> {
             folder::edit(&file, &meta, clock::unix_ms())?;
             said(format!("renamed {}", file.display()))
         }
+        Errand::Describe(file, about) => {
+            let newest = folder::edit(&file, &about, clock::unix_ms())?;
+            Back::Fetched(Fetched::Described(file, Box::new(newest)))
+        }
+        Errand::Remember(about) => said(remember(&about)),
         Errand::Compare(a, b) => {
             let comparison = compare(&sample(a)?, &sample(b)?);
             Back::Fetched(Fetched::Compared(Arc::new(comparison)))
         }
     })
+}
+
+/// Keeps what was said for the sessions to come; says what became of it.
+fn remember(about: &Meta) -> String {
+    let Some(file) = Remembered::default_file() else {
+        return "this system has no configuration folder: nothing is kept for the next session"
+            .to_owned();
+    };
+    match Remembered::read(&file).with(about).asked().write(&file) {
+        Ok(()) if *about == Meta::default() => "skipped; i says what the session is".to_owned(),
+        Ok(()) => "kept: in this session, and place, robot, operator for the next".to_owned(),
+        Err(error) => format!(
+            "kept in this session, but not for the next: cannot write {}: {error}",
+            file.display()
+        ),
+    }
 }
 
 fn sample(file: PathBuf) -> Result<Sample, SessionError> {

@@ -6,7 +6,9 @@ use std::io::{self, Write};
 use super::app::{App, Effect, Moment, Note, Said, Update};
 use super::connection::{Order, Phase};
 use super::{ConsoleError, Options, tap};
-use crate::session::{FORMAT, Marker, Meta, Missed, Notice, Recorder, Start, Status, What};
+use crate::session::{
+    FORMAT, Marker, Meta, Missed, Notice, Recorder, Start, Status, What, Written,
+};
 use crate::units::Nanos;
 use crate::wire::{Level, VERSION};
 
@@ -53,6 +55,11 @@ impl Tape {
             told: None,
             looked: None,
         })
+    }
+
+    /// What is in the file so far; none where nothing is recorded.
+    pub(super) fn written(&self) -> Option<Written> {
+        self.recorder.as_ref().map(Recorder::written)
     }
 
     /// Records what a connection brings. Called before the reducer takes it in.
@@ -103,6 +110,10 @@ impl Tape {
             Effect::Note(Note::Marker { text, at }) => {
                 let text = text.clone();
                 recorder.put(tap::entry(*at, What::Marker(Marker { text })));
+            }
+            Effect::Note(Note::About { about, at }) => {
+                self.meta = (**about).clone();
+                recorder.put(tap::entry(*at, What::Meta(about.clone())));
             }
             Effect::Note(Note::Name { text, at }) => {
                 self.meta.name = Some(text.clone()).filter(|t| !t.is_empty());

@@ -168,6 +168,7 @@ mod tests {
             token: None,
             name: "test".to_owned(),
             recording: None,
+            ask: false,
             settings: Settings::default(),
             journal: crate::console::Journal::default(),
         };

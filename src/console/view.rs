@@ -4,13 +4,15 @@
 //! layout     the frame around every screen, the three sizes, a panel's border
 //! screens/   one file per screen, its layout drawn at the top
 //! panels/    what screens are put together from
+//! chart/     a quantity over time
 //! widgets/   shapes without meaning: digits, bars, dots, numbers as text
 //! theme      the only literal colours
 //! scene      what panels look at; what a click asks for
 //! ```
 //!
-//! The mode picker and the help lie over whatever screen is shown.
+//! The mode picker, the form and the help lie over whatever screen is shown.
 
+mod chart;
 mod layout;
 mod panels;
 mod scene;
@@ -26,6 +28,7 @@ use crate::units::Nanos;
 use layout::{LEAST, panel};
 use scene::Scene;
 
+pub use chart::draw_series;
 pub use scene::Hits;
 pub use theme::{Depth, Palette, Part, Theme};
 
@@ -43,6 +46,10 @@ pub fn draw(app: &App, theme: Theme, now: Nanos, area: Rect, buf: &mut Buffer) -
     if let Some(picker) = app.picker() {
         scene.cover();
         panels::picker::render(&scene, picker, area, buf);
+    }
+    if let Some(form) = app.form() {
+        scene.cover();
+        panels::form::render(&scene, form, area, buf);
     }
     if let Some(palette) = app.palette() {
         scene.cover();

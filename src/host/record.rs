@@ -26,6 +26,8 @@ pub struct HostRecord {
     pub power_mode: Option<String>,
     /// Each wireless interface.
     pub wifi: Vec<Wifi>,
+    /// Each battery that powers the machine itself.
+    pub batteries: Vec<Battery>,
 }
 
 /// One CPU core.
@@ -103,4 +105,36 @@ pub struct Wifi {
     /// The access point; it changes when the robot roams.
     #[serde(default)]
     pub bssid: Option<String>,
+    /// The centre of the access point's channel, in MHz.
+    #[serde(default)]
+    pub frequency_mhz: Option<f64>,
+}
+
+impl Wifi {
+    /// The channel's number (IEEE 802.11-2020, 17.3.8.4.2 and annex E; 6 GHz counts from 5,950 MHz); none for a frequency
+    /// of no known band.
+    pub fn channel(&self) -> Option<u32> {
+        let mhz = self.frequency_mhz?.round() as u32;
+        match mhz {
+            2484 => Some(14),
+            2412..=2472 => Some((mhz - 2407) / 5),
+            5935 => Some(2),
+            5160..=5885 => Some((mhz - 5000) / 5),
+            5955..=7115 => Some((mhz - 5950) / 5),
+            _ => None,
+        }
+    }
+}
+
+/// A battery.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Battery {
+    /// The system's name of it.
+    pub name: String,
+    /// How full, in percent.
+    #[serde(default)]
+    pub charge_percent: Option<f64>,
+    /// `Charging`, `Discharging`, `Full`, as the system says it.
+    #[serde(default)]
+    pub status: Option<String>,
 }

@@ -73,12 +73,20 @@ impl Machine {
             "etc/nvpmodel.conf",
             "< POWER_MODEL ID=2 NAME=MODE_15W_6CORE >\n",
         );
+        for (name, scope) in [("BAT0", "System"), ("hidpp_battery_0", "Device")] {
+            let folder = format!("sys/class/power_supply/{name}");
+            m.write(&format!("{folder}/type"), "Battery\n");
+            m.write(&format!("{folder}/scope"), &format!("{scope}\n"));
+            m.write(&format!("{folder}/capacity"), "62\n");
+            m.write(&format!("{folder}/status"), "Discharging\n");
+        }
+        m.write("sys/class/power_supply/AC/type", "Mains\n");
         m.write("sys/class/net/eth0/mtu", "1500\n");
         m.write("sys/class/net/wlan0/wireless/x", "");
         m.program(
             "usr/sbin/iw",
             "#!/bin/sh\n[ \"$*\" = 'dev wlan0 link' ] || exit 9\n\
-             printf 'Connected to 04:f0:21:0a:bb:1c (on wlan0)\\n\\tsignal: -61 dBm\\n\\ttx bitrate: 86.7 MBit/s\\n'\n",
+             printf 'Connected to 04:f0:21:0a:bb:1c (on wlan0)\\n\\tfreq: 2437.0\\n\\tsignal: -61 dBm\\n\\ttx bitrate: 86.7 MBit/s\\n'\n",
         );
         m
     }
@@ -125,8 +133,16 @@ fn a_whole_machine_is_read() {
         tx_rate: Some(BitsPerSecond(86.7e6)),
         rx_rate: None,
         bssid: Some("04:f0:21:0a:bb:1c".to_owned()),
+        frequency_mhz: Some(2437.0),
     };
+    assert_eq!(wifi.channel(), Some(6));
     assert_eq!(record.wifi, [wifi]);
+    let battery = Battery {
+        name: "BAT0".to_owned(),
+        charge_percent: Some(62.0),
+        status: Some("Discharging".to_owned()),
+    };
+    assert_eq!(record.batteries, [battery]);
 }
 
 #[test]
@@ -141,6 +157,7 @@ fn an_empty_machine_has_nothing_and_says_why() {
     assert_eq!(record, nothing);
     let names: Vec<_> = reader.absent().into_iter().map(|a| a.name).collect();
     let expected = [
+        "battery",
         "cpu",
         "gpu",
         "memory",

@@ -28,6 +28,7 @@ struct Link {
     signal_dbm: Option<f64>,
     tx_rate: Option<BitsPerSecond>,
     rx_rate: Option<BitsPerSecond>,
+    frequency_mhz: Option<f64>,
 }
 
 impl Radios {
@@ -65,6 +66,7 @@ impl Radios {
                 tx_rate: link.tx_rate,
                 rx_rate: link.rx_rate,
                 bssid: link.bssid,
+                frequency_mhz: link.frequency_mhz,
                 interface: name,
             });
         }
@@ -104,6 +106,7 @@ fn parse_link(text: &[u8]) -> Option<Link> {
             continue;
         };
         match key {
+            "freq" => link.frequency_mhz = frequency(value),
             "signal" => link.signal_dbm = measure(value, "dBm"),
             "tx bitrate" => link.tx_rate = measure(value, "MBit/s").map(BitsPerSecond::from_mbps),
             "rx bitrate" => link.rx_rate = measure(value, "MBit/s").map(BitsPerSecond::from_mbps),
@@ -111,6 +114,12 @@ fn parse_link(text: &[u8]) -> Option<Link> {
         }
     }
     Some(link)
+}
+
+/// `5180` or, from newer versions, `5180.0`.
+fn frequency(value: &str) -> Option<f64> {
+    let mhz = value.split_ascii_whitespace().next()?.parse().ok()?;
+    plausible(mhz).then_some(mhz)
 }
 
 /// `-52 dBm` or `433.3 MBit/s VHT-MCS 9`
@@ -167,6 +176,7 @@ mod tests {
             signal_dbm: Some(-52.0),
             tx_rate: Some(BitsPerSecond(433.3e6)),
             rx_rate: Some(BitsPerSecond(390e6)),
+            frequency_mhz: Some(5180.0),
         };
         assert_eq!(link, expected);
         assert_eq!(parse_link(b"Not connected.\n"), Some(Link::default()));

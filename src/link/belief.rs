@@ -1,16 +1,31 @@
-//! What the next transfer may expect of a link, from the transfers of finished frames. Pure.
+//! What the next transfer may expect of a link, from the transfers of finished frames and from soundings. Pure.
 //!
 //! Both directions are taken for one medium, as on Wi-Fi: transfers that went on at once are one stretch of busy time,
 //! whatever their direction. A stretch is `latency + bytes / rate`; the latency is half the shortest round trip of
-//! the heartbeats. The memory is short (METHODS.md section 3 wants a prediction of the next frame, and a garden's link
-//! changes within tenths of a second).
+//! the heartbeats.
+//!
+//! The logarithm of the rate is followed by a Kalman filter in one dimension (Kalman 1960): between stretches the
+//! belief's variance grows with time, a stretch weighs by what its length lets it say, and news too far from what was
+//! expected is believed at once: a garden's link changes within tenths of a second. A rate that stands still is
+//! averaged.
 
 use super::estimate::{Estimate, Estimator};
 use crate::units::Nanos;
 use crate::wire::Flow;
 
-/// Busy time after which an old transfer weighs 1/e, in seconds.
-const MEMORY_S: f64 = 0.04;
+/// How fast the variance of the logarithm of the rate grows, per second: 7 % of standard deviation after a tenth of a
+/// second, 22 % after one.
+const DRIFT_PER_S: f64 = 0.05;
+/// What a stretch's length is off by, for wakes, clocks and packets.
+const TIMING_NS: f64 = 400_000.0;
+/// What a stretch says is off by this share at the least.
+const LEAST_ERROR: f64 = 0.05;
+/// News that is this many standard deviations away is of another link than the one before.
+const JUMP_SIGMAS: f64 = 2.5;
+/// Weight of a stretch in how far stretches scatter around what was expected.
+const SCATTER_WEIGHT: f64 = 0.2;
+/// What of a packet may have come unseen: of nothing, a rate cannot be told.
+const LEAST_BYTES: u64 = 1024;
 /// At least this part of a stretch is bytes passing: a latency that is believed too long cannot make a rate infinite.
 const LEAST_SHARE: f64 = 0.2;
 /// A value this many times smaller than its frame's largest is small.
@@ -37,10 +52,20 @@ pub struct Passage {
     pub bytes: u64,
 }
 
+/// The rate as it was believed at the last news.
+#[derive(Debug, Clone, Copy)]
+struct State {
+    ln_mbps: f64,
+    variance: f64,
+    /// Mean square of how far news were from what was expected.
+    scatter: f64,
+    at: Nanos,
+}
+
 /// See the module.
 #[derive(Debug, Clone)]
 pub struct Belief {
-    rate: Estimator,
+    state: Option<State>,
     long: Estimator,
     latency_ns: i64,
 }
@@ -48,7 +73,7 @@ pub struct Belief {
 impl Default for Belief {
     fn default() -> Self {
         Self {
-            rate: Estimator::remembering(MEMORY_S),
+            state: None,
             long: Estimator::remembering(LONG_MEMORY_S),
             latency_ns: 0,
         }
@@ -97,6 +122,7 @@ impl Belief {
         }
     }
 
+    /// Takes a stretch of busy time in.
     fn stretch(&mut self, busy: Passage) {
         let length_ns = busy.end.since(busy.start);
         let least_ns = (length_ns as f64 * LEAST_SHARE) as i64;
@@ -117,26 +143,68 @@ impl Belief {
     }
 
     fn add(&mut self, at: Nanos, flow: Flow) {
-        self.rate.add(at, flow);
         self.long.add(at, flow);
+        let seen = Flow {
+            bytes: flow.bytes.max(LEAST_BYTES),
+            ..flow
+        };
+        let Some(mbps) = seen.mbps().filter(|mbps| *mbps > 0.0) else {
+            return;
+        };
+        let seen = mbps.ln();
+        let error = LEAST_ERROR + TIMING_NS / flow.busy_ns.max(1) as f64;
+        let noise = error * error;
+        let Some(state) = &mut self.state else {
+            self.state = Some(State {
+                ln_mbps: seen,
+                variance: noise,
+                // One stretch tells nothing of the scatter.
+                scatter: 1.0,
+                at,
+            });
+            return;
+        };
+        let mut variance = state.variance + drift(at.since(state.at));
+        let surprise = seen - state.ln_mbps;
+        let square = surprise * surprise;
+        if square > JUMP_SIGMAS * JUMP_SIGMAS * (variance + noise) {
+            variance = variance.max(square);
+        }
+        let gain = variance / (variance + noise);
+        *state = State {
+            ln_mbps: state.ln_mbps + gain * surprise,
+            variance: (1.0 - gain) * variance,
+            scatter: state.scatter + SCATTER_WEIGHT * (square - state.scatter),
+            at: state.at.max(at),
+        };
     }
 
     /// What is believed now; none before the first transfers.
     pub fn now(&self, now: Nanos) -> Option<Believed> {
-        let mut rate = self.rate.estimate(now)?;
-        let quiet_ns = (rate.age_ns - QUIET_NS).max(0) as f64;
-        let measured = rate.mbps;
+        let state = self.state.as_ref()?;
+        let age_ns = now.since(state.at).max(0);
+        let quiet_ns = (age_ns - QUIET_NS).max(0) as f64;
+        let measured = state.ln_mbps.exp();
         let usual = self.long.estimate(now).map_or(measured, |long| long.mbps);
         let way_back = 1.0 - (-quiet_ns / HALF_BACK_NS).exp2();
-        rate.mbps += (usual - measured).max(0.0) * way_back;
-        rate.mbps *= (quiet_ns / DOUBLING_NS).exp2().min(MOST_GROWTH);
-        let growth = rate.mbps / measured.max(1e-6);
+        let mut mbps = measured + (usual - measured).max(0.0) * way_back;
+        mbps *= (quiet_ns / DOUBLING_NS).exp2().min(MOST_GROWTH);
+        let relative = (state.scatter.max(state.variance) + drift(age_ns)).sqrt();
         Some(Believed {
-            rate,
+            rate: Estimate {
+                mbps,
+                std_mbps: mbps * relative,
+                age_ns,
+            },
             latency_ns: self.latency_ns,
-            growth,
+            growth: mbps / measured.max(1e-6),
         })
     }
+}
+
+/// By how much the variance grows in so long a time.
+fn drift(ns: i64) -> f64 {
+    DRIFT_PER_S * ns.max(0) as f64 / 1e9
 }
 
 #[cfg(test)]
@@ -227,6 +295,29 @@ mod tests {
         assert!(mbps(&belief, 21_000) < 1.0, "{belief:?}");
         let later = mbps(&belief, 25_000);
         assert!((50.0..=105.0).contains(&later), "{later}");
+    }
+
+    #[test]
+    fn a_steady_link_is_averaged_and_one_sounding_tells_of_a_jump() {
+        let mut belief = Belief::default();
+        // 48 kB at 93 Mbps, timed 0.3 ms too long and too short in turn.
+        for i in 0..100 {
+            let off = if i % 2 == 0 { 0.3 } else { -0.3 };
+            belief.frame(vec![passage(100 * i, 4.13 + off, 48_000)]);
+        }
+        assert!(
+            (mbps(&belief, 10_000) / 93.0 - 1.0).abs() < 0.05,
+            "{belief:?}"
+        );
+        let spread = |belief: &Belief, at_ms| {
+            let rate = belief.now(Nanos(at_ms * MS)).unwrap().rate;
+            rate.std_mbps / rate.mbps
+        };
+        let (fresh, old) = (spread(&belief, 10_000), spread(&belief, 12_000));
+        assert!(fresh < 0.15 && old > 2.0 * fresh, "{fresh} {old}");
+        // 8 kB at 10 Mbps.
+        belief.frame(vec![passage(10_000, 6.4, 8_000)]);
+        assert!((mbps(&belief, 10_010) - 10.0).abs() < 1.0, "{belief:?}");
     }
 
     #[test]

@@ -38,12 +38,17 @@ pub trait ValueSource {
     fn is_wanted(&self, head: &ChunkHead) -> bool;
     /// A value under way was given up after `bytes` of it.
     fn given_up(&mut self, head: &ChunkHead, bytes: u64);
+    /// A sounding's first byte is about to be handed to the socket.
+    fn sounding_began(&mut self, _id: u64, _bytes: u64, _at: Nanos) {}
+    /// All of a sounding was handed to the socket.
+    fn sounding_sent(&mut self) {}
 }
 
 #[derive(Default)]
 struct State {
     control: VecDeque<Vec<u8>>,
     weights: Option<(Arc<Vec<u8>>, usize)>,
+    sounding: Option<(u64, usize)>,
     poked: bool,
     closed: bool,
 }
@@ -79,6 +84,12 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// Queues a sounding of so many bytes; it is sent when nothing else waits.
+    pub fn sounding(&self, id: u64, bytes: usize) {
+        self.lock().sounding = Some((id, bytes));
+        self.wake.notify_one();
+    }
+
     /// Says that the value source may have something.
     pub fn poke(&self) {
         self.lock().poked = true;
@@ -106,6 +117,7 @@ enum Next {
     Control(Vec<u8>),
     Poked,
     Weights(Arc<Vec<u8>>, usize),
+    Sounding(u64, usize),
     Closed,
 }
 
@@ -125,6 +137,9 @@ impl Outbox {
             }
             if let Some((file, offset)) = state.weights.take() {
                 return Next::Weights(file, offset);
+            }
+            if let Some((id, bytes)) = state.sounding.take() {
+                return Next::Sounding(id, bytes);
             }
             state = self
                 .wake
@@ -156,6 +171,13 @@ pub fn write_loop(
                 while let Some(value) = source.next() {
                     write_value(stream, outbox, source, &value)?;
                 }
+            }
+            Next::Sounding(id, bytes) => {
+                let filler = vec![0; bytes];
+                let message = encode_control(&Control::Sounding { id, filler });
+                source.sounding_began(id, bytes as u64, clock::now());
+                write(stream, &message)?;
+                source.sounding_sent();
             }
             Next::Weights(file, offset) => {
                 let end = file.len().min(offset + PIECE_BYTES);

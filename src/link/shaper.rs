@@ -126,7 +126,7 @@ impl Link {
             .map(|_detached| ())
     }
 
-    fn listen(self: &Arc<Self>, listener: &TcpListener, upstream: SocketAddr) {
+    fn listen(self: &Arc<Self>, listener: &TcpListener, upstream: SocketAddr, robot: Station) {
         loop {
             let mut air = self.air();
             while air.outage == Some(Outage::Stall) && !air.stopping {
@@ -137,7 +137,7 @@ impl Link {
             }
             drop(air);
             match listener.accept() {
-                Ok((client, _)) => self.admit(client, upstream),
+                Ok((client, _)) => self.admit(client, upstream, robot),
                 Err(e) if is_timeout(&e) => {}
                 Err(cause) => {
                     tracing::warn!(%cause, %upstream, "the shaped link could not accept a connection");
@@ -147,7 +147,7 @@ impl Link {
         }
     }
 
-    fn admit(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr) {
+    fn admit(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr, robot: Station) {
         // An accepted socket inherits the listener's timeout (Linux): a silent client is not a gone one.
         let refused = client.set_read_timeout(None).is_err() || {
             let air = self.air();
@@ -158,7 +158,9 @@ impl Link {
             return;
         }
         self.accepted.fetch_add(1, Ordering::Relaxed);
-        let spawned = self.spawn("shaper-relay", move |link| link.relay(client, upstream));
+        let spawned = self.spawn("shaper-relay", move |link| {
+            link.relay(client, upstream, robot);
+        });
         if let Err(cause) = spawned {
             self.refused.fetch_add(1, Ordering::Relaxed);
             tracing::warn!(%cause, "the shaped link got no thread for a connection and closed it");
@@ -170,7 +172,7 @@ impl Link {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn relay(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr) {
+    fn relay(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr, robot: Station) {
         let upstream = match connect(upstream) {
             Ok(upstream) => upstream,
             Err(cause) => {
@@ -179,7 +181,8 @@ impl Link {
                 return;
             }
         };
-        let connection = Arc::new(Connection::new(client, upstream, self.profile.queue_bytes));
+        let queue_bytes = self.profile.queue_bytes;
+        let connection = Arc::new(Connection::new(client, upstream, robot, queue_bytes));
         let gone = self.change(|air| {
             air.connections.push(Arc::clone(&connection));
             air.stopping || air.outage == Some(Outage::Drop)
@@ -190,6 +193,15 @@ impl Link {
         connection.run(self);
         self.change(|air| air.connections.retain(|c| !Arc::ptr_eq(c, &connection)));
     }
+}
+
+/// Which end of a relayed connection is the robot. What leaves it goes up, what reaches it goes down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Station {
+    /// The one that connects: it dials its servers.
+    Client,
+    /// The one that is connected to: consoles dial it.
+    Upstream,
 }
 
 /// A running shaper; dropping it closes its connections and stops its threads.
@@ -250,15 +262,7 @@ impl Shaper {
             locals: Vec::new(),
         };
         for &(listen, upstream) in ends {
-            let (listener, local) = bind(listen).map_err(|cause| ShaperError::Listen {
-                listen,
-                upstream,
-                cause,
-            })?;
-            link.spawn("shaper-listen", move |link| {
-                link.listen(&listener, upstream);
-            })
-            .map_err(|cause| ShaperError::Thread { upstream, cause })?;
+            let local = handle.open(listen, upstream, Station::Client)?;
             handle.locals.push(local);
         }
         Ok(handle)
@@ -293,6 +297,38 @@ impl Shaper {
 }
 
 impl ShaperHandle {
+    /// Relays to the robot itself from `listen` (port 0 takes a free one), over the same medium: consoles that connect
+    /// there share the radio with the robot's data, and what they are told goes up. Returns where they connect to.
+    ///
+    /// # Errors
+    /// As [`Shaper::start`].
+    pub fn before_robot(
+        &self,
+        listen: SocketAddr,
+        robot: SocketAddr,
+    ) -> Result<SocketAddr, ShaperError> {
+        self.open(listen, robot, Station::Upstream)
+    }
+
+    fn open(
+        &self,
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        robot: Station,
+    ) -> Result<SocketAddr, ShaperError> {
+        let (listener, local) = bind(listen).map_err(|cause| ShaperError::Listen {
+            listen,
+            upstream,
+            cause,
+        })?;
+        self.link
+            .spawn("shaper-listen", move |link| {
+                link.listen(&listener, upstream, robot);
+            })
+            .map_err(|cause| ShaperError::Thread { upstream, cause })?;
+        Ok(local)
+    }
+
     /// Where clients connect to; of several, for the first upstream.
     pub fn local_addr(&self) -> SocketAddr {
         self.locals[0]

@@ -181,6 +181,23 @@ impl Graph {
         }
     }
 
+    /// How many numbers the parameters of one node have, as [`node_parameters`](Self::node_parameters) lists them.
+    pub fn parameter_elements(&self, node: &Node) -> u64 {
+        let input_channels = || u64::from(self.node(node.inputs[0]).shape.channels);
+        let with_bias =
+            |weights: u64, out: u32, bias: bool| weights + if bias { u64::from(out) } else { 0 };
+        match &node.op {
+            Op::Conv2d(conv) => {
+                let taps = u64::from(conv.window.kernel).pow(2);
+                let per_group = input_channels() / u64::from(conv.groups);
+                with_bias(u64::from(conv.out) * per_group * taps, conv.out, conv.bias)
+            }
+            Op::BatchNorm2d { .. } => 4 * u64::from(node.shape.channels),
+            Op::Linear { out, bias } => with_bias(u64::from(*out) * input_channels(), *out, *bias),
+            _ => 0,
+        }
+    }
+
     fn feeds_an_add(&self, node: &Node) -> bool {
         self.consumers(node.id)
             .iter()

@@ -7,13 +7,13 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::Landmarks;
-use crate::session::{Entry, Reader, SessionError, What};
+use crate::session::{Entry, Reader, SessionError, What, Written};
 use crate::units::Nanos;
 use crate::wire::Record;
 
 /// Checkpoints kept of a recording, and of what goes on: a state takes a megabyte or two.
 const MOST_OF_FILE: usize = 64;
-const MOST_IN_MEMORY: usize = 8;
+const MOST_IN_MEMORY: usize = 16;
 /// Entries between the first checkpoints.
 const FIRST_STRIDE: usize = 512;
 /// Bytes of entries that a film in memory keeps, as far as they can be estimated.
@@ -84,7 +84,35 @@ enum Store {
     Memory {
         entries: VecDeque<Arc<Entry>>,
         bytes: usize,
+        /// What is older lies in the recording.
+        older: Option<Older>,
     },
+}
+
+/// What memory has let go, as the recording that goes on has it.
+struct Older {
+    written: Written,
+    /// Reads up to the moment at which it was opened.
+    reader: Option<Reader>,
+    /// The last entry that memory let go.
+    until: Option<Nanos>,
+    /// The same, when the reader was opened.
+    read_until: Option<Nanos>,
+}
+
+impl Older {
+    /// A reader of everything that memory has let go; opened anew once there is more of that.
+    ///
+    /// # Errors
+    /// The file cannot be opened.
+    fn reader(&mut self) -> Result<&Reader, SessionError> {
+        let reader = match self.reader.take() {
+            Some(reader) if self.read_until == self.until => reader,
+            _ => self.written.reader()?,
+        };
+        self.read_until = self.until;
+        Ok(self.reader.insert(reader))
+    }
 }
 
 type Ahead = Peekable<Box<dyn Iterator<Item = Result<Arc<Entry>, SessionError>> + Send>>;
@@ -120,11 +148,27 @@ impl<S: Scene> Film<S> {
         }
     }
 
-    /// What is going on; entries are added as they come, and the oldest are forgotten.
+    /// What is going on and is not recorded; entries are added as they come, and the oldest are forgotten.
     pub fn in_memory(first: S) -> Self {
+        Self::of_what_goes_on(first, None)
+    }
+
+    /// What is going on and is recorded: what memory has no room for is read from the recording.
+    pub fn recorded(first: S, written: Written) -> Self {
+        let older = Older {
+            written,
+            reader: None,
+            until: None,
+            read_until: None,
+        };
+        Self::of_what_goes_on(first, Some(older))
+    }
+
+    fn of_what_goes_on(first: S, older: Option<Older>) -> Self {
         let store = Store::Memory {
             entries: VecDeque::new(),
             bytes: 0,
+            older,
         };
         Self::new(store, first, MOST_IN_MEMORY)
     }
@@ -197,7 +241,7 @@ impl<S: Scene> Film<S> {
         entry.at = Nanos(entry.at.0.max(self.edge_at.0));
         let entry = Arc::new(entry);
         self.go_by(&entry);
-        if let Store::Memory { entries, bytes } = &mut self.store {
+        if let Store::Memory { entries, bytes, .. } = &mut self.store {
             *bytes += weight(&entry);
             entries.push_back(entry);
         }
@@ -215,11 +259,29 @@ impl<S: Scene> Film<S> {
         self.landmarks.note(entry);
     }
 
-    /// Keeps a film in memory within its bound: the oldest entries go up to the next checkpoint.
+    /// Keeps a film in memory within its bound: the oldest entries go, and where they are not recorded, everything up to
+    /// the next checkpoint with them.
     fn forget(&mut self) {
-        let Store::Memory { entries, bytes } = &mut self.store else {
+        let Store::Memory {
+            entries,
+            bytes,
+            older,
+        } = &mut self.store
+        else {
             return;
         };
+        if let Some(older) = older {
+            while *bytes > MEMORY_BYTES
+                && let Some(first) = entries.front().map(|e| e.at)
+            {
+                // Whole moments: what is read from the file ends before the first entry that is held.
+                while let Some(entry) = entries.pop_front_if(|e| e.at <= first) {
+                    *bytes = bytes.saturating_sub(weight(&entry));
+                }
+                older.until = Some(first);
+            }
+            return;
+        }
         while *bytes > MEMORY_BYTES && self.checkpoints.len() > 1 {
             self.checkpoints.list.pop_front();
             let Some(&(from, _)) = self.checkpoints.list.front() else {
@@ -247,7 +309,7 @@ impl<S: Scene> Film<S> {
             (None, Some((from, state))) => (*from, state.clone(), None),
             (None, None) => (Nanos(i64::MIN), self.edge.clone(), None),
         };
-        match &self.store {
+        match &mut self.store {
             Store::File(reader) => {
                 let entries = entries.get_or_insert_with(|| ahead(reader, from));
                 let due = |next: &Result<Arc<Entry>, SessionError>| match next {
@@ -262,7 +324,19 @@ impl<S: Scene> Film<S> {
                     }
                 }
             }
-            Store::Memory { entries, .. } => {
+            Store::Memory { entries, older, .. } => {
+                if let Some(older) = older
+                    && let Some(until) = older.until.filter(|&until| from < until)
+                {
+                    let range = (Bound::Excluded(from), Bound::Included(until.min(at)));
+                    for entry in older.reader()?.entries(range) {
+                        match entry {
+                            Ok(entry) => state.feed(&entry),
+                            Err(SessionError::Damaged { .. }) => {}
+                            Err(error) => return Err(error),
+                        }
+                    }
+                }
                 let first = entries.partition_point(|e| e.at <= from);
                 let due = entries.range(first..).take_while(|e| e.at <= at);
                 due.for_each(|entry| state.feed(entry));
@@ -307,7 +381,7 @@ fn weight(entry: &Entry) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::Marker;
+    use crate::session::{FORMAT, Marker, Start, Writer};
 
     /// Remembers what it was fed, and how far time went.
     #[derive(Debug, Clone, Default, PartialEq)]
@@ -318,7 +392,9 @@ mod tests {
 
     impl Scene for Heard {
         fn feed(&mut self, entry: &Entry) {
-            self.times.push(entry.at.0);
+            if matches!(entry.what, What::Marker(_)) {
+                self.times.push(entry.at.0);
+            }
         }
 
         fn pass(&mut self, to: Nanos) {
@@ -374,7 +450,7 @@ mod tests {
         for at in 0..2 * most {
             film.add(entry(at, ""));
         }
-        let Store::Memory { entries, bytes } = &film.store else {
+        let Store::Memory { entries, bytes, .. } = &film.store else {
             panic!("it is in memory");
         };
         assert!(*bytes <= MEMORY_BYTES && entries.len() > 1_000);
@@ -382,6 +458,45 @@ mod tests {
         assert!(from.0 > 0 && to.0 == 2 * most - 1);
         for at in [from.0, from.0 + 700, to.0] {
             assert_eq!(*film.show(Nanos(at)).unwrap(), at as u64 + 1);
+        }
+    }
+
+    #[test]
+    fn what_memory_let_go_is_read_from_the_recording_that_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("live.mcap");
+        let start = Start {
+            format: FORMAT,
+            version: "0.1.0".to_owned(),
+            at: Nanos(0),
+            unix_ms: 1_795_616_400_000,
+            console: "ada@laptop".to_owned(),
+        };
+        let mut writer = Writer::create(&file, start).unwrap();
+        let written = writer.reads_along();
+        let mut film = Film::recorded(Heard::default(), written.clone());
+        let most = (MEMORY_BYTES / 512) as i64;
+        // Two entries at every moment; the recorder writes now and then, and lags behind.
+        for n in 0..3 * most {
+            let entry = entry(n / 2, "");
+            film.add(entry.clone());
+            writer.add(&entry).unwrap();
+            if n % 5_000 == 4_999 {
+                writer.flush().unwrap();
+                writer.publish(&written);
+            }
+        }
+        let end = (3 * most - 1) / 2;
+        assert_eq!(film.span(), Some((Nanos(0), Nanos(end))));
+        let Store::Memory { entries, bytes, .. } = &film.store else {
+            panic!("it is in memory");
+        };
+        assert!(*bytes <= MEMORY_BYTES && entries.front().unwrap().at.0 > most / 2);
+        let held = entries.front().unwrap().at.0;
+        for at in [0, 1, most / 2, held - 1, held, held + 1, 77, 78, end] {
+            let shown = film.show(Nanos(at)).unwrap();
+            assert_eq!(shown.times.len() as i64, 2 * (at + 1), "at {at}");
+            assert!(shown.times.is_sorted(), "at {at}");
         }
     }
 

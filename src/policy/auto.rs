@@ -4,7 +4,7 @@
 //! tensor and data parallelism are ranked by an estimate that is seldom too high, and those that look better than the
 //! best so far are simulated, the most promising first.
 
-use super::{Decision, Objective, Policy, Problem, family, reason};
+use super::{Decision, Objective, Policy, Problem, reason, search};
 
 /// All modes for an objective.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +30,10 @@ impl Policy for Auto {
         };
         let priced = candidates.len();
         let best = objective.best(&candidates).map(|i| candidates[i].clone());
-        let (mut others, left) = family::search(problem, objective, None, best.as_ref());
-        let simulated = others.len();
-        candidates.append(&mut others);
+        let found = search::search(problem, objective, None, best.as_ref());
+        let (left, unprepared) = (found.left, found.unprepared);
+        let simulated = found.plans.len();
+        candidates.extend(found.plans);
         Decision::among(objective, candidates, |decision| {
             let mut reasons = vec![
                 reason::met(decision),
@@ -44,7 +45,7 @@ impl Policy for Auto {
             ];
             if left > 0 {
                 reasons.push(format!(
-                    "{left} more looked better by estimate and were not simulated"
+                    "{left} more looked better by estimate and were not simulated, {unprepared} of them not compiled yet"
                 ));
             }
             reasons
@@ -74,7 +75,7 @@ mod tests {
                 Objective::Budget { joules: ms / 40.0 },
             ][which];
             let decision = Auto { objective }.decide(&problem);
-            let mut all = family::all(&problem);
+            let mut all = search::all(&problem);
             for stays in closed(problem.graph()) {
                 all.push(problem.simulate(problem.division(&stays).plan()).unwrap());
             }

@@ -95,12 +95,15 @@ impl Division {
     /// operator's nanoseconds on robot and server by node.
     pub fn new(graph: &Graph, robot: &[i64], server: &[i64], stays: &[bool]) -> Self {
         let is_there = |id: NodeId| id == NodeId::INPUT || stays[id.index()];
-        let server_ns: i64 = graph
-            .operators()
-            .iter()
-            .filter(|n| !is_there(n.id))
-            .map(|n| server[n.id.index()])
-            .sum();
+        // By node: what the server computes before it.
+        let mut before = Vec::with_capacity(stays.len());
+        let mut server_ns = 0;
+        for node in graph.nodes() {
+            before.push(server_ns);
+            if !is_there(node.id) {
+                server_ns += server[node.id.index()];
+            }
+        }
         let mut robot_ns = 0;
         let mut sends = Vec::new();
         for node in graph.nodes() {
@@ -112,15 +115,10 @@ impl Division {
             }
             let first = graph.consumers(node.id).iter().find(|&&c| !is_there(c));
             if let Some(first) = first {
-                let before: i64 = graph.operators()[..first.index() - 1]
-                    .iter()
-                    .filter(|n| !is_there(n.id))
-                    .map(|n| server[n.id.index()])
-                    .sum();
                 sends.push(Sent {
                     bytes: node.output_bytes().0,
                     ready_ns: robot_ns,
-                    rest_ns: server_ns - before,
+                    rest_ns: server_ns - before[first.index()],
                 });
             }
         }

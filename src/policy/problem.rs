@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::division::{Division, Timeline};
-use super::sets::closed_sets;
-use super::{Candidate, family};
+use super::division::Division;
+use super::estimate::Tiled;
+use super::family::Family;
+use super::library::{Compiled, Library};
 use crate::model::{Graph, Node, Region};
-use crate::plan::{Mode, Plan, PlanError, compile};
-use crate::power::Levels;
-use crate::simulate::{Link, Outcome, Prepared, Run, SimulateError, World, energy};
-use crate::units::{DeviceId, Epoch, Joules, Nanos};
+use crate::plan::{Plan, PlanError};
+use crate::simulate::{Costs, Link, Prepared, SimulateError, World};
+use crate::units::{DeviceId, Nanos};
 
 /// Standard deviations below the mean at which 5 % of normally distributed rates lie.
 const P5_SIGMAS: f64 = 1.645;
@@ -42,21 +42,23 @@ impl From<SimulateError> for NoFigures {
     }
 }
 
-type Ready = Result<Arc<Prepared>, NoFigures>;
+/// Plans with their steps timed that are remembered.
+const MOST_TIMED: usize = 256;
+/// Looks until a decision is settled, at most.
+const MOST_LOOKS: usize = 8;
 
 /// What does not depend on the link.
 #[derive(Debug)]
 struct Known {
-    graph: Arc<Graph>,
+    library: Arc<Library>,
     /// Every operator's nanoseconds by node, on the robot and on the first server.
     robot_ns: Vec<i64>,
     server_ns: Vec<i64>,
-    /// Cut `k` at place `k`, then the closed sets that are no prefixes.
+    /// By the library's sets.
     divisions: Vec<Division>,
-    has_every_set: bool,
-    /// By plan; compiled when first asked for.
-    prepared: Mutex<HashMap<String, Ready>>,
-    family: family::Family,
+    family: Arc<Family>,
+    tiled: Tiled,
+    prepared: Mutex<HashMap<Plan, Arc<Prepared>>>,
 }
 
 /// A model in a world, ready to be planned for. Clones, and the same with another link, share what is expensive.
@@ -76,6 +78,19 @@ impl Problem {
     /// # Errors
     /// A world without a server.
     pub fn new(graph: Arc<Graph>, world: World) -> Result<Self, SimulateError> {
+        Self::with_library(Arc::new(Library::new(graph)), world)
+    }
+
+    /// The same model in another world: other times of the devices, more of them, another link. What was compiled is
+    /// kept.
+    ///
+    /// # Errors
+    /// A world without a server.
+    pub fn renewed(&self, world: World) -> Result<Self, SimulateError> {
+        Self::with_library(Arc::clone(&self.known.library), world)
+    }
+
+    fn with_library(library: Arc<Library>, world: World) -> Result<Self, SimulateError> {
         let [robot, server, ..] = world.devices.as_slice() else {
             return Err(SimulateError::NoSuchDevice {
                 plan: "planning".to_owned(),
@@ -83,29 +98,35 @@ impl Problem {
                 devices: world.devices.len(),
             });
         };
-        let times = |costs: &dyn crate::simulate::Costs| -> Vec<i64> {
+        let graph = &library.graph;
+        let times = |costs: &dyn Costs| -> Vec<i64> {
             let whole =
-                |node: &Node| costs.compute_ns(&graph, node, &Region::whole(&node.shape), None);
+                |node: &Node| costs.compute_ns(graph, node, &Region::whole(&node.shape), None);
             graph.nodes().iter().map(whole).collect()
         };
         let (robot_ns, server_ns) = (times(robot.as_ref()), times(server.as_ref()));
-        let (sets, has_every_set) = closed_sets(&graph);
-        let divisions = sets
+        let divisions = library
+            .sets
             .iter()
-            .map(|stays| Division::new(&graph, &robot_ns, &server_ns, stays))
+            .map(|stays| Division::new(graph, &robot_ns, &server_ns, stays))
             .collect();
         let ratio =
             robot_ns.iter().sum::<i64>() as f64 / server_ns.iter().sum::<i64>().max(1) as f64;
-        let family = family::Family::new(&graph, world.devices.len(), ratio);
+        let family = library.family(world.devices.len(), ratio);
+        let tiled = Tiled::new(
+            graph,
+            [robot.as_ref(), server.as_ref()],
+            [&robot_ns, &server_ns],
+        );
         Ok(Self {
             known: Arc::new(Known {
-                graph,
+                library,
                 robot_ns,
                 server_ns,
                 divisions,
-                has_every_set,
-                prepared: Mutex::default(),
                 family,
+                tiled,
+                prepared: Mutex::default(),
             }),
             world,
             starts: vec![Nanos(0)],
@@ -146,7 +167,7 @@ impl Problem {
 
     /// The model.
     pub fn graph(&self) -> &Graph {
-        &self.known.graph
+        &self.known.library.graph
     }
 
     /// Devices, links, power.
@@ -182,82 +203,31 @@ impl Problem {
 
     /// The cuts `0..=n`.
     pub fn cuts(&self) -> &[Division] {
-        &self.known.divisions[..=self.known.graph.operator_count() as usize]
+        &self.known.divisions[..=self.graph().operator_count() as usize]
     }
 
     /// Whether [`Self::divisions`] has every closed set, not only the prefixes.
     pub fn has_every_set(&self) -> bool {
-        self.known.has_every_set
+        self.known.library.has_every_set
     }
 
-    pub(super) fn family(&self) -> &family::Family {
+    pub(super) fn family(&self) -> &Family {
         &self.known.family
+    }
+
+    pub(super) fn tiled(&self) -> &Tiled {
+        &self.known.tiled
+    }
+
+    /// The link at the 5th percentile of what it may be, if its rate is uncertain.
+    pub(super) const fn slow(&self) -> Option<&Link> {
+        self.slow.as_ref()
     }
 
     /// A division of the caller's own: operator `i` stays if `stays[i]`, by node.
     pub fn division(&self, stays: &[bool]) -> Division {
         let known = &self.known;
-        Division::new(&known.graph, &known.robot_ns, &known.server_ns, stays)
-    }
-
-    /// A division's figures for one frame at a time, in closed form; none if the link never carries it.
-    pub fn price(&self, division: &Division) -> Option<Candidate> {
-        let mut priced = Vec::with_capacity(self.starts.len());
-        for &start in &self.starts {
-            priced.push(division.timeline(&self.world.link, start)?);
-        }
-        let slow = match &self.slow {
-            Some(link) => Some(division.timeline(link, Nanos(0))?.latency_ns),
-            None => None,
-        };
-        let mean = |of: &dyn Fn(&Timeline) -> i64| {
-            priced.iter().map(|t| of(t) as f64).sum::<f64>() / priced.len() as f64
-        };
-        let latency_ns = mean(&|t| t.latency_ns);
-        let energy = self.world.power.map(|levels| {
-            let all: f64 = priced
-                .iter()
-                .map(|t| energy(&levels, t.latency_ns, t.robot_ns).0)
-                .sum();
-            Joules(all / priced.len() as f64)
-        });
-        let (bytes_up, bytes_down) = division.bytes();
-        Some(Candidate {
-            plan: division.plan().clone(),
-            latency_ns: latency_ns.round() as i64,
-            p95_ns: slow.unwrap_or_else(|| p95(priced.iter().map(|t| t.latency_ns))),
-            energy,
-            bytes_up,
-            bytes_down,
-            frames_per_s: 1e9 / latency_ns.max(1.0),
-            limit: priced[0].limit(&self.world.link),
-            simulated: false,
-        })
-    }
-
-    /// A division with so many frames in flight that its longest stage is never idle; none if the link never carries
-    /// it. The latency is a frame's in that crowd, by Little's law.
-    pub fn price_pipelined(&self, division: &Division) -> Option<Candidate> {
-        let single = self.price(division)?;
-        let timeline = division.timeline(&self.world.link, self.starts[0])?;
-        let stage_ns = timeline.stage_ns(&self.world.link);
-        let window = if matches!(single.plan.mode, Mode::Local) {
-            1
-        } else {
-            WINDOW.min((single.latency_ns / stage_ns + 2).clamp(1, 16) as u16)
-        };
-        let in_flight = i64::from(window) * stage_ns;
-        let energy = |levels: &Levels| energy(levels, stage_ns, timeline.robot_ns);
-        let slower = (single.p95_ns as f64 / (single.latency_ns.max(1)) as f64).max(1.0);
-        let latency_ns = in_flight.max(single.latency_ns);
-        Some(Candidate {
-            plan: pipelined(&single.plan, window),
-            latency_ns,
-            p95_ns: (latency_ns as f64 * slower) as i64,
-            energy: self.world.power.as_ref().map(energy),
-            frames_per_s: 1e9 / stage_ns as f64,
-            ..single
-        })
+        Division::new(self.graph(), &known.robot_ns, &known.server_ns, stays)
     }
 
     /// A plan compiled and with its steps timed, from memory if it was asked for before.
@@ -265,109 +235,70 @@ impl Problem {
     /// # Errors
     /// A plan that does not suit the model or the world.
     pub fn prepared(&self, plan: &Plan) -> Result<Arc<Prepared>, NoFigures> {
+        let wired = self.known.library.compile(plan);
+        self.timed(plan, wired)
+    }
+
+    /// The same if it was compiled before; else none, and it is [wanted](Self::prepare).
+    pub(super) fn ready(&self, plan: &Plan) -> Option<Result<Arc<Prepared>, NoFigures>> {
+        let wired = self.known.library.compiled(plan);
+        wired.map(|wired| self.timed(plan, wired))
+    }
+
+    fn timed(&self, plan: &Plan, wired: Compiled) -> Result<Arc<Prepared>, NoFigures> {
         let known = &self.known;
-        let key = format!("{plan:?}");
         let lock = || {
             known
                 .prepared
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        if let Some(ready) = lock().get(&key) {
-            return ready.clone();
+        if let Some(ready) = lock().get(plan) {
+            return Ok(Arc::clone(ready));
         }
-        let ready = compile(&known.graph, plan, Epoch(0))
-            .map_err(NoFigures::from)
-            .and_then(|schedule| {
-                let prepared = Prepared::new(&known.graph, schedule, &self.world.devices)?;
-                Ok(Arc::new(prepared))
-            });
-        let mut prepared = lock();
-        if prepared.len() >= family::MOST_PREPARED {
-            prepared.clear();
+        let prepared = Prepared::timed(self.graph(), wired?, &self.world.devices)?;
+        let prepared = Arc::new(prepared);
+        let mut memory = lock();
+        if memory.len() >= MOST_TIMED {
+            memory.clear();
         }
-        prepared.insert(key, ready.clone());
-        ready
+        memory.insert(plan.clone(), Arc::clone(&prepared));
+        Ok(prepared)
     }
 
-    /// A plan's figures: a division in closed form, everything else simulated.
-    ///
-    /// # Errors
-    /// A plan that does not suit the model or the world, or a link that never carries it.
-    pub fn evaluate(&self, plan: &Plan) -> Result<Candidate, NoFigures> {
-        let alone = plan.clone().with_window(1);
-        let division = self.known.divisions.iter().find(|d| *d.plan() == alone);
-        if plan.window == 1
-            && let Some(candidate) = division.and_then(|d| self.price(d))
-        {
-            return Ok(candidate);
-        }
-        self.simulate(plan)
+    /// Payload bytes of a frame up and down, of a plan that was compiled before.
+    pub(super) fn bytes(&self, plan: &Plan) -> Option<(u64, u64)> {
+        let wired = self.known.library.compiled(plan)?;
+        Some(wired.ok()?.bytes())
     }
 
-    /// A plan's figures from the simulator.
-    ///
-    /// # Errors
-    /// As [`Self::evaluate`].
-    pub fn simulate(&self, plan: &Plan) -> Result<Candidate, NoFigures> {
-        let prepared = self.prepared(plan)?;
-        let frames = frames_of(plan.window);
-        let outcome = |world: &World, start| -> Result<Outcome, NoFigures> {
-            Ok(prepared.run(&self.known.graph, world, &Run::of(frames, start))?)
-        };
-        let mut outcomes = Vec::with_capacity(self.starts.len());
-        for &start in &self.starts {
-            outcomes.push(outcome(&self.world, start)?);
-        }
-        let slow = match &self.slow {
-            Some(link) => {
-                let mut world = self.world.clone();
-                world.link = link.clone();
-                Some(outcome(&world, Nanos(0))?.mean_latency_ns() as i64)
-            }
-            None => None,
-        };
-        let count = outcomes.len() as f64;
-        let mean = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / count;
-        let energies: Option<Vec<f64>> = outcomes.iter().map(|o| o.energy().map(|e| e.0)).collect();
-        let (bytes_up, bytes_down) = prepared.bytes();
-        let latencies = outcomes
-            .iter()
-            .flat_map(|o| &o.frames)
-            .map(|f| f.latency_ns);
-        Ok(Candidate {
-            plan: plan.clone(),
-            latency_ns: mean(&Outcome::mean_latency_ns).round() as i64,
-            p95_ns: slow.unwrap_or_else(|| p95(latencies)),
-            energy: energies.map(|all| Joules(all.iter().sum::<f64>() / count)),
-            bytes_up,
-            bytes_down,
-            frames_per_s: mean(&Outcome::frames_per_s),
-            limit: outcomes[0].limit(),
-            simulated: true,
+    pub(super) fn want(&self, plan: &Plan) {
+        self.known.library.want(plan);
+    }
+
+    /// Compiles one of the plans that decisions so far would have liked to simulate, for the next one; false if there is
+    /// none. Compiling takes longer than a decision, so it is for moments in which nobody waits for one.
+    pub fn prepare(&self) -> bool {
+        let wanted = self.known.library.next_wanted();
+        wanted.is_some_and(|plan| {
+            // Why it cannot be compiled is remembered as well.
+            let _ = self.known.library.compile(&plan);
+            true
         })
     }
-}
 
-/// Frames that are simulated of a plan: of a pipeline so many that it has filled.
-pub(super) const fn frames_of(window: u16) -> u32 {
-    if window > 1 { 2 * window as u32 } else { 1 }
-}
-
-/// A division's plan with frames in flight; what is not a split runs one at a time.
-fn pipelined(plan: &Plan, window: u16) -> Plan {
-    match plan.mode {
-        Mode::Local => plan.clone(),
-        // `remote` is cut 0, and pipelined it is called so.
-        Mode::Remote => Plan::split(0).with_window(window),
-        _ => plan.clone().with_window(window),
+    /// Looks again and again, with everything compiled in between that was wanted, until nothing more is.
+    pub fn settled<T>(&self, mut look: impl FnMut(&Self) -> T) -> T {
+        for _ in 0..MOST_LOOKS {
+            let seen = look(self);
+            let mut is_settled = true;
+            while self.prepare() {
+                is_settled = false;
+            }
+            if is_settled {
+                return seen;
+            }
+        }
+        look(self)
     }
-}
-
-/// The 95th percentile, by nearest rank.
-fn p95(latencies: impl Iterator<Item = i64>) -> i64 {
-    let mut all: Vec<i64> = latencies.collect();
-    all.sort_unstable();
-    let rank = (all.len() as f64 * 0.95).ceil() as usize;
-    all.get(rank.saturating_sub(1)).copied().unwrap_or(0)
 }

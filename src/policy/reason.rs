@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::{Candidate, Decision, Objective, Problem, family};
+use super::search::{self, NoBest};
+use super::{Candidate, Decision, Objective, Problem};
 use crate::model::{Graph, crossing_bytes};
 use crate::plan::{ModeKind, Plan, Schedule, Step};
 use crate::units::{Bytes, NodeId, ns_to_ms};
@@ -95,9 +96,10 @@ pub fn why_no_gain(problem: &Problem, kind: ModeKind) -> Option<String> {
         ModeKind::Local | ModeKind::Remote | ModeKind::Pipeline => None,
         ModeKind::Split => why_no_cut(problem, &cuts),
         ModeKind::Tensor | ModeKind::Data | ModeKind::Tile => {
-            let found = match family::best_of(problem, latency, kind) {
+            let found = match search::best_of(problem, latency, kind) {
                 Ok(found) if found.latency_ns < best.latency_ns => return None,
                 Ok(found) => found,
+                Err(NoBest::NotYet) => return None,
                 Err(why) => return Some(format!("{} does not apply: {why}", kind.name())),
             };
             let bytes = found.bytes_up + found.bytes_down;

@@ -13,7 +13,7 @@ mod student;
 
 pub use blocks::{
     Block, BlockEnergy, Conclusion, Interval, Missing, NotEnough, PlanEnergy, Protocol, conclude,
-    interleave, measure,
+    idle_pieces, interleave, measure,
 };
 pub use idle::{IdleMeter, Quiet, TooShort};
 pub use integral::{Integral, Sample, integrate, integrate_covered};

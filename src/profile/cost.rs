@@ -45,11 +45,7 @@ pub fn work(graph: &Graph, node: &Node, out: &Region, over: Option<Span>) -> Wor
             region.elements(input.shape.columns) as f64 * input.dtype.bytes() as f64
         })
         .sum();
-    let parameters: f64 = graph
-        .node_parameters(node)
-        .iter()
-        .map(|p| p.shape.iter().map(|&d| f64::from(d)).product::<f64>())
-        .sum();
+    let parameters = graph.parameter_elements(node) as f64;
     let mut bytes =
         read + elements * node.dtype.bytes() as f64 + parameters * channels * summed * 4.0;
     let mut flops = 0.0;

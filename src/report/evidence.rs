@@ -1,53 +1,7 @@
 //! What a file holds that figures are made of, whatever the file is. Plain data.
 
 use crate::statistics::Estimate;
-
-/// Means of a latency's five parts in milliseconds; they sum to the mean latency.
-#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
-pub struct PartsMs {
-    /// The robot computed.
-    pub robot: f64,
-    /// A transfer to the server, and nobody computed.
-    pub uplink: f64,
-    /// The server computed while the robot did not.
-    pub server: f64,
-    /// A transfer to the robot, and nothing of the above.
-    pub downlink: f64,
-    /// None of these.
-    pub wait: f64,
-}
-
-impl PartsMs {
-    /// Their names, in the order of [`Self::values`].
-    pub const NAMES: [&str; 5] = ["robot", "uplink", "server", "downlink", "wait"];
-
-    /// From below to above in a stack.
-    pub const fn values(self) -> [f64; 5] {
-        [
-            self.robot,
-            self.uplink,
-            self.server,
-            self.downlink,
-            self.wait,
-        ]
-    }
-
-    /// From values in the order of [`Self::NAMES`].
-    pub const fn of([robot, uplink, server, downlink, wait]: [f64; 5]) -> Self {
-        Self {
-            robot,
-            uplink,
-            server,
-            downlink,
-            wait,
-        }
-    }
-
-    /// The mean latency.
-    pub fn sum(self) -> f64 {
-        self.values().iter().sum()
-    }
-}
+pub use crate::sweep::PartsMs;
 
 /// The robot's energy per inference.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -56,6 +10,8 @@ pub struct Energy {
     pub joules: f64,
     /// Half of the 95 % interval, where the block method gives one.
     pub half: Option<f64>,
+    /// The same above what the robot takes anyway, with half of its interval, where idle power was measured.
+    pub net: Option<(f64, f64)>,
     /// What the block method still lacks, or that it is a rolling estimate: then the number is no result.
     pub preliminary: Option<String>,
 }

@@ -30,6 +30,7 @@ pub(super) fn plan(label: &str, cut: Option<u32>, median_ms: f64) -> PlanResult 
         energy: Some(Energy {
             joules: 0.2 + robot / 100.0,
             half: Some(0.02),
+            net: None,
             preliminary: None,
         }),
         predicted_ms: Some(median_ms * 0.97),

@@ -235,6 +235,21 @@ impl Meta {
         ]
     }
 
+    /// The same fields, to be written.
+    pub fn fields_mut(&mut self) -> [(&'static str, &mut Option<String>); 9] {
+        [
+            ("name", &mut self.name),
+            ("place", &mut self.place),
+            ("robot", &mut self.robot),
+            ("operator", &mut self.operator),
+            ("notes", &mut self.notes),
+            ("wifi_bssid", &mut self.wifi_bssid),
+            ("wifi_channel", &mut self.wifi_channel),
+            ("battery", &mut self.battery),
+            ("weather", &mut self.weather),
+        ]
+    }
+
     /// This with whatever `newer` says in place of the old; an empty text takes a field back.
     #[must_use]
     pub fn with(self, newer: &Self) -> Self {

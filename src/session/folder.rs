@@ -29,12 +29,21 @@ pub fn file_for(wanted: Option<&Path>, unix_ms: u64) -> PathBuf {
             let folder = folder.map_or_else(default_folder, Path::to_owned);
             let name = file_stem(unix_ms);
             let first = folder.join(format!("{name}.{EXTENSION}"));
-            // Two consoles that start within a second.
-            let others = (2..100).map(|n| folder.join(format!("{name}-{n}.{EXTENSION}")));
-            let mut all = std::iter::once(first.clone()).chain(others);
+            let mut all = std::iter::once(first.clone()).chain(numbered(&first));
             all.find(|file| !file.exists()).unwrap_or(first)
         }
     }
+}
+
+/// Names beside that of a file, for consoles that start within a second: `NAME-2.mcap` and so on.
+pub(super) fn numbered(file: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let stem = file.file_stem().unwrap_or_default().to_owned();
+    let file = file.to_owned();
+    (2..100).map(move |n| {
+        let mut name = stem.clone();
+        name.push(format!("-{n}.{EXTENSION}"));
+        file.with_file_name(name)
+    })
 }
 
 /// `2026-11-25T14-35-12Z`.

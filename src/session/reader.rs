@@ -79,6 +79,27 @@ impl Reader {
         })
     }
 
+    /// A session whose index is known, with no card.
+    pub(super) fn of_index(
+        path: &Path,
+        source: Box<dyn Source>,
+        index: Index,
+        origin: Origin,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                source,
+                by_time: by_time(&index),
+                origin,
+                index,
+                card: Card::default(),
+                whole: false,
+                damaged: 0,
+            }),
+        }
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.inner.path

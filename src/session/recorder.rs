@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,9 @@ use std::time::Duration;
 
 use super::entry::{Entry, Left, Meta, Start, What};
 use super::error::SessionError;
-use super::writer::Writer;
+use super::folder;
+use super::writer::{Origin, Writer};
+use super::written::Written;
 use crate::clock;
 use crate::units::{Bytes, Nanos};
 use crate::wire::Record;
@@ -36,6 +39,8 @@ const NEARLY: f64 = 0.9;
 pub struct Settings {
     /// The file, which must not exist yet.
     pub file: PathBuf,
+    /// Whether a person named it; else another name is taken where another console has this one.
+    pub named: bool,
     /// The most bytes that it may have.
     pub limit: Bytes,
     /// What is known of the session beforehand.
@@ -110,6 +115,7 @@ pub struct Recorder {
     kept: VecDeque<Entry>,
     left: LeftOut,
     status: Arc<Mutex<Status>>,
+    written: Written,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -177,11 +183,14 @@ impl Recorder {
             left_out: 0,
             nearly_full: false,
         }));
+        let written = Written::new(&settings.file, Origin::new(start.at, start.unix_ms));
         let desk = Desk {
             writer: None,
+            written: written.clone(),
             start: start.clone(),
             limit: settings.limit,
             file: settings.file,
+            named: settings.named,
             kept: VecDeque::new(),
             left: LeftOut::default(),
             status: Arc::clone(&status),
@@ -194,6 +203,7 @@ impl Recorder {
             kept: VecDeque::new(),
             left: LeftOut::default(),
             status,
+            written,
             thread: Some(thread),
         };
         if settings.meta != Meta::default() {
@@ -217,6 +227,11 @@ impl Recorder {
         if let Some(entry) = refused {
             self.spare(entry);
         }
+    }
+
+    /// What is in the file so far, for whoever reads along.
+    pub fn written(&self) -> Written {
+        self.written.clone()
     }
 
     /// How it stands.
@@ -281,8 +296,10 @@ fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
 /// The recorder's own thread.
 struct Desk {
     writer: Option<Writer>,
+    written: Written,
     start: Start,
     file: PathBuf,
+    named: bool,
     limit: Bytes,
     kept: VecDeque<Entry>,
     left: LeftOut,
@@ -355,7 +372,14 @@ impl Desk {
     fn write(&mut self) -> Result<Bytes, String> {
         let writer = match &mut self.writer {
             Some(writer) => writer,
-            none => none.insert(begin(&self.file, &self.start).map_err(|e| e.to_string())?),
+            none => {
+                let writer = begin(&self.file, self.named, &self.start);
+                let writer = writer.map_err(|e| e.to_string())?;
+                writer.path().clone_into(&mut self.file);
+                self.written.is_at(&self.file);
+                lock(&self.status).file.clone_from(&self.file);
+                none.insert(writer)
+            }
         };
         let file = &self.file;
         let words = |error| SessionError::io("record to", file)(error).to_string();
@@ -369,6 +393,7 @@ impl Desk {
         }
         let written = writer.flush().and_then(|()| writer.sync());
         written.map_err(words)?;
+        writer.publish(&self.written);
         Ok(Bytes(writer.bytes()))
     }
 
@@ -389,10 +414,19 @@ impl Desk {
     }
 }
 
-/// Makes the file, and its folder.
-fn begin(file: &Path, start: &Start) -> Result<Writer, SessionError> {
+/// Makes the file, and its folder. Where nobody named it and another console was a moment faster, it gets a number.
+fn begin(file: &Path, named: bool, start: &Start) -> Result<Writer, SessionError> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).map_err(SessionError::io("make the folder", folder))?;
     }
-    Writer::create(file, start.clone())
+    let mut created = Writer::create(file, start.clone());
+    let mut others = folder::numbered(file);
+    while !named
+        && let Err(SessionError::Io { error, .. }) = &created
+        && error.kind() == ErrorKind::AlreadyExists
+        && let Some(other) = others.next()
+    {
+        created = Writer::create(&other, start.clone());
+    }
+    created
 }

@@ -282,6 +282,7 @@ fn a_disk_that_takes_nothing_for_a_while_costs_bulk_telemetry_and_says_so() {
     std::fs::write(&folder, "").unwrap();
     let settings = Settings {
         file: folder.join("s.mcap"),
+        named: true,
         limit: crate::units::Bytes(1_000_000_000),
         meta: Meta::default(),
     };
@@ -325,6 +326,7 @@ fn a_recording_has_its_index_when_the_recorder_stops_and_is_named_later() {
     let file = dir.path().join("a/b/s.mcap");
     let settings = Settings {
         file: file.clone(),
+        named: true,
         limit: crate::units::Bytes(1_000_000_000),
         meta: Meta {
             robot: Some("NX 2".to_owned()),
@@ -346,4 +348,38 @@ fn a_recording_has_its_index_when_the_recorder_stops_and_is_named_later() {
     assert!(reader.is_whole());
     assert_eq!(reader.summary().frames, 5);
     assert_eq!(reader.summary().entries(), wanted.len() as u64 + 2);
+}
+
+#[test]
+fn a_recording_is_read_while_it_goes_on_and_a_name_that_is_taken_gets_a_number() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("s.mcap");
+    std::fs::write(&file, "another console was faster").unwrap();
+    let settings = Settings {
+        file: file.clone(),
+        named: false,
+        limit: crate::units::Bytes(1_000_000_000),
+        meta: Meta::default(),
+    };
+    let mut recorder = Recorder::start(settings.clone(), &start()).unwrap();
+    let wanted = entries();
+    for entry in &wanted {
+        recorder.put(entry.clone());
+    }
+    let written = recorder.written();
+    let has = |wanted: &Entry| {
+        let reader = written.reader().ok();
+        reader.is_some_and(|r| read(&r).iter().any(|e| e.what == wanted.what))
+    };
+    until(&recorder, |_| wanted.iter().all(has));
+    let status = recorder.stop();
+    assert_eq!(status.file, dir.path().join("s-2.mcap"));
+    assert_eq!(Reader::open(&status.file).unwrap().summary().frames, 5);
+    // A name that a person chose is not changed.
+    let named = Settings {
+        named: true,
+        ..settings
+    };
+    let recorder = Recorder::start(named, &start()).unwrap();
+    until(&recorder, |s| matches!(s.state, State::Waiting(_)));
 }

@@ -18,6 +18,7 @@ use super::entry::{Entry, Meta, Start, What};
 use super::error::SessionError;
 use super::opened::Opened;
 use super::schema;
+use super::written::Written;
 use crate::units::{Bytes, Nanos};
 
 /// What the file's header says of its writer.
@@ -247,6 +248,18 @@ impl Writer {
         self.waiting.drain(..done);
         self.offset += done as u64;
         result
+    }
+
+    /// What whoever reads along shares with this; see [`Self::publish`].
+    pub fn reads_along(&self) -> Written {
+        Written::new(&self.path, self.origin)
+    }
+
+    /// Tells what the system has to whoever reads along; nothing where some of it still waits.
+    pub fn publish(&self, written: &Written) {
+        if self.waiting.is_empty() {
+            written.take(&self.index);
+        }
     }
 
     /// Waits until the disk itself has what the system has.

@@ -104,7 +104,7 @@ impl<'a> Clockwork<'a> {
             schedule,
             world,
             run,
-            machines: prepared.programs.iter().map(machine).collect(),
+            machines: prepared.programs().iter().map(machine).collect(),
             computing: vec![false; schedule.programs.len()],
             lanes: Vec::new(),
             media: media.map(Medium::new).into_iter().collect(),

@@ -47,6 +47,8 @@ pub(super) struct Activity {
     frames: VecDeque<Stretches>,
     samples: VecDeque<Sample>,
     idle: (Joules, i64),
+    /// Shares are of the time after this alone.
+    since: Option<Nanos>,
 }
 
 impl Activity {
@@ -109,6 +111,11 @@ impl Activity {
         }
     }
 
+    /// Another plan runs from this moment on; idle power does not depend on it.
+    pub(super) const fn begin(&mut self, at: Nanos) {
+        self.since = Some(at);
+    }
+
     fn is_busy(&self, from: Nanos, to: Nanos) -> bool {
         let (from, to) = (from.0 - MARGIN_NS, to.0 + MARGIN_NS);
         self.frames
@@ -143,7 +150,8 @@ impl Activity {
         }
         let mut parts = [0.0; 3];
         let (first, second) = (self.samples.iter(), self.samples.iter().skip(1));
-        for (a, b) in first.zip(second) {
+        let pairs = first.zip(second);
+        for (a, b) in pairs.filter(|(a, _)| Some(a.at) >= self.since) {
             let Some(joules) = between(*a, *b) else {
                 continue;
             };

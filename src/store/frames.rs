@@ -58,6 +58,12 @@ impl Frames {
         known.is_none() && !forgotten
     }
 
+    /// Whether a frame that came late is not there yet.
+    pub fn lacks(&self, frame: FrameId) -> bool {
+        let place = self.rows.partition_point(|old| old.frame < frame);
+        self.rows.get(place).is_none_or(|old| old.frame != frame)
+    }
+
     /// Adds a frame as the newest.
     pub fn push(&mut self, mut frame: FrameRecord) {
         self.count(&mut frame);

@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use crate::units::Nanos;
 use crate::wire::{Flow, LinkSample};
 
-/// Samples kept: ten minutes at one per 0.1 s, 80 bytes each.
-const MOST: usize = 6_000;
+/// Samples kept: a minute at one per 0.1 s, 80 bytes each; what is drawn over longer is in the trends.
+const MOST: usize = 600;
 /// How long a round trip counts as the link's present one.
 const RTT_AGE_NS: i64 = 3_000_000_000;
 
-/// One direction of the link during one column of a chart.
+/// One direction of the link over some time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reading {
     /// Goodput while transfers went on.
@@ -23,19 +23,9 @@ pub enum Reading {
     Unknown,
 }
 
-impl Reading {
-    /// The rate, if one was measured.
-    pub const fn mbps(self) -> Option<f64> {
-        match self {
-            Self::Mbps(mbps) => Some(mbps),
-            _ => None,
-        }
-    }
-}
-
-/// Both directions during one column of a chart.
+/// Both directions over some time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Column {
+pub struct Goodput {
     /// Robot to server.
     pub up: Reading,
     /// Server to robot.
@@ -46,6 +36,8 @@ pub struct Column {
 #[derive(Debug, Clone, Default)]
 pub struct LinkSeries {
     samples: VecDeque<LinkSample>,
+    /// Goodput is of the time after this alone: another plan ran before.
+    since: Option<Nanos>,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -77,8 +69,8 @@ impl Sum {
         }
     }
 
-    fn column(&self) -> Column {
-        Column {
+    fn goodput(&self) -> Goodput {
+        Goodput {
             up: self.reading(self.up),
             down: self.reading(self.down),
         }
@@ -130,67 +122,25 @@ impl LinkSeries {
             .find_map(|s| s.rtt_ns)
     }
 
-    /// The newest `count` columns of `width_ns` each, oldest first. A column joins the samples that end in it (bytes over
-    /// busy time); a column that none ends in, because samples jitter, shows the sample that covers its middle.
-    pub fn columns(&self, count: usize, width_ns: i64) -> Vec<Column> {
-        let mut ends = vec![Sum::default(); count];
-        let mut covers = vec![Sum::default(); count];
-        let width = width_ns.max(1);
-        let newest = self.samples.back().map_or(0, |s| bucket(s.at, width));
-        for sample in self.samples.iter().rev() {
-            let age = newest - bucket(sample.at, width);
-            let Some(place) = place(count, age) else {
-                if age > count as i64 {
-                    break;
-                }
-                continue;
-            };
-            ends[place].add(sample);
-            // Middles of earlier columns inside this sample's window.
-            let began = sample
-                .at
-                .0
-                .saturating_sub(sample.window_ns.clamp(0, 10_000_000_000));
-            for older in 1..=count as i64 {
-                let middle = (newest - age - older) * width + width / 2;
-                if middle <= began {
-                    break;
-                }
-                if let Some(place) = self::place(count, age + older) {
-                    covers[place].add(sample);
-                }
-            }
-        }
-        ends.iter()
-            .zip(&covers)
-            .map(|(end, cover)| if end.samples > 0 { end } else { cover }.column())
-            .collect()
+    /// Another plan runs from this moment on.
+    pub const fn begin(&mut self, since: Nanos) {
+        self.since = Some(since);
     }
 
-    /// Both directions over the last `ns` of the series, as one column.
-    pub fn recent(&self, ns: i64) -> Column {
+    /// Both directions over the last `ns` of the series, as far as the plan in effect ran in them.
+    pub fn recent(&self, ns: i64) -> Goodput {
         let mut sum = Sum::default();
         if let Some(last) = self.last() {
             for sample in self.samples.iter().rev() {
-                if last.at.since(sample.at) >= ns {
+                let began = sample.at.shifted(-sample.window_ns);
+                if last.at.since(sample.at) >= ns || Some(began) < self.since {
                     break;
                 }
                 sum.add(sample);
             }
         }
-        sum.column()
+        sum.goodput()
     }
-}
-
-/// The column that a window's end falls in; an end on a border belongs to the column before it.
-const fn bucket(at: Nanos, width: i64) -> i64 {
-    at.0.saturating_sub(1).div_euclid(width)
-}
-
-fn place(count: usize, age: i64) -> Option<usize> {
-    usize::try_from(age)
-        .ok()
-        .and_then(|age| count.checked_sub(age + 1))
 }
 
 #[cfg(test)]
@@ -214,62 +164,50 @@ mod tests {
         }
     }
 
-    fn ups(series: &LinkSeries, count: usize, width_ms: i64) -> Vec<Reading> {
-        let columns = series.columns(count, width_ms * MS);
-        columns.iter().map(|c| c.up).collect()
-    }
-
     #[test]
     fn idle_disconnected_and_untold_times_are_three_kinds_of_gap() {
         let mut series = LinkSeries::default();
-        series.push(sample(100, 1_000_000, 100, true));
-        series.push(sample(200, 0, 0, true));
-        series.push(sample(300, 0, 0, false));
-        series.push(sample(500, 500_000, 50, true));
-        assert_eq!(
-            ups(&series, 6, 100),
-            [
-                Reading::Unknown,
-                Reading::Mbps(80.0),
-                Reading::Idle,
-                Reading::Down,
-                Reading::Unknown,
-                Reading::Mbps(80.0),
-            ]
-        );
+        assert_eq!(series.recent(100 * MS).up, Reading::Unknown);
+        for (at, bytes, connected, reading) in [
+            (100, 1_000_000, true, Reading::Mbps(80.0)),
+            (200, 0, true, Reading::Idle),
+            (300, 0, false, Reading::Down),
+        ] {
+            let busy = if bytes > 0 { 100 } else { 0 };
+            series.push(sample(at, bytes, busy, connected));
+            assert_eq!(series.recent(100 * MS).up, reading);
+        }
     }
 
     #[test]
-    fn a_wide_column_shows_bytes_over_busy_time_and_not_a_mean_of_rates() {
+    fn goodput_is_bytes_over_busy_time_and_not_a_mean_of_rates() {
         let mut series = LinkSeries::default();
         series.push(sample(100, 1_000_000, 100, true));
         series.push(sample(200, 100_000, 1, true));
-        let Reading::Mbps(mbps) = ups(&series, 1, 200)[0] else {
+        let Reading::Mbps(mbps) = series.recent(1_000 * MS).up else {
             panic!("no rate");
         };
         assert!((mbps - 1_100_000.0 * 8e-3 / 101.0).abs() < 1e-9, "{mbps}");
     }
 
     #[test]
-    fn windows_that_jitter_leave_no_false_gaps() {
+    fn goodput_is_of_the_plan_in_effect_alone() {
         let mut series = LinkSeries::default();
-        let mut at = 0;
-        for i in 0..50 {
-            let window = 100 + [7, -3, 0, 12, -9][i % 5];
-            at += window;
-            series.push(LinkSample {
-                window_ns: window * MS,
-                ..sample(at, 1_000, 1, true)
-            });
-        }
-        let readings = ups(&series, 45, 100);
-        assert!(readings.iter().all(|r| r.mbps().is_some()), "{readings:?}");
+        series.push(sample(100, 1_000_000, 100, true));
+        series.push(sample(200, 1_000_000, 100, true));
+        series.begin(Nanos(150 * MS));
+        assert_eq!(
+            series.recent(1_000 * MS).up,
+            Reading::Unknown,
+            "half of it ran before"
+        );
+        series.push(sample(300, 125_000, 100, true));
+        assert_eq!(series.recent(1_000 * MS).up, Reading::Mbps(10.0));
     }
 
     #[test]
-    fn a_sample_told_twice_counts_once_and_an_empty_series_is_unknown() {
+    fn a_sample_told_twice_counts_once() {
         let mut series = LinkSeries::default();
-        assert_eq!(ups(&series, 2, 100), [Reading::Unknown; 2]);
         assert!(series.push(sample(100, 1, 1, true)));
         assert!(!series.push(sample(100, 1, 1, true)));
     }

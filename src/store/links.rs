@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::link::LinkSeries;
 use super::text::clean;
-use crate::units::DeviceId;
+use crate::units::{DeviceId, Nanos};
 use crate::wire::{LinkSample, LinkState, PeerRecord, PeerState};
 
 /// Servers remembered; samples and states of others are left out.
@@ -15,6 +15,7 @@ const MOST: usize = 8;
 pub struct Links {
     series: BTreeMap<DeviceId, LinkSeries>,
     states: BTreeMap<DeviceId, LinkState>,
+    since: Option<Nanos>,
 }
 
 impl Links {
@@ -24,7 +25,17 @@ impl Links {
         if !known && self.series.len() == MOST {
             return false;
         }
-        self.series.entry(sample.peer).or_default().push(sample)
+        let series = self.series.entry(sample.peer).or_default();
+        if let Some(since) = self.since.filter(|_| !known) {
+            series.begin(since);
+        }
+        series.push(sample)
+    }
+
+    /// Frames run under another plan from this moment on: goodput is of that time alone.
+    pub fn begin(&mut self, since: Nanos) {
+        self.since = Some(since);
+        self.series.values_mut().for_each(|s| s.begin(since));
     }
 
     /// Adds a sample that came late to a series that there is; says whether it was added.
@@ -138,7 +149,6 @@ fn cleaned(peer: PeerRecord) -> PeerRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::Nanos;
     use crate::wire::Flow;
 
     const fn sample(at: i64, peer: u8) -> LinkSample {

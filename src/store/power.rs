@@ -3,11 +3,12 @@
 use crate::host::HostRecord;
 use crate::power::energy::{Estimate, Gatherer, Live, MAX_GAP_NS};
 use crate::power::{IdleLevel, PowerRecord, PowerSourcesRecord, RailSample};
-use crate::units::{Joules, Watts};
+use crate::units::{Joules, Nanos, Watts};
 use crate::wire::FrameRecord;
 
 use super::activity::{Activity, EnergyShares};
 use super::text::clean;
+use super::trends::Trends;
 
 /// Length of the rolling estimate.
 const WINDOW_NS: i64 = 5_000_000_000;
@@ -43,6 +44,8 @@ pub struct Power {
     now: Vec<SourceNow>,
     host: Option<Box<HostRecord>>,
     estimate: Option<(Estimate, bool)>,
+    /// When frames began to run under the plan in effect, where another one was before.
+    since: Option<Nanos>,
     idle: Option<IdleLevel>,
 }
 
@@ -62,8 +65,8 @@ impl Power {
         self.host.as_deref()
     }
 
-    /// Takes the list of sources in.
-    pub fn set_sources(&mut self, mut sources: PowerSourcesRecord) {
+    /// Takes the list of sources in; says whether it has others than before.
+    pub fn set_sources(&mut self, mut sources: PowerSourcesRecord) -> bool {
         sources.sources.truncate(MOST_SOURCES);
         sources.absent.truncate(MOST_PARTS);
         for source in &mut sources.sources {
@@ -84,7 +87,27 @@ impl Power {
             let mut announced = sources.sources.iter();
             announced.any(|s| s.name == n.name && s.trouble.is_none())
         });
+        let names = |of: &PowerSourcesRecord| -> Vec<(String, Vec<String>)> {
+            let rails =
+                |s: &crate::power::SourceRecord| s.rails.iter().map(|r| r.name.clone()).collect();
+            of.sources
+                .iter()
+                .map(|s| (s.name.clone(), rails(s)))
+                .collect()
+        };
+        let others = names(&self.sources) != names(&sources);
         self.sources = sources;
+        self.settle();
+        others
+    }
+
+    /// Frames run under another plan from this moment on: estimates are of that plan alone.
+    pub fn begin(&mut self, at: Nanos) {
+        self.since = Some(at);
+        for source in &mut self.now {
+            source.live.begin(at);
+            source.activity.begin(at);
+        }
         self.settle();
     }
 
@@ -108,15 +131,16 @@ impl Power {
     }
 
     /// Takes samples in; those of a source that was not announced are passed over.
-    pub fn add(&mut self, record: &PowerRecord) {
+    pub fn add(&mut self, record: &PowerRecord, trends: &mut Trends) {
         let name = clean(&record.source, NAME);
-        let mut announced = self.sources.sources.iter();
-        let Some(source) = announced.find(|s| s.name == name) else {
+        let announced = &self.sources.sources;
+        let Some(place) = announced.iter().position(|s| s.name == name) else {
             return;
         };
+        let source = &announced[place];
         let at = self.now.iter().position(|n| n.name == name);
         let at = at.unwrap_or_else(|| {
-            self.now.push(SourceNow {
+            let mut now = SourceNow {
                 name,
                 rails: Vec::new(),
                 effective_hz: None,
@@ -124,7 +148,12 @@ impl Power {
                 gatherer: Gatherer::default(),
                 live: Live::new(WINDOW_NS, MAX_GAP_NS),
                 activity: Activity::default(),
-            });
+            };
+            if let Some(since) = self.since {
+                now.live.begin(since);
+                now.activity.begin(since);
+            }
+            self.now.push(now);
             self.now.len() - 1
         });
         let now = &mut self.now[at];
@@ -136,12 +165,34 @@ impl Power {
                 None if now.rails.len() < MOST_RAILS => now.rails.push(*sample),
                 None => {}
             }
+            if sample.rail.index() < source.rails.len() {
+                trends.rail(place, sample);
+            }
         }
         for total in now.gatherer.totals(&source.rails, &samples) {
+            trends.total(place, total);
             now.live.sample(total);
             now.activity.sample(total);
         }
         self.settle();
+    }
+
+    /// Takes samples in that come late: for what is drawn over time alone.
+    pub fn late(&self, record: &PowerRecord, trends: &mut Trends) {
+        let name = clean(&record.source, NAME);
+        let mut announced = self.sources.sources.iter().enumerate();
+        let Some((place, source)) = announced.find(|(_, s)| s.name == name) else {
+            return;
+        };
+        let samples: Vec<RailSample> = record.samples.iter().collect();
+        for sample in &samples {
+            if sample.rail.index() < source.rails.len() {
+                trends.rail(place, sample);
+            }
+        }
+        for total in Gatherer::default().totals(&source.rails, &samples) {
+            trends.total(place, total);
+        }
     }
 
     fn settle(&mut self) {
@@ -155,7 +206,9 @@ impl Power {
     pub fn frame(&mut self, frame: &FrameRecord) {
         let ended = frame.admitted.shifted(frame.latency_ns);
         for source in &mut self.now {
-            source.live.frame(ended);
+            if self.since.is_none_or(|since| frame.admitted >= since) {
+                source.live.frame(ended);
+            }
             source.activity.frame(frame);
         }
     }
@@ -165,6 +218,11 @@ impl Power {
         self.estimate?;
         // The first that has one, as in `settle`.
         self.now.iter().find(|s| s.activity.has_samples())
+    }
+
+    /// When frames began to run under the plan in effect, where another one was before.
+    pub const fn since(&self) -> Option<Nanos> {
+        self.since
     }
 
     /// What the energy of the last seconds went to; an estimate.
@@ -248,12 +306,13 @@ mod tests {
     #[test]
     fn joules_per_inference_follow_from_samples_and_frames() {
         let mut power = Power::default();
+        let trends = &mut Trends::default();
         // Nobody announced it: nothing is made of it.
-        power.add(&record("ina3221", 0, 10.0));
+        power.add(&record("ina3221", 0, 10.0), trends);
         assert!(power.now().is_empty() && power.estimate().is_none());
         power.set_sources(source("ina3221"));
         for tenth in 0..30 {
-            power.add(&record("ina3221", tenth * 100, 10.0));
+            power.add(&record("ina3221", tenth * 100, 10.0), trends);
             let mut frame = frame_of("local", 50_000_000, &[]);
             frame.admitted = Nanos(tenth * 100_000_000);
             power.frame(&frame);
@@ -272,5 +331,29 @@ mod tests {
         assert_eq!(trouble, Some("gone [2J"));
         power.set_sources(source("another"));
         assert!(power.now().is_empty());
+    }
+
+    #[test]
+    fn watts_and_joules_are_of_the_plan_in_effect_alone() {
+        let mut power = Power::default();
+        let trends = &mut Trends::default();
+        power.set_sources(source("ina3221"));
+        let mut go = |power: &mut Power, tenths: std::ops::Range<i64>, watts: f64| {
+            for tenth in tenths {
+                power.add(&record("ina3221", tenth * 100, watts), trends);
+                let mut frame = frame_of("local", 50_000_000, &[]);
+                frame.admitted = Nanos(tenth * 100_000_000);
+                power.frame(&frame);
+            }
+        };
+        go(&mut power, 0..40, 10.0);
+        power.begin(Nanos(4_000_000_000));
+        assert_eq!(power.estimate(), None, "nothing is known of it yet");
+        go(&mut power, 40..60, 4.0);
+        let (estimate, _) = power.estimate().unwrap();
+        assert!((estimate.watts.0 - 4.0).abs() < 1e-6, "{estimate:?}");
+        assert!(estimate.window_ns < 2_000_000_000, "{estimate:?}");
+        let joules = estimate.joules_per_inference.unwrap().0;
+        assert!((joules - 0.4).abs() < 0.03, "{joules}");
     }
 }

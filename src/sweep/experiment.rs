@@ -19,25 +19,22 @@
 //! repeats = 20
 //! ```
 
+mod check;
+mod spec;
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ChoiceError, Cuts, Settings, Until, Wanted};
+use super::Wanted;
+use spec::Quick;
+pub use spec::{Goal, ModelSpec, ProbeSpec, SweepSpec, WorkerSpec};
 
 /// The version of the format that this program reads.
 const FORMAT: u32 = 1;
 /// Bytes of a file at most.
 const MAX_FILE_BYTES: u64 = 64 << 10;
-/// Servers, links and modes at most.
-const MAX_SERVERS: usize = 8;
-const MAX_PROBES: usize = 16;
-const MAX_MODES: usize = 256;
-/// Bytes of a text at most.
-const MAX_TEXT_BYTES: usize = 1024;
-/// Rounds at most, where an interval is the end.
-const MOST_ROUNDS: u32 = 200;
 
 /// The experiments that come with the program, by name.
 const SHIPPED: [(&str, &str); 3] = [
@@ -99,117 +96,6 @@ pub enum ExperimentError {
 
 fn shipped_names() -> String {
     SHIPPED.map(|(name, _)| name).join(", ")
-}
-
-/// What is to be least, for the cut that `best` stands for.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Goal {
-    /// The median latency.
-    #[default]
-    Latency,
-    /// The energy per inference.
-    Energy,
-}
-
-/// The model of an experiment.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelSpec {
-    /// Its name in the zoo.
-    pub name: String,
-    /// Rows and columns of its input.
-    #[serde(default = "usual_size")]
-    pub size: [u32; 2],
-    /// Images of one frame.
-    #[serde(default = "one")]
-    pub batch: u32,
-    /// Seed of its weights.
-    #[serde(default = "one")]
-    pub seed: u32,
-}
-
-const fn usual_size() -> [u32; 2] {
-    [224, 224]
-}
-
-const fn one() -> u32 {
-    1
-}
-
-/// A worker: one that is started here, or one that is running somewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorkerSpec {
-    /// Started here on an emulated device of this profile.
-    Emulated(String),
-    /// Started here, computing with libtorch on this many threads.
-    Real(u16),
-    /// Running already, `ws://HOST:PORT`.
-    Address(String),
-}
-
-/// The sweep of an experiment.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SweepSpec {
-    /// Partition points in words: `all`, `single`, `3..9`.
-    #[serde(default)]
-    pub cuts: Option<String>,
-    /// Modes with their parameters.
-    #[serde(default)]
-    pub plans: Vec<Wanted>,
-    /// Rounds.
-    #[serde(default)]
-    pub repeats: Option<u32>,
-    /// Instead: until each median's 95 % interval is narrower than this.
-    #[serde(default)]
-    pub until_percent: Option<f64>,
-    /// Frames at each visit, at least.
-    #[serde(default)]
-    pub frames: Option<u32>,
-    /// Frames after a switch that are left out.
-    #[serde(default)]
-    pub warmup: Option<u32>,
-    /// Seconds at each visit, at least.
-    #[serde(default)]
-    pub visit_seconds: Option<f64>,
-    /// What orders are drawn from.
-    #[serde(default)]
-    pub seed: Option<u64>,
-}
-
-/// Links that are filled and measured, one after the other.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ProbeSpec {
-    /// The links, as `--link` takes them.
-    pub links: Vec<String>,
-    /// How long each is measured.
-    pub seconds: f64,
-    /// Length of one measurement.
-    pub interval: f64,
-}
-
-/// What a shortened run does otherwise, for a look or a test.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Quick {
-    /// Other cuts.
-    #[serde(default)]
-    pub cuts: Option<String>,
-    /// Other rounds.
-    #[serde(default)]
-    pub repeats: Option<u32>,
-    /// Other frames per visit.
-    #[serde(default)]
-    pub frames: Option<u32>,
-    /// Other seconds per visit.
-    #[serde(default)]
-    pub visit_seconds: Option<f64>,
-    /// Other seconds of a probe.
-    #[serde(default)]
-    pub seconds: Option<f64>,
 }
 
 /// An experiment: a sweep or probes, with everything they take.
@@ -322,6 +208,8 @@ impl Experiment {
             }
             sweep.frames = quick.frames.or(sweep.frames);
             sweep.visit_seconds = quick.visit_seconds.or(sweep.visit_seconds);
+            sweep.idle_seconds = quick.idle_seconds.or(sweep.idle_seconds);
+            sweep.energy &= !quick.no_energy;
         }
         if let (Some(probe), Some(seconds)) = (&mut self.probe, quick.seconds) {
             probe.seconds = seconds;
@@ -334,135 +222,12 @@ impl Experiment {
         let plans = self.sweep.iter().flat_map(|s| &s.plans);
         plans.into_iter().any(Wanted::wants_best)
     }
-
-    fn check(&self) -> Result<(), (&'static str, String)> {
-        if self.format != FORMAT {
-            let problem = format!("{}; this program reads {FORMAT}", self.format);
-            return Err(("format", problem));
-        }
-        let text = |field, text: &str, least| {
-            let fits = (least..=MAX_TEXT_BYTES).contains(&text.len());
-            let problem = || format!("{} bytes; expected {least} to {MAX_TEXT_BYTES}", text.len());
-            if fits {
-                Ok(())
-            } else {
-                Err((field, problem()))
-            }
-        };
-        text("title", &self.title, 1)?;
-        text("about", &self.about, 0)?;
-        text("link", self.link.as_deref().unwrap_or_default(), 0)?;
-        for worker in self.robot.iter().chain(&self.servers) {
-            if let WorkerSpec::Emulated(word) | WorkerSpec::Address(word) = worker {
-                text("robot or servers", word, 1)?;
-            }
-        }
-        if self.servers.len() > MAX_SERVERS {
-            let problem = format!("{}; at most {MAX_SERVERS}", self.servers.len());
-            return Err(("servers", problem));
-        }
-        if let Some(model) = &self.model {
-            text("model.name", &model.name, 1)?;
-            if model.size.iter().any(|n| !(1..=8192).contains(n)) {
-                return Err(("model.size", "expected numbers from 1 to 8192".to_owned()));
-            }
-            if !(1..=64).contains(&model.batch) {
-                return Err(("model.batch", "expected 1 to 64".to_owned()));
-            }
-        }
-        number("seconds", self.seconds, 1.0, 86_400.0)?;
-        number("quick.seconds", self.quick.seconds, 1.0, 3_600.0)?;
-        number("quick.visit_seconds", self.quick.visit_seconds, 0.0, 600.0)?;
-        match (&self.sweep, &self.probe) {
-            (Some(sweep), None) => self.check_sweep(sweep),
-            (None, Some(probe)) => check_probe(probe),
-            _ => Err(("sweep", "expected either [sweep] or [probe]".to_owned())),
-        }
-    }
-
-    fn check_sweep(&self, sweep: &SweepSpec) -> Result<(), (&'static str, String)> {
-        let cuts = [&sweep.cuts, &self.quick.cuts];
-        for words in cuts.into_iter().flatten() {
-            let parsed = words.parse::<Cuts>();
-            parsed.map_err(|e: ChoiceError| ("cuts", e.to_string()))?;
-        }
-        if sweep.cuts.is_none() && sweep.plans.is_empty() {
-            return Err(("sweep", "it says neither cuts nor plans".to_owned()));
-        }
-        if sweep.plans.len() > MAX_MODES {
-            return Err(("sweep.plans", format!("more than {MAX_MODES}")));
-        }
-        if self.robot.is_none() {
-            return Err(("robot", "a sweep needs one".to_owned()));
-        }
-        let started = !matches!(self.robot, Some(WorkerSpec::Address(_)));
-        if started && self.model.is_none() {
-            return Err(("model", "a robot that is started here needs one".to_owned()));
-        }
-        let counts = [
-            ("sweep.repeats", sweep.repeats, 10_000),
-            ("sweep.frames", sweep.frames, 100_000),
-            ("sweep.warmup", sweep.warmup, 10_000),
-            ("quick.repeats", self.quick.repeats, 10_000),
-            ("quick.frames", self.quick.frames, 100_000),
-        ];
-        for (field, count, most) in counts {
-            number(field, count.map(f64::from), 1.0, f64::from(most))?;
-        }
-        number("sweep.until_percent", sweep.until_percent, 0.01, 100.0)?;
-        number("sweep.visit_seconds", sweep.visit_seconds, 0.0, 600.0)
-    }
-}
-
-fn check_probe(probe: &ProbeSpec) -> Result<(), (&'static str, String)> {
-    if probe.links.is_empty() || probe.links.len() > MAX_PROBES {
-        return Err(("probe.links", format!("expected 1 to {MAX_PROBES}")));
-    }
-    number("probe.seconds", Some(probe.seconds), 1.0, 3_600.0)?;
-    number("probe.interval", Some(probe.interval), 0.01, 60.0)
-}
-
-fn number(
-    field: &'static str,
-    read: Option<f64>,
-    least: f64,
-    most: f64,
-) -> Result<(), (&'static str, String)> {
-    match read {
-        Some(read) if !(least..=most).contains(&read) => {
-            Err((field, format!("{read}; expected {least} to {most}")))
-        }
-        _ => Ok(()),
-    }
-}
-
-impl SweepSpec {
-    /// How the sweep goes about it.
-    pub fn settings(&self) -> Settings {
-        let usual = Settings::default();
-        Settings {
-            seed: self.seed.unwrap_or(usual.seed),
-            warmup: self.warmup.unwrap_or(usual.warmup),
-            frames: self.frames.unwrap_or(usual.frames),
-            visit_ms: self
-                .visit_seconds
-                .map_or(usual.visit_ms, |s| (s * 1e3) as u32),
-            until: match (self.until_percent, self.repeats) {
-                (Some(percent), most) => Until::Narrow {
-                    percent,
-                    most: most.unwrap_or(MOST_ROUNDS),
-                },
-                (None, Some(rounds)) => Until::Repeats(rounds),
-                (None, None) => usual.until,
-            },
-            ..usual
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sweep::Until;
 
     const GOLDEN: &str = include_str!("../../tests/data/experiment_v1.toml");
 
@@ -536,7 +301,7 @@ mod tests {
             (
                 "mode = \"tensor\"",
                 "mode = \"tenser\"",
-                ["line 23", "unknown variant"],
+                ["line 23", "is no mode"],
             ),
         ] {
             let error = with(old, new);

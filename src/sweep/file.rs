@@ -7,29 +7,34 @@
 //! visit,round,plan,mode,cut,frame,epoch,admitted_ns,latency_ns,robot_ns,...,predicted_ns
 //! 0,0,12,split,12,4711,9,81230000000,61200000,...,ok,,true,60100000
 //! # visit {"visit":0,...,"power":{...}}
+//! # idle {"from_ns":...,"pieces":[...]}
 //! # refused {"plan":40,"reason":"..."}
 //! # end {"how":"done","unix_ms":...}
 //! ```
 
+mod row;
+mod writer;
+
 use std::fmt::Write as _;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::choice::MAX_PLANS;
-use super::{EndRow, FrameRow, Header, LeftOut, PlanLine, RefusedRow, Sweep, VisitRow};
-use crate::wire::{Outcome, Parts};
+use super::{EndRow, FrameRow, Header, IdleRow, RefusedRow, VisitRow};
+use row::{COLUMNS, parse_row, push_row};
+pub use writer::Writer;
 
 /// Bytes of a file at most.
 pub const MAX_FILE_BYTES: usize = 256 << 20;
 /// The first line; the number is the format's version.
 const MAGIC: &str = "# splitscope sweep 1";
-const COLUMNS: &str = "visit,round,plan,mode,cut,frame,epoch,admitted_ns,latency_ns,robot_ns,uplink_ns,server_ns,\
-                       downlink_ns,wait_ns,overlap_ns,bytes_up,bytes_down,outcome,left_out,emulated,predicted_ns";
 /// Frames of a file at most.
 const MAX_ROWS: usize = 2_000_000;
+/// Idle stretches of a file at most.
+const MAX_IDLE: usize = 1_000;
 /// What of a wrong line an error repeats, in characters.
 const SHOWN: usize = 60;
 
@@ -77,6 +82,8 @@ pub struct SweepFile {
     pub frames: Vec<FrameRow>,
     /// The visits with frames that count.
     pub visits: Vec<VisitRow>,
+    /// The stretches in which the robot was left alone.
+    pub idle: Vec<IdleRow>,
     /// Plans that could not be measured.
     pub refused: Vec<RefusedRow>,
     /// How it ended; none if it was cut off.
@@ -140,6 +147,7 @@ impl SweepFile {
             header,
             frames: Vec::new(),
             visits: Vec::new(),
+            idle: Vec::new(),
             refused: Vec::new(),
             end: None,
         };
@@ -147,6 +155,10 @@ impl SweepFile {
             if let Some(comment) = line.strip_prefix("# ") {
                 match comment.split_once(' ').map_or(comment, |(word, _)| word) {
                     "visit" => file.visits.push(lines.json(line, "visit")?),
+                    "idle" if file.idle.len() < MAX_IDLE => {
+                        file.idle.push(lines.json(line, "idle")?);
+                    }
+                    "idle" => return Err(lines.too_much("its idle stretches", MAX_IDLE)),
                     "refused" => file.refused.push(lines.json(line, "refused")?),
                     "end" => file.end = Some(lines.json(line, "end")?),
                     // A word of a later program, or a person's note.
@@ -181,6 +193,9 @@ impl SweepFile {
             push_json(&mut text, "visit", visit);
         }
         frames.for_each(|row| push_row(&mut text, row, &self.header.plans));
+        for idle in &self.idle {
+            push_json(&mut text, "idle", idle);
+        }
         for refused in &self.refused {
             push_json(&mut text, "refused", refused);
         }
@@ -188,70 +203,6 @@ impl SweepFile {
             push_json(&mut text, "end", end);
         }
         text
-    }
-}
-
-/// Writes a sweep as it grows.
-#[derive(Debug)]
-pub struct Writer<W: Write> {
-    to: W,
-    plans: Vec<PlanLine>,
-    frames: usize,
-    visits: usize,
-    refused: usize,
-}
-
-impl<W: Write> Writer<W> {
-    /// Writes the beginning.
-    ///
-    /// # Errors
-    /// What the file's system says.
-    pub fn begin(mut to: W, header: &Header) -> io::Result<Self> {
-        to.write_all(head(header).as_bytes())?;
-        to.flush()?;
-        Ok(Self {
-            to,
-            plans: header.plans.clone(),
-            frames: 0,
-            visits: 0,
-            refused: 0,
-        })
-    }
-
-    /// Writes what is new since the last time.
-    ///
-    /// # Errors
-    /// What the file's system says.
-    pub fn grow(&mut self, sweep: &Sweep) -> io::Result<()> {
-        let mut text = String::new();
-        for row in sweep.frames().iter().skip(self.frames) {
-            push_row(&mut text, row, &self.plans);
-        }
-        for visit in sweep.visits().iter().skip(self.visits) {
-            push_json(&mut text, "visit", visit);
-        }
-        for refused in sweep.refusals().iter().skip(self.refused) {
-            push_json(&mut text, "refused", refused);
-        }
-        self.frames = sweep.frames().len();
-        self.visits = sweep.visits().len();
-        self.refused = sweep.refusals().len();
-        if text.is_empty() {
-            return Ok(());
-        }
-        self.to.write_all(text.as_bytes())?;
-        self.to.flush()
-    }
-
-    /// Writes the end.
-    ///
-    /// # Errors
-    /// What the file's system says.
-    pub fn end(mut self, end: &EndRow) -> io::Result<()> {
-        let mut text = String::new();
-        push_json(&mut text, "end", end);
-        self.to.write_all(text.as_bytes())?;
-        self.to.flush()
     }
 }
 
@@ -267,116 +218,6 @@ fn push_json(text: &mut String, word: &str, value: &impl Serialize) {
     // Plain fields with text keys always have a JSON form, on one line.
     let json = serde_json::to_string(value).unwrap_or_default();
     let _ = writeln!(text, "# {word} {json}");
-}
-
-fn push_row(text: &mut String, row: &FrameRow, plans: &[PlanLine]) {
-    let plan = plans.get(row.plan);
-    let number = |n: Option<i64>| n.map(|n| n.to_string()).unwrap_or_default();
-    let _ = writeln!(
-        text,
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
-        row.visit,
-        row.round,
-        row.plan,
-        plan.map(|p| p.mode.as_str()).unwrap_or_default(),
-        number(plan.and_then(|p| p.cut).map(i64::from)),
-        row.frame,
-        row.epoch,
-        row.admitted_ns,
-        row.latency_ns,
-        row.parts.robot_compute_ns,
-        row.parts.uplink_ns,
-        row.parts.server_compute_ns,
-        row.parts.downlink_ns,
-        row.parts.wait_ns,
-        row.parts.overlap_ns,
-        row.bytes_up,
-        row.bytes_down,
-        row.outcome.name(),
-        row.left_out.map(LeftOut::name).unwrap_or_default(),
-        row.emulated,
-        number(row.predicted_ns),
-    );
-}
-
-/// A row, or what was read and what was expected.
-fn parse_row(line: &str, plans: usize) -> Result<FrameRow, (String, String)> {
-    let wrong = |read: &str, expected: &str| (read.to_owned(), expected.to_owned());
-    let fields: Vec<&str> = line.split(',').collect();
-    let names = COLUMNS.split(',');
-    let &[
-        visit,
-        round,
-        plan,
-        _mode,
-        _cut,
-        frame,
-        epoch,
-        admitted,
-        latency,
-        robot,
-        uplink,
-        server,
-        downlink,
-        wait,
-        overlap,
-        up,
-        down,
-        outcome,
-        left_out,
-        emulated,
-        predicted,
-    ] = fields.as_slice()
-    else {
-        let expected = format!("{} fields", names.count());
-        return Err(wrong(line, &expected));
-    };
-    let outcomes = [Outcome::Ok, Outcome::FinishedLocally, Outcome::Failed];
-    let known = outcomes.into_iter().find(|o| o.name() == outcome);
-    let left_out = match left_out {
-        "" => None,
-        word => {
-            let known = LeftOut::ALL.into_iter().find(|l| l.name() == word);
-            Some(known.ok_or_else(|| wrong(word, "why a frame is left out, or nothing"))?)
-        }
-    };
-    let plan: usize = number(plan)?;
-    if plan >= plans {
-        return Err(wrong(line, &format!("one of the {plans} plans")));
-    }
-    Ok(FrameRow {
-        visit: number(visit)?,
-        round: number(round)?,
-        plan,
-        frame: number(frame)?,
-        epoch: number(epoch)?,
-        admitted_ns: number(admitted)?,
-        latency_ns: number(latency)?,
-        parts: Parts {
-            robot_compute_ns: number(robot)?,
-            server_compute_ns: number(server)?,
-            uplink_ns: number(uplink)?,
-            downlink_ns: number(downlink)?,
-            wait_ns: number(wait)?,
-            overlap_ns: number(overlap)?,
-        },
-        bytes_up: number(up)?,
-        bytes_down: number(down)?,
-        outcome: known.ok_or_else(|| wrong(outcome, "ok, finished_locally or failed"))?,
-        left_out,
-        emulated: emulated
-            .parse()
-            .map_err(|_| wrong(emulated, "true or false"))?,
-        predicted_ns: match predicted {
-            "" => None,
-            ns => Some(number(ns)?),
-        },
-    })
-}
-
-fn number<T: std::str::FromStr>(field: &str) -> Result<T, (String, String)> {
-    let parsed = field.trim().parse();
-    parsed.map_err(|_| (field.to_owned(), "a whole number".to_owned()))
 }
 
 struct Lines<'a> {

@@ -1,6 +1,9 @@
 use super::*;
 use crate::model::zoo;
-use crate::sweep::{Cuts, DeviceLine, ModelLine, Settings, VisitPower};
+use crate::sweep::{
+    Chosen, Cuts, DeviceLine, IdlePiece, LeftOut, ModelLine, PlanLine, Settings, VisitPower,
+};
+use crate::wire::{Outcome, Parts};
 
 /// Written by version 0.1.0 of the program; it must be read for ever.
 const GOLDEN: &str = include_str!("../../tests/data/sweep_v1.csv");
@@ -47,6 +50,8 @@ fn made() -> SweepFile {
         from_ns: 1_000_000_000 * i64::from(visit),
         to_ns: 1_000_000_000 * i64::from(visit) + 60_000_000,
         power,
+        load: None,
+        chose: Vec::new(),
     };
     let power = VisitPower {
         source: "emulated".to_owned(),
@@ -85,6 +90,7 @@ fn made() -> SweepFile {
             row(2, 0, 200_000_000, Some(LeftOut::FinishedLocally)),
         ],
         visits: vec![visit(0, 1, Some(power)), visit(1, 3, None)],
+        idle: Vec::new(),
         refused: vec![RefusedRow {
             plan: 2,
             reason: "no, \"never\"\nagain".to_owned(),
@@ -157,4 +163,55 @@ fn a_later_programs_words_are_passed_over() {
     let text = GOLDEN.replacen("# refused", "# note {\"by\":\"ann\"}\n# refused", 1);
     let text = text.replacen("\"title\"", "\"weather\":\"sunny\",\"title\"", 1);
     assert_eq!(SweepFile::parse("later", &text).unwrap(), made());
+}
+
+#[test]
+fn what_later_versions_add_comes_back_as_it_was_written() {
+    let mut file = made();
+    file.header.settings.idle_ms = 30_000;
+    file.header.settings.energy = true;
+    let auto = "auto:objective=energy".parse().unwrap();
+    let graph = zoo::build("vgg19", 1, 224, 224).unwrap();
+    let lines = PlanLine::list(&graph, None, &[auto], None).unwrap();
+    file.header.plans.extend(lines);
+    file.visits[1].plan = 4;
+    file.visits[1].load = Some(0.75);
+    file.visits[1].chose = Chosen::sum([("remote", 2), ("split 37", 0), ("split 12", 5)].map(
+        |(plan, frames)| Chosen {
+            plan: plan.to_owned(),
+            frames,
+        },
+    ));
+    file.idle = vec![IdleRow {
+        from_ns: 1,
+        to_ns: 6_000_000_001,
+        source: "emulated".to_owned(),
+        emulated: true,
+        pieces: vec![
+            IdlePiece {
+                joules: 14.0,
+                covered_ns: 3_000_000_000,
+                window_ns: 3_000_000_000,
+            };
+            2
+        ],
+    }];
+    let text = file.to_text();
+    assert!(
+        text.contains(r#""label":"auto energy","mode":"auto""#),
+        "{text}"
+    );
+    assert_eq!(SweepFile::parse("later", &text).unwrap(), file);
+    let summary = file.summary();
+    assert!(
+        summary.plans[4].is_busy,
+        "an emulated device computes nothing itself"
+    );
+    let words = Chosen::words(&summary.plans[4].chose);
+    assert_eq!(words, "split 12 in 5 of 7 frames, remote in 2");
+    let idle = summary.idle.unwrap();
+    assert!(
+        (idle.watts - 14.0 / 3.0).abs() < 1e-9 && idle.emulated,
+        "{idle:?}"
+    );
 }

@@ -1,19 +1,22 @@
 //! The sweep as a state machine: told what the robot says and what time it is, it orders plans. It opens no socket and
 //! reads no clock; the console's Sweep screen and `splitscope sweep` drive it alike.
 
+mod course;
 mod event;
 mod progress;
 mod standing;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::load::Loads;
 use super::meter::Meter;
-use super::visit::Visit;
-use super::{FrameRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
+use super::visit::{Place, Visit};
+use super::{FrameRow, IdleRow, Pauses, PlanLine, RefusedRow, Rule, Schedule, Settings, VisitRow};
 use crate::plan::Plan;
+use crate::power::PowerSourcesRecord;
 use crate::statistics::Random;
 use crate::units::{DeviceId, Epoch, Nanos};
-use crate::wire::{PeerState, PlanRecord, Record, SwitchStage};
+use crate::wire::{PauseRecord, PeerState, PlanRecord, Record, SwitchStage};
 
 pub use event::{Event, How, Order, Pause};
 pub use progress::Progress;
@@ -29,24 +32,33 @@ const TRIES: u32 = 3;
 const APPLIED_WITHIN_NS: i64 = 20 * SECOND;
 /// A visit without a frame that counts is left after this long.
 const FRAME_WITHIN_NS: i64 = 60 * SECOND;
+/// A robot that tells no end of its idling so long after it is due is not waited for.
+const IDLE_WITHIN_NS: i64 = 15 * SECOND;
 /// A pause looks for itself whether the link is back, in case the word of it was lost.
 const LOOK_AFTER_NS: i64 = 10 * SECOND;
-/// Samples of power come after their frames by a batch or two; longer than this is not waited.
-const POWER_WITHIN_NS: i64 = SECOND;
-/// Rows kept; a sweep that has more ends.
-const MOST_ROWS: usize = 1_000_000;
+
+/// What is to be done, or to be done again after a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Task {
+    /// Visit this plan.
+    Visit(usize),
+    /// Measure idle power.
+    Idle,
+}
 
 #[derive(Debug, Clone)]
 enum Phase {
+    /// The robot is to be left alone; whether it said that it admits nothing.
+    Idling { since: Nanos, is_told: bool },
     /// A plan will be ordered.
     Asking { plan: usize, at: Nanos },
     /// It was ordered.
     Switching { plan: usize, since: Nanos },
     /// Frames run under it: the last of the open visits.
     Measuring { plan: usize },
-    /// A plan waits.
+    /// A plan, or the measurement of idle power, waits.
     Paused {
-        plan: usize,
+        task: Task,
         why: Pause,
         since: Nanos,
     },
@@ -73,6 +85,11 @@ pub struct Sweep {
     /// The present visit and those that wait for samples of power.
     open: Vec<Visit>,
     meter: Meter,
+    loads: Loads,
+    pauses: Pauses,
+    idle_rows: Vec<IdleRow>,
+    /// The visits are made: idle power is measured for the second time.
+    is_after: bool,
     frames: Vec<FrameRow>,
     visit_rows: Vec<VisitRow>,
     refused: Vec<RefusedRow>,
@@ -83,12 +100,13 @@ pub struct Sweep {
 
 impl Sweep {
     /// Begins with the first order. `restore` is what the robot runs when it is over; `servers` are those that the
-    /// robot knows, and whether each is ready (records tell of changes).
+    /// robot knows, and whether each is ready, `sources` what it measures its power with (records tell of changes).
     pub fn new(
         plans: Vec<PlanLine>,
         settings: Settings,
         restore: Plan,
         servers: impl IntoIterator<Item = (DeviceId, bool)>,
+        sources: &PowerSourcesRecord,
         now: Nanos,
     ) -> (Self, Order) {
         let mut sweep = Self {
@@ -105,14 +123,23 @@ impl Sweep {
             phase: Phase::Ended(How::NothingLeft),
             open: Vec::new(),
             meter: Meter::default(),
+            loads: Loads::default(),
+            pauses: Pauses::default(),
+            idle_rows: Vec::new(),
+            is_after: false,
             frames: Vec::new(),
             visit_rows: Vec::new(),
             refused: Vec::new(),
             spent_ns: 0,
             asked_at: now,
         };
+        sweep.meter.set_sources(sources);
         sweep.fill_queue();
-        let order = sweep.next_plan(now);
+        let order = if sweep.measures_idle() {
+            sweep.idle(now)
+        } else {
+            sweep.next_plan(now)
+        };
         (sweep, order)
     }
 
@@ -132,7 +159,7 @@ impl Sweep {
                 None
             }
             Event::Back => match self.phase {
-                Phase::Paused { plan, .. } => Some(self.ask(plan, now)),
+                Phase::Paused { task, .. } => Some(self.take_up(task, now)),
                 _ => None,
             },
             Event::ControlLost(holder) => Some(self.end(How::ControlLost(holder.to_owned()))),
@@ -149,6 +176,10 @@ impl Sweep {
     pub fn next_tick(&self) -> Option<Nanos> {
         match &self.phase {
             Phase::Asking { at, .. } => Some(*at),
+            Phase::Idling { since, .. } => {
+                let idle_ns = i64::from(self.settings.idle_ms) * (SECOND / 1000);
+                Some(since.shifted(idle_ns + IDLE_WITHIN_NS))
+            }
             Phase::Switching { since, .. } => Some(since.shifted(APPLIED_WITHIN_NS)),
             Phase::Measuring { .. } => {
                 let longest =
@@ -171,20 +202,20 @@ impl Sweep {
             Record::Frame(frame) => {
                 // Of a visit that a pause ended, what still comes ran locally.
                 let paused = matches!(self.phase, Phase::Paused { .. });
-                let of = |v: &&mut Visit| v.epoch == frame.epoch && !paused;
+                let of = |v: &&mut Visit| v.takes(frame.epoch) && !paused;
                 self.open.iter_mut().rev().find(of)?.add(frame);
                 self.after_frame(now)
             }
             Record::Switch(switch) => match (&switch.stage, &self.phase) {
                 (SwitchStage::Applied { epoch, .. }, Phase::Switching { plan, .. })
-                    if self.plans[*plan].plan == switch.plan =>
+                    if self.plans[*plan].rule.plan() == Some(&switch.plan) =>
                 {
                     let (epoch, plan) = (*epoch, *plan);
-                    self.arrive(plan, epoch, now);
+                    self.arrive(plan, (epoch, switch.plan.label()), now);
                     None
                 }
                 (SwitchStage::Refused { reason }, Phase::Switching { plan, .. })
-                    if self.plans[*plan].plan == switch.plan =>
+                    if self.plans[*plan].rule.plan() == Some(&switch.plan) =>
                 {
                     self.refused(reason, now)
                 }
@@ -195,6 +226,14 @@ impl Sweep {
                 self.servers
                     .insert(peer.device, peer.state == PeerState::Ready);
                 self.resume_if_linked(now)
+            }
+            Record::Host(host) => {
+                self.loads.add(host);
+                None
+            }
+            Record::Pause(pause) => {
+                self.pauses.told(pause);
+                self.told_pause(pause, now)
             }
             Record::PowerSources(sources) => {
                 self.meter.set_sources(sources);
@@ -207,8 +246,12 @@ impl Sweep {
     /// The robot tells the plan in effect, and why frames run locally instead, if they do.
     fn told_plan(&mut self, record: &PlanRecord, now: Nanos) -> Option<Order> {
         let present = self.present()?;
-        if self.plans[present].plan != record.plan {
-            return None;
+        match &self.plans[present].rule {
+            Rule::Plan(plan) if *plan == record.plan => {}
+            Rule::Policy(policy) if Some(*policy) == record.policy => {
+                self.told_choice(present, record, now);
+            }
+            Rule::Plan(_) | Rule::Policy(_) => return None,
         }
         match (&record.local_because, &self.phase) {
             (Some(reason), _) => {
@@ -219,6 +262,32 @@ impl Sweep {
                 Some(self.ask(present, now))
             }
             (None, _) => None,
+        }
+    }
+
+    /// The robot tells whether it is left alone: the end of that is the end of the measurement.
+    fn told_pause(&mut self, record: &PauseRecord, now: Nanos) -> Option<Order> {
+        let Phase::Idling { is_told, .. } = &mut self.phase else {
+            return None;
+        };
+        if record.pause.is_some() {
+            *is_told = true;
+            return None;
+        }
+        is_told.then(|| self.after_idle(now))
+    }
+
+    /// The policy that is visited has the say, over the plan that it found or over one that it chose.
+    fn told_choice(&mut self, present: usize, record: &PlanRecord, now: Nanos) {
+        let label = record.plan.label();
+        match self.phase {
+            Phase::Switching { .. } => self.arrive(present, (record.epoch, label), now),
+            Phase::Measuring { .. } => {
+                if let Some(visit) = self.open.last_mut() {
+                    visit.chose(record.epoch, label);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -233,7 +302,7 @@ impl Sweep {
         if visit.used().len() < self.settings.frames.max(1) as usize || !long_enough {
             return None;
         }
-        let plan = visit.plan;
+        let plan = visit.plan();
         self.standings[plan].tries = 0;
         self.made(now);
         Some(self.next_plan(now))
@@ -246,25 +315,39 @@ impl Sweep {
         self.leave(now);
     }
 
-    fn arrive(&mut self, plan: usize, epoch: Epoch, now: Nanos) {
+    /// Frames run under what was ordered, the first of them in this epoch under the plan of this name.
+    fn arrive(&mut self, plan: usize, (epoch, label): (Epoch, String), now: Nanos) {
         let standing = &mut self.standings[plan];
         let round = match self.settings.schedule {
             Schedule::Interleaved => self.round,
             Schedule::Blocked => standing.visits,
         };
         standing.visits += 1;
-        let window = u32::from(self.plans[plan].plan.window);
-        let filling = if window > 1 { window } else { 0 };
+        let window = self.plans[plan].rule.plan().map_or(1, |p| p.window);
+        let filling = if window > 1 { u32::from(window) } else { 0 };
         let warmup = self.settings.warmup.max(filling);
-        let number = self.numbers;
+        let place = Place {
+            number: self.numbers,
+            round,
+            plan,
+        };
         self.numbers += 1;
-        let visit = Visit::new((number, round, plan), epoch, warmup, now);
-        self.open.push(visit);
+        if let Some(before) = self.open.last_mut() {
+            before.ends_before(epoch);
+        }
+        self.open.push(match self.plans[plan].rule {
+            Rule::Plan(_) => Visit::of_plan(place, epoch, warmup, now),
+            Rule::Policy(_) => Visit::under_policy(place, (epoch, label), warmup, now),
+        });
         self.phase = Phase::Measuring { plan };
     }
 
     /// The plan was refused, or did not come about.
     fn refused(&mut self, reason: &str, now: Nanos) -> Option<Order> {
+        if let Phase::Idling { .. } = self.phase {
+            // Energies are gross then; the summary says that no idle time was measured.
+            return Some(self.after_idle(now));
+        }
         let Phase::Switching { plan, .. } = self.phase else {
             return None;
         };
@@ -297,7 +380,9 @@ impl Sweep {
             return None;
         }
         match self.phase {
-            Phase::Asking { plan, .. } | Phase::Paused { plan, .. } => Some(self.ask(plan, now)),
+            Phase::Asking { plan, .. } => Some(self.ask(plan, now)),
+            Phase::Paused { task, .. } => Some(self.take_up(task, now)),
+            Phase::Idling { .. } => Some(self.after_idle(now)),
             Phase::Switching { plan, .. } => {
                 let waited = APPLIED_WITHIN_NS / SECOND;
                 let reason = format!("no frame ran under it within {waited} s");
@@ -316,6 +401,9 @@ impl Sweep {
     }
 
     fn skip(&mut self, now: Nanos) -> Option<Order> {
+        if let Phase::Idling { .. } = self.phase {
+            return Some(self.cut_idle_short(now));
+        }
         let plan = self.present()?;
         self.standings[plan].out = true;
         self.leave(now);
@@ -325,171 +413,11 @@ impl Sweep {
         {
             // Nothing can be ordered now: the next one waits in its place.
             let next = self.queue.iter().copied().find(|&p| !self.standings[p].out);
-            if let (Some(next), Phase::Paused { plan, .. }) = (next, &mut self.phase) {
-                *plan = next;
+            if let (Some(next), Phase::Paused { task, .. }) = (next, &mut self.phase) {
+                *task = Task::Visit(next);
             }
             return None;
         }
         Some(self.next_plan(now))
-    }
-
-    // Where it goes.
-
-    fn present(&self) -> Option<usize> {
-        match &self.phase {
-            Phase::Asking { plan, .. }
-            | Phase::Switching { plan, .. }
-            | Phase::Measuring { plan }
-            | Phase::Paused { plan, .. } => Some(*plan),
-            Phase::Ended(_) => None,
-        }
-    }
-
-    fn servers_of(&self, plan: usize) -> impl Iterator<Item = Option<bool>> + '_ {
-        let last = self.plans[plan].plan.last_device().0;
-        (1..=last).map(|d| self.servers.get(&DeviceId(d)).copied())
-    }
-
-    fn known(&self, plan: usize) -> bool {
-        self.servers_of(plan).all(|s| s.is_some())
-    }
-
-    fn linked(&self, plan: usize) -> bool {
-        self.servers_of(plan).all(|s| s == Some(true))
-    }
-
-    fn resume_if_linked(&mut self, now: Nanos) -> Option<Order> {
-        match &self.phase {
-            Phase::Paused {
-                plan,
-                why: Pause::Link(_),
-                ..
-            } if self.linked(*plan) => Some(self.ask(*plan, now)),
-            _ => None,
-        }
-    }
-
-    fn pause(&mut self, why: Pause, now: Nanos) {
-        let Some(plan) = self.present() else {
-            return;
-        };
-        if why == Pause::Robot {
-            // Samples from another process's clock must not follow these.
-            self.meter.restart();
-        }
-        self.leave(now);
-        let since = now;
-        self.phase = Phase::Paused { plan, why, since };
-    }
-
-    /// Frames that still come are no longer the visit's reason to go on; what it has stays.
-    fn leave(&mut self, now: Nanos) {
-        let paused = !matches!(self.phase, Phase::Measuring { .. });
-        if let Some(visit) = self.open.last_mut().filter(|_| !paused) {
-            visit.left = Some(now);
-        }
-    }
-
-    fn ask(&mut self, plan: usize, now: Nanos) -> Order {
-        self.phase = Phase::Switching { plan, since: now };
-        self.asked_at = now;
-        Order::SetPlan(self.plans[plan].plan.clone())
-    }
-
-    fn next_plan(&mut self, now: Nanos) -> Order {
-        if self.frames.len() >= MOST_ROWS {
-            return self.end(How::Full);
-        }
-        loop {
-            while let Some(plan) = self.queue.pop_front() {
-                if !self.standings[plan].out {
-                    return self.ask(plan, now);
-                }
-            }
-            if self.standings.iter().all(|s| s.out) {
-                return self.end(How::NothingLeft);
-            }
-            if self.is_enough() {
-                return self.end(How::Done);
-            }
-            self.round += 1;
-            self.fill_queue();
-        }
-    }
-
-    fn fill_queue(&mut self) {
-        let staying = (0..self.plans.len()).filter(|&p| !self.standings[p].out);
-        let mut places: Vec<usize> = staying.collect();
-        match self.settings.schedule {
-            Schedule::Interleaved => {
-                self.random.shuffle(&mut places);
-                self.queue = places.into();
-            }
-            Schedule::Blocked => {
-                let rounds = self.settings.until.most_rounds() as usize;
-                let block = |&place: &usize| std::iter::repeat_n(place, rounds);
-                self.queue = places.iter().flat_map(block).collect();
-            }
-        }
-    }
-
-    fn is_enough(&self) -> bool {
-        let made = self.round + 1;
-        if made >= self.settings.until.most_rounds() || self.settings.schedule == Schedule::Blocked
-        {
-            return true;
-        }
-        let Until::Narrow { percent, .. } = self.settings.until else {
-            return false;
-        };
-        let mut widths = self
-            .standings
-            .iter()
-            .filter(|s| !s.out)
-            .map(Standing::width_percent);
-        widths.all(|width| width.is_some_and(|w| w <= percent))
-    }
-
-    fn end(&mut self, how: How) -> Order {
-        self.phase = Phase::Ended(how.clone());
-        Order::End(how)
-    }
-
-    /// Nothing more is told: closes what waits for samples of power.
-    pub fn finish(&mut self) {
-        for visit in std::mem::take(&mut self.open) {
-            self.close(visit);
-        }
-    }
-
-    /// Closes the visits that nothing more comes for.
-    fn settle(&mut self, now: Nanos) {
-        let mut place = 0;
-        while place < self.open.len() {
-            let visit = &self.open[place];
-            let followed = place + 1 < self.open.len();
-            let over = visit.left.is_some_and(|left| {
-                let end = visit.window().map_or(Nanos(i64::MIN), |w| w.end);
-                let complete = self.meter.has_passed(end) || now.since(left) > POWER_WITHIN_NS;
-                (followed || self.ended().is_some()) && complete
-            });
-            if over {
-                let visit = self.open.remove(place);
-                self.close(visit);
-            } else {
-                place += 1;
-            }
-        }
-    }
-
-    fn close(&mut self, visit: Visit) {
-        let standing = &mut self.standings[visit.plan];
-        if let Some(mut row) = visit.row() {
-            row.power = visit.energy_window().and_then(|w| self.meter.over(w));
-            standing.add_energy(&row);
-            self.visit_rows.push(row);
-        }
-        standing.add_frames(&visit.rows);
-        self.frames.extend(visit.rows);
     }
 }

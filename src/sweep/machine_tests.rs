@@ -1,211 +1,13 @@
 //! A sweep against a robot in virtual time.
 
-use std::fmt::Write as _;
-use std::sync::Arc;
+mod energy;
+mod robot;
 
 use super::*;
-use crate::model::{Graph, crossing_bytes, zoo};
 use crate::plan::Plan;
-use crate::power::{
-    Counts, PowerRecord, PowerSourcesRecord, Rail, RailId, RailSample, SourceRecord,
-};
-use crate::profile::trace::{AfterEnd, Direction, Schedule as Link, Trace};
-use crate::units::{DeviceId, Epoch, FrameId, Nanos, Watts};
-use crate::wire::{
-    FrameRecord, Outcome, Parts, PeerRecord, PeerState, PlanRecord, Record, SwitchRecord,
-    SwitchStage,
-};
-
-const MS: i64 = 1_000_000;
-/// The robot of these tests computes an operator in 20 ms, its server in 1 ms.
-const ROBOT_NS: i64 = 20 * MS;
-const SERVER_NS: i64 = MS;
-
-fn vgg() -> Graph {
-    zoo::build("vgg19", 1, 224, 224).unwrap()
-}
-
-/// A link of one rate, or of rates that change from row to row.
-fn link(rows: &[(u32, f64)]) -> Link {
-    let mut text = "# splitscope link trace v1\ntime_s,shared_mbps,delay_ms\n".to_owned();
-    for (second, mbps) in rows {
-        let _ = writeln!(text, "{second},{mbps},0");
-    }
-    let trace = Trace::parse(text.as_bytes()).unwrap();
-    Link::new(Arc::new(trace), Direction::Up, AfterEnd::Hold)
-}
-
-/// A robot that admits the next frame when the last one is done.
-struct Robot {
-    graph: Graph,
-    link: Link,
-    now: Nanos,
-    epoch: u32,
-    plan: Plan,
-    applied: bool,
-    frame: u64,
-    watts: Option<f64>,
-    /// Why there is no server, if there is none.
-    gone: Option<String>,
-    /// Plans that it takes only after so many refusals.
-    refuses: Option<(Plan, u32)>,
-    orders: Vec<Plan>,
-}
-
-impl Robot {
-    fn new(rows: &[(u32, f64)]) -> Self {
-        Self {
-            graph: vgg(),
-            link: link(rows),
-            now: Nanos(0),
-            epoch: 1,
-            plan: Plan::LOCAL,
-            applied: true,
-            frame: 0,
-            watts: None,
-            gone: None,
-            refuses: None,
-            orders: Vec::new(),
-        }
-    }
-
-    fn sweep(&self, cuts: &[u32], settings: Settings) -> (Sweep, Order) {
-        let cuts = Cuts::List(cuts.to_vec());
-        let plans = PlanLine::list(&self.graph, Some(&cuts), &[], None).unwrap();
-        let servers = [(DeviceId::SERVER, true)];
-        Sweep::new(plans, settings, Plan::LOCAL, servers, self.now)
-    }
-
-    fn latency(&self, plan: &Plan) -> (i64, u64) {
-        let n = self.graph.operator_count();
-        let k = plan.cut(&self.graph).unwrap();
-        let robot = i64::from(k) * ROBOT_NS;
-        let server = i64::from(n - k) * SERVER_NS;
-        let bytes = crossing_bytes(&self.graph, k).0;
-        let begins = self.now.0 + robot;
-        let up = self.link.ns_for(begins, bytes as f64 * 8.0).unwrap() as i64;
-        (robot + server + up, bytes)
-    }
-
-    /// The next frame; what the robot tells of it and of power meanwhile.
-    fn frame(&mut self) -> Vec<Record> {
-        let mut records = Vec::new();
-        let local = self.gone.is_some() && self.plan != Plan::LOCAL;
-        let ran = if local { &Plan::LOCAL } else { &self.plan };
-        let (latency_ns, bytes_up) = self.latency(ran);
-        if !local && !std::mem::replace(&mut self.applied, true) {
-            records.push(Record::Switch(SwitchRecord {
-                at: self.now,
-                command: 0,
-                plan: self.plan.clone(),
-                stage: SwitchStage::Applied {
-                    epoch: Epoch(self.epoch),
-                    frame: FrameId(self.frame),
-                },
-            }));
-        }
-        let warmup = !records.is_empty();
-        let record = FrameRecord {
-            frame: FrameId(self.frame),
-            epoch: Epoch(self.epoch),
-            admitted: self.now,
-            latency_ns,
-            bytes_up,
-            outcome: if local {
-                Outcome::FinishedLocally
-            } else {
-                Outcome::Ok
-            },
-            warmup,
-            parts: Parts {
-                robot_compute_ns: latency_ns,
-                ..Parts::default()
-            },
-            ..crate::store::testing::frame_of("split", 0, &[])
-        };
-        records.push(Record::Frame(Box::new(record)));
-        if let Some(watts) = self.watts {
-            let at = |n: i64| self.now.shifted(latency_ns / 10 * n);
-            let samples = (0..=10).map(|n| RailSample {
-                rail: RailId(0),
-                at: at(n),
-                volts: None,
-                amps: None,
-                watts: Watts(watts * f64::from(self.plan.cut(&self.graph).unwrap())),
-            });
-            records.push(Record::Power(Box::new(PowerRecord {
-                source: "meter".to_owned(),
-                samples: samples.collect(),
-                effective_hz: None,
-                lost: 0,
-                emulated: true,
-            })));
-        }
-        self.frame += 1;
-        self.now = self.now.shifted(latency_ns);
-        records
-    }
-
-    /// Obeys; gives the reason where it does not.
-    fn set_plan(&mut self, plan: Plan) -> Option<String> {
-        self.orders.push(plan.clone());
-        if let Some((refused, times)) = &mut self.refuses
-            && *refused == plan
-            && *times > 0
-        {
-            *times -= 1;
-            return Some("no memory for it".to_owned());
-        }
-        if let Some(gone) = self.gone.clone().filter(|_| plan != Plan::LOCAL) {
-            return Some(gone);
-        }
-        self.plan = plan;
-        self.epoch += 1;
-        self.applied = false;
-        None
-    }
-
-    /// Goes on until the end, or until `stop` says so after a frame.
-    fn run(
-        &mut self,
-        sweep: &mut Sweep,
-        first: Order,
-        mut stop: impl FnMut(&Sweep, &mut Self) -> bool,
-    ) -> Option<How> {
-        let mut order = Some(first);
-        for _ in 0..200_000 {
-            match order.take() {
-                Some(Order::End(how)) => return Some(how),
-                Some(Order::SetPlan(plan)) => {
-                    if let Some(reason) = self.set_plan(plan) {
-                        order = sweep.event(Event::Refused(&reason), self.now);
-                        continue;
-                    }
-                }
-                None => {}
-            }
-            for record in self.frame() {
-                order = sweep.event(Event::Record(&record), self.now).or(order);
-            }
-            if order.is_none() {
-                order = sweep.event(Event::Tick, self.now);
-            }
-            if stop(sweep, self) {
-                return None;
-            }
-        }
-        panic!("no end: {:?}", sweep.progress());
-    }
-
-    fn measure(rows: &[(u32, f64)], cuts: &[u32], settings: Settings) -> (Sweep, Self) {
-        let mut robot = Self::new(rows);
-        let (mut sweep, first) = robot.sweep(cuts, settings);
-        let how = robot.run(&mut sweep, first, |_, _| false);
-        assert_eq!(how, Some(How::Done));
-        sweep.finish();
-        (sweep, robot)
-    }
-}
+use crate::units::{DeviceId, Epoch};
+use crate::wire::{Outcome, PeerRecord, PeerState, PlanRecord, Record};
+use robot::{MS, Robot};
 
 fn rounds(rounds: u32) -> Settings {
     Settings {
@@ -366,10 +168,7 @@ fn a_lost_link_pauses_and_the_plan_is_visited_again_when_it_is_back() {
     let order = sweep
         .event(Event::Record(&told(&robot, None)), robot.now)
         .unwrap();
-    assert_eq!(
-        order,
-        Order::SetPlan(sweep.plans()[plan.unwrap()].plan.clone())
-    );
+    assert_eq!(order, Order::Set(sweep.plans()[plan.unwrap()].rule.clone()));
     assert_eq!(robot.run(&mut sweep, order, |_, _| false), Some(How::Done));
     sweep.finish();
     assert_eq!(sweep.progress().visits, 6);
@@ -447,7 +246,7 @@ fn skipping_and_stopping_keep_what_is_there() {
     let more = |s: &Sweep, _: &mut Robot| s.progress().visits == 12;
     assert_eq!(robot.run(&mut sweep, order, more), None);
     let after = robot.orders.len();
-    let again = &sweep.plans()[skipped].plan;
+    let again = sweep.plans()[skipped].rule.plan().unwrap();
     assert!(
         !robot.orders[after - 5..].contains(again),
         "it is visited no more"
@@ -485,35 +284,54 @@ fn it_waits_for_a_robot_that_it_lost() {
 }
 
 #[test]
-fn a_visit_has_its_energy() {
+fn under_a_policy_frames_count_from_its_choice_on_and_the_choice_is_told() {
     let mut robot = Robot::new(&[(0, 93.0)]);
     let settings = Settings {
-        frames: 5,
+        frames: 4,
         ..rounds(3)
     };
-    let (mut sweep, first) = robot.sweep(&ALIKE[..2], settings);
-    let sources = Record::PowerSources(Box::new(PowerSourcesRecord {
-        sources: vec![SourceRecord {
-            name: "meter".to_owned(),
-            rails: vec![Rail::new("VDD_IN", Counts::Total, "")],
-            emulated: true,
-            trouble: None,
-        }],
-        absent: Vec::new(),
-    }));
-    sweep.event(Event::Record(&sources), robot.now);
-    robot.watts = Some(0.5);
+    let cuts = Cuts::List(vec![13]);
+    let auto = ["auto".parse().unwrap()];
+    let (mut sweep, first) = robot.sweep_of(Some(&cuts), &auto, settings);
     assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
     sweep.finish();
-    assert_eq!(sweep.visits().len(), 6);
+    assert_eq!((sweep.visits().len(), sweep.refusals().len()), (6, 0));
     for visit in sweep.visits() {
-        let power = visit.power.as_ref().unwrap();
-        let seconds = (visit.to_ns - visit.from_ns) as f64 / 1e9;
-        let watts = 0.5 * f64::from(ALIKE[visit.plan]);
-        assert!(power.emulated);
-        assert!(
-            (power.joules / (watts * seconds) - 1.0).abs() < 0.05,
-            "{visit:?}"
-        );
+        let chose = Chosen::words(&visit.chose);
+        match visit.plan {
+            0 => assert!(chose.is_empty(), "one plan chooses nothing"),
+            _ => assert_eq!(chose, "remote in 4 of 4 frames"),
+        }
+        let own = sweep.frames().iter().filter(|r| r.visit == visit.visit);
+        let (left, used): (Vec<&FrameRow>, Vec<&FrameRow>) =
+            own.partition(|r| r.left_out.is_some());
+        assert_eq!(used.len(), 4);
+        // Frames under the plan that the policy found are its warm-up.
+        assert!(visit.plan == 0 || left.len() >= 2, "{left:?}");
+        let epochs: Vec<u32> = used.iter().map(|r| r.epoch).collect();
+        assert!(epochs.iter().all(|e| *e == epochs[0]), "{epochs:?}");
     }
+}
+
+#[test]
+fn a_policy_that_keeps_what_it_found_is_measured_after_a_while() {
+    let mut robot = Robot::new(&[(0, 93.0)]);
+    robot.choice = Plan::split(13);
+    let cuts = Cuts::List(vec![13]);
+    let auto = ["auto".parse().unwrap()];
+    let (mut sweep, first) = robot.sweep_of(Some(&cuts), &auto, rounds(2));
+    assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
+    sweep.finish();
+    let own = |r: &&FrameRow| r.plan == 1;
+    let kept: Vec<&FrameRow> = sweep.frames().iter().filter(own).collect();
+    assert!(kept.iter().any(|r| r.left_out.is_none()));
+    let first = kept[0].admitted_ns;
+    for row in kept
+        .iter()
+        .filter(|r| r.visit == kept[0].visit && r.left_out.is_none())
+    {
+        assert!(row.admitted_ns - first >= 3_000 * MS, "{row:?}");
+    }
+    let chose = &sweep.visits().iter().find(|v| v.plan == 1).unwrap().chose;
+    assert_eq!(chose[0].plan, "split 13");
 }

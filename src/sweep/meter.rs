@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::VisitPower;
-use crate::power::energy::{Gatherer, MAX_GAP_NS, Sample, integrate_covered};
-use crate::power::{PowerRecord, PowerSourcesRecord, RailSample};
+use super::{IdlePiece, IdleRow, VisitPower};
+use crate::power::energy::{
+    Gatherer, MAX_GAP_NS, Protocol, Sample, idle_pieces, integrate_covered,
+};
+use crate::power::{Counts, PowerRecord, PowerSourcesRecord, RailSample};
 use crate::units::Nanos;
 
 /// Samples kept: at 50 Hz ten minutes, longer than any visit should be.
@@ -86,6 +88,33 @@ impl Meter {
             emulated,
             joules: integral.energy.0,
             covered_ns: integral.covered_ns,
+        })
+    }
+    /// Whether something here can be measured.
+    pub(crate) fn is_there(&self) -> bool {
+        let mut sources = self.sources.sources.iter();
+        sources.any(|s| s.trouble.is_none() && s.rails.iter().any(|r| r.counts != Counts::Within))
+    }
+
+    /// What was taken over a window in which the robot did nothing; none if nothing was measured in it.
+    pub(crate) fn idle(&mut self, window: &Range<Nanos>) -> Option<IdleRow> {
+        let (source, emulated) = self.source.clone()?;
+        let samples = self.samples.make_contiguous();
+        let pieces = idle_pieces(samples, window, &Protocol::default());
+        let pieces: Vec<_> = pieces
+            .into_iter()
+            .map(|piece| IdlePiece {
+                joules: piece.energy.0,
+                covered_ns: piece.covered_ns,
+                window_ns: piece.window_ns,
+            })
+            .collect();
+        pieces.iter().any(|p| p.covered_ns > 0).then_some(IdleRow {
+            from_ns: window.start.0,
+            to_ns: window.end.0,
+            source,
+            emulated,
+            pieces,
         })
     }
 }

@@ -144,6 +144,51 @@ pub struct VisitRow {
     /// What the robot took meanwhile, where that is measured.
     #[serde(default)]
     pub power: Option<VisitPower>,
+    /// The mean load of the robot's cores meanwhile, 0 to 1, where that is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+    /// Under a policy: the plans that it chose.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub chose: Vec<Chosen>,
+}
+
+/// A plan that a policy chose, and how often.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The plan's name.
+    pub plan: String,
+    /// Frames that count under it.
+    pub frames: u64,
+}
+
+impl Chosen {
+    /// The same with every plan once, the most frequent first; those without a frame are left out.
+    pub fn sum(all: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut sums: Vec<Self> = Vec::new();
+        for one in all {
+            match sums.iter_mut().find(|sum| sum.plan == one.plan) {
+                Some(sum) => sum.frames += one.frames,
+                None => sums.push(one),
+            }
+        }
+        sums.retain(|sum| sum.frames > 0);
+        sums.sort_by_key(|sum| std::cmp::Reverse(sum.frames));
+        sums
+    }
+
+    /// For people: `split 12 in 30 of 40 frames, remote in 10`.
+    pub fn words(all: &[Self]) -> String {
+        let total: u64 = all.iter().map(|c| c.frames).sum();
+        let each = all.iter().enumerate().map(|(place, chosen)| {
+            let of = if place == 0 {
+                format!(" of {total} frames")
+            } else {
+                String::new()
+            };
+            format!("{} in {}{of}", chosen.plan, chosen.frames)
+        });
+        each.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// Energy over one visit.

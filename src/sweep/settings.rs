@@ -69,6 +69,54 @@ pub struct Settings {
     pub visit_ms: u32,
     /// When to end.
     pub until: Until,
+    /// How long the robot is left alone before and after, so that net energy can be told, in milliseconds; 0: not at
+    /// all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub idle_ms: u32,
+    /// Whether energies are wanted as results: then it goes on until the block method has enough.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub energy: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands references over"
+)]
+const fn is_zero(ms: &u32) -> bool {
+    *ms == 0
+}
+
+/// What the block method asks of each plan (METHODS.md section 5): so many milliseconds, so many frames.
+const ENERGY_MS: u32 = 20_000;
+const ENERGY_FRAMES: u32 = 100;
+/// The shortest visit that energy is taken over, in milliseconds.
+const ENERGY_VISIT_MS: u32 = 2_000;
+
+impl Settings {
+    /// The same with visits long enough for energies as results. Given rounds stay as many, each longer if need be.
+    #[must_use]
+    pub fn for_energy(self) -> Self {
+        let (visit_ms, frames) = match self.until {
+            Until::Repeats(rounds) => {
+                let rounds = rounds.max(1);
+                (ENERGY_MS.div_ceil(rounds), ENERGY_FRAMES.div_ceil(rounds))
+            }
+            Until::Narrow { .. } => (ENERGY_VISIT_MS, 1),
+        };
+        Self {
+            visit_ms: self.visit_ms.max(visit_ms),
+            frames: self.frames.max(frames),
+            energy: true,
+            ..self
+        }
+    }
+
+    /// Whether so many rounds make each plan's time and frames long enough, if energies are wanted.
+    pub(super) const fn has_energy_after(&self, rounds: u32) -> bool {
+        !self.energy
+            || (rounds.saturating_mul(self.visit_ms) >= ENERGY_MS
+                && rounds.saturating_mul(self.frames) >= ENERGY_FRAMES)
+    }
 }
 
 impl Default for Settings {
@@ -80,6 +128,8 @@ impl Default for Settings {
             frames: 3,
             visit_ms: 0,
             until: Until::Repeats(20),
+            idle_ms: 0,
+            energy: false,
         }
     }
 }

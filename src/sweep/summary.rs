@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{FrameRow, Header, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow};
+use super::load::busy_from;
+use super::{
+    Chosen, FrameRow, Header, IdleRow, PartsMs, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow,
+};
 use crate::power::energy::{BlockEnergy, Integral, Missing, NotEnough, Protocol, conclude};
 use crate::statistics::{Estimate, mean, median};
 use crate::units::{Joules, ns_to_ms};
@@ -16,6 +19,21 @@ pub struct Summary {
     pub fastest: Option<usize>,
     /// The plan of the least energy per inference, if energy was measured.
     pub frugal: Option<usize>,
+    /// What the robot takes while it does nothing, if it was left alone for that.
+    pub idle: Option<IdleSummary>,
+}
+
+/// Idle power.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct IdleSummary {
+    /// Its mean, in watts.
+    pub watts: f64,
+    /// Half of its 95 % interval.
+    pub half: f64,
+    /// Time that it was measured over.
+    pub seconds: f64,
+    /// Whether the sensor is emulated.
+    pub emulated: bool,
 }
 
 /// What is known of one plan. Times in milliseconds.
@@ -49,27 +67,19 @@ pub struct PlanSummary {
     pub no_energy: Option<String>,
     /// The median of what was predicted.
     pub predicted_ms: Option<f64>,
+    /// Under a policy: the plans that it chose, and in how many of the frames that count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub chose: Vec<Chosen>,
     /// Whether any number in it is emulated.
     pub emulated: bool,
+    /// The mean load of the robot's cores during its visits, 0 to 1, where that is told.
+    pub load: Option<f64>,
+    /// Whether that is so much that something else was running: then times are longer than they should be.
+    pub is_busy: bool,
     /// Why the plan could not be measured.
     pub refused: Option<String>,
     /// Robot and server computed for real on one machine: they may have slowed each other, which was not checked.
     pub one_host: bool,
-}
-
-/// The five parts of a latency, in milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
-pub struct PartsMs {
-    /// The robot computed.
-    pub robot: f64,
-    /// Towards the server.
-    pub uplink: f64,
-    /// The server computed.
-    pub server: f64,
-    /// Towards the robot.
-    pub downlink: f64,
-    /// None of these.
-    pub wait: f64,
 }
 
 /// Energy per inference, in joules, with everything the robot took.
@@ -79,6 +89,8 @@ pub struct EnergySummary {
     pub joules: f64,
     /// Half of its 95 % interval.
     pub half: f64,
+    /// The same above idle, if idle power was measured.
+    pub net: Option<NetSummary>,
     /// Mean power, in watts.
     pub watts: f64,
     /// Visits behind it.
@@ -93,24 +105,37 @@ pub struct EnergySummary {
     pub emulated: bool,
 }
 
+/// Energy per inference above what the robot takes anyway, in joules.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NetSummary {
+    /// The mean over visits.
+    pub joules: f64,
+    /// Half of its 95 % interval, with the uncertainty of the idle power in it.
+    pub half: f64,
+    /// What of idle time the protocol still lacks.
+    pub short: Option<String>,
+}
+
 impl SweepFile {
     /// What it says.
     pub fn summary(&self) -> Summary {
-        summarize(&self.header, &self.frames, &self.visits, &self.refused)
+        let measured = (self.visits.as_slice(), self.idle.as_slice());
+        summarize(&self.header, &self.frames, measured, &self.refused)
     }
 }
 
 impl Sweep {
     /// What it says so far; `header` tells the devices.
     pub fn summary(&self, header: &Header) -> Summary {
-        summarize(header, self.frames(), self.visits(), self.refusals())
+        let measured = (self.visits(), self.idle_rows());
+        summarize(header, self.frames(), measured, self.refusals())
     }
 }
 
 fn summarize(
     header: &Header,
     frames: &[FrameRow],
-    visits: &[VisitRow],
+    (visits, idle): (&[VisitRow], &[IdleRow]),
     refused: &[RefusedRow],
 ) -> Summary {
     let mut of: Vec<Vec<&FrameRow>> = vec![Vec::new(); header.plans.len()];
@@ -120,7 +145,7 @@ fn summarize(
         }
     }
     let labels: Vec<&str> = header.plans.iter().map(|p| p.label.as_str()).collect();
-    let energies = energies(&labels, visits);
+    let (energies, idle) = energies(&labels, visits, idle);
     let plans: Vec<PlanSummary> = header
         .plans
         .iter()
@@ -133,6 +158,10 @@ fn summarize(
                 .iter()
                 .find(|r| r.plan == place && plan.frames == 0)
                 .map(|r| r.reason.clone());
+            let own = visits.iter().filter(|v| v.plan == place);
+            plan.chose = Chosen::sum(own.flat_map(|v| v.chose.iter().cloned()));
+            plan.load = mean_load(visits.iter().filter(|v| v.plan == place));
+            plan.is_busy = plan.load.is_some_and(|l| l >= busy_from(header));
             plan.one_host = on_one_host(header, line);
             plan
         })
@@ -145,13 +174,22 @@ fn summarize(
     Summary {
         fastest: least(&|p| Some(p.latency_ms?.value)),
         frugal: least(&|p| Some(p.energy.as_ref()?.joules)),
+        idle,
         plans,
     }
 }
 
+/// Each visit counts by its frames.
+fn mean_load<'a>(visits: impl Iterator<Item = &'a VisitRow>) -> Option<f64> {
+    let told = visits.filter_map(|v| Some((v.load?, v.frames as f64)));
+    let (sum, frames) = told.fold((0.0, 0.0), |(s, n), (load, f)| (load.mul_add(f, s), n + f));
+    (frames > 0.0).then(|| sum / frames)
+}
+
 /// Two compute lanes at once on one machine, for real.
 fn on_one_host(header: &Header, line: &PlanLine) -> bool {
-    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline");
+    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline")
+        || line.rule.policy().is_some();
     both && !header.robot.emulated
         && (header.servers.iter()).any(|s| s.host == header.robot.host && !s.emulated)
 }
@@ -201,14 +239,21 @@ fn plan_summary(
         energy,
         no_energy,
         predicted_ms: median(&predicted),
+        chose: Vec::new(),
         emulated: rows.iter().any(|r| r.emulated),
+        load: None,
+        is_busy: false,
         refused: None,
         one_host: false,
     }
 }
 
-/// Energy of every plan by the block method, a visit being a block; or why there is none.
-pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<EnergySummary, String>> {
+/// Energy of every plan by the block method, a visit being a block, or why there is none; and idle power.
+pub(crate) fn energies(
+    labels: &[&str],
+    visits: &[VisitRow],
+    idle: &[IdleRow],
+) -> (Vec<Result<EnergySummary, String>>, Option<IdleSummary>) {
     let block = |visit: &VisitRow| {
         let power = visit.power.as_ref()?;
         let window_ns = visit.to_ns - visit.from_ns;
@@ -229,12 +274,23 @@ pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<Energ
         .filter_map(block)
         .filter(|b| b.integral.coverage() >= protocol.min_coverage)
         .collect();
-    let strict = conclude(&blocks, &protocol);
+    let pieces: Vec<Integral> = idle
+        .iter()
+        .flat_map(|row| &row.pieces)
+        .map(|piece| Integral {
+            energy: Joules(piece.joules),
+            covered_ns: piece.covered_ns,
+            window_ns: piece.window_ns,
+        })
+        .collect();
+    let strict = conclude(&blocks, &pieces, &protocol);
     let relaxed = conclude(
         &blocks,
+        &pieces,
         &Protocol {
             min_plan_ns: 0,
             min_frames: 1,
+            min_idle_ns: 1,
             ..protocol
         },
     );
@@ -247,17 +303,22 @@ pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<Energ
         found.map(|(_, result)| result.clone())
     };
     let of = |(place, label): (usize, &&str)| {
-        let Some(energy) = find(&relaxed, label) else {
+        let Some(energy) = find(&relaxed.plans, label) else {
             return Err("no power was measured".to_owned());
         };
         let energy = energy.map_err(|e| e.to_string())?;
-        let short = match find(&strict, label) {
+        let short = match find(&strict.plans, label) {
             Some(Err(lacks)) => Some(only_amounts(lacks).to_string()),
             _ => None,
         };
         Ok(EnergySummary {
             joules: energy.gross.mean,
             half: energy.gross.half,
+            net: energy.net.ok().map(|net| NetSummary {
+                joules: net.mean,
+                half: net.half,
+                short: strict.idle.as_ref().err().map(NotEnough::to_string),
+            }),
             watts: energy.watts.0,
             blocks: energy.blocks,
             seconds: energy.time_ns as f64 / 1e9,
@@ -266,7 +327,14 @@ pub(crate) fn energies(labels: &[&str], visits: &[VisitRow]) -> Vec<Result<Energ
             emulated: emulated(place),
         })
     };
-    labels.iter().enumerate().map(of).collect()
+    let covered_ns: i64 = pieces.iter().map(|p| p.covered_ns).sum();
+    let idle = relaxed.idle.ok().map(|power| IdleSummary {
+        watts: power.mean,
+        half: power.half,
+        seconds: covered_ns as f64 / 1e9,
+        emulated: idle.iter().any(|row| row.emulated),
+    });
+    (labels.iter().enumerate().map(of).collect(), idle)
 }
 
 /// Of what lacks, what the relaxed protocol let pass.

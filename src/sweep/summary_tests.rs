@@ -1,5 +1,5 @@
 use super::*;
-use crate::sweep::{DeviceLine, LeftOut, ModelLine, Settings, VisitPower};
+use crate::sweep::{DeviceLine, IdlePiece, LeftOut, ModelLine, Settings, VisitPower};
 use crate::wire::{Outcome, Parts};
 
 fn header(labels: &[&str], emulated: bool) -> Header {
@@ -9,7 +9,7 @@ fn header(labels: &[&str], emulated: bool) -> Header {
         cut: None,
         layer: None,
         ships_bytes: None,
-        plan: crate::plan::Plan::LOCAL,
+        rule: crate::sweep::Rule::Plan(crate::plan::Plan::LOCAL),
     };
     let device = || DeviceLine {
         host: "laptop".to_owned(),
@@ -79,6 +79,8 @@ fn visit(plan: usize, number: u32, seconds: f64, frames: u64, watts: f64) -> Vis
             joules: watts * seconds,
             covered_ns: ns,
         }),
+        load: None,
+        chose: Vec::new(),
     }
 }
 
@@ -92,7 +94,7 @@ fn figures_are_of_the_frames_that_count_alone() {
         plan: 2,
         reason: "no".to_owned(),
     }];
-    let summary = summarize(&header, &rows, &[], &refused);
+    let summary = summarize(&header, &rows, (&[], &[]), &refused);
     let first = &summary.plans[0];
     assert_eq!((first.frames, first.left_out), (9, 4));
     let median = first.latency_ms.unwrap();
@@ -140,7 +142,7 @@ fn energy_is_the_mean_over_visits_with_its_interval_and_says_what_it_lacks() {
             ]
         })
         .collect();
-    let summary = summarize(&header, &[], &visits, &[]);
+    let summary = summarize(&header, &[], (&visits, &[]), &[]);
     let energy = summary.plans[0].energy.as_ref().unwrap();
     assert!((energy.joules - 2.0).abs() < 1e-9, "{energy:?}");
     assert!(
@@ -168,7 +170,7 @@ fn energy_is_the_mean_over_visits_with_its_interval_and_says_what_it_lacks() {
     assert_eq!(summary.frugal, Some(0));
     // One visit has no spread: no number.
     visits.truncate(1);
-    let one = summarize(&header, &[], &visits, &[]);
+    let one = summarize(&header, &[], (&visits, &[]), &[]);
     assert!(
         one.plans[0]
             .no_energy
@@ -184,17 +186,56 @@ fn energy_is_the_mean_over_visits_with_its_interval_and_says_what_it_lacks() {
     ];
     let power = holed[1].power.as_mut().unwrap();
     (power.joules, power.covered_ns) = (power.joules / 2.0, power.covered_ns / 2);
-    let holed = summarize(&header, &[], &holed, &[]);
+    let holed = summarize(&header, &[], (&holed, &[]), &[]);
     let energy = holed.plans[0].energy.as_ref().unwrap();
     assert_eq!((energy.blocks, energy.frames), (2, 100));
     assert!((energy.joules - 1.0).abs() < 1e-9);
 }
 
 #[test]
+fn net_energy_is_what_is_left_above_idle_with_the_idles_own_uncertainty() {
+    let header = header(&["a"], false);
+    // 1, 2 and 3 J an inference of 0.2 s; idle pieces of 3.9 and 4.1 W in turn: mean 4 W, 0.8 J an inference.
+    let visits: Vec<_> = (0..3)
+        .map(|n| visit(0, n, 10.0, 50, f64::from(n + 1) * 5.0))
+        .collect();
+    let idle = |pieces: usize| IdleRow {
+        from_ns: 0,
+        to_ns: 3_000_000_000 * pieces as i64,
+        source: "s".to_owned(),
+        emulated: false,
+        pieces: (0..pieces)
+            .map(|n| IdlePiece {
+                joules: if n % 2 == 0 { 11.7 } else { 12.3 },
+                covered_ns: 3_000_000_000,
+                window_ns: 3_000_000_000,
+            })
+            .collect(),
+    };
+    let summary = summarize(&header, &[], (&visits, &[idle(5), idle(5)]), &[]);
+    let level = summary.idle.unwrap();
+    assert!((level.watts - 3.98).abs() < 0.03 && (level.seconds - 30.0).abs() < 1e-9);
+    let energy = summary.plans[0].energy.as_ref().unwrap();
+    let net = energy.net.as_ref().unwrap();
+    assert!(
+        (energy.joules - net.joules - level.watts * 0.2).abs() < 1e-9,
+        "{energy:?}"
+    );
+    assert!(net.half > energy.half, "{energy:?}");
+    assert_eq!(net.short, None);
+    // Less idle time than the protocol asks for: a number that says so. None at all: no number.
+    let short = summarize(&header, &[], (&visits, &[idle(3)]), &[]);
+    let net = short.plans[0].energy.as_ref().unwrap().net.clone().unwrap();
+    assert!(net.short.unwrap().contains("9.0 s idle of 30 s"));
+    let none = summarize(&header, &[], (&visits, &[]), &[]);
+    assert_eq!(none.plans[0].energy.as_ref().unwrap().net, None);
+}
+
+#[test]
 fn real_lanes_on_one_machine_are_marked() {
     let real = header(&["tensor 3 layers", "local"], false);
     let marked = |header: &Header| -> Vec<bool> {
-        let summary = summarize(header, &[], &[], &[]);
+        let summary = summarize(header, &[], (&[], &[]), &[]);
         summary.plans.iter().map(|p| p.one_host).collect()
     };
     assert_eq!(marked(&real), [true, false]);

@@ -233,6 +233,9 @@ pub enum Control {
         answered: Nanos,
         /// How much has arrived.
         progress: Progress,
+        /// Whether a sounding would be answered: not while a probe fills the link.
+        #[serde(default)]
+        may_sound: bool,
     },
     /// Server: how much of a value has arrived.
     Progress(Progress),
@@ -244,6 +247,21 @@ pub enum Control {
         key: FrameKey,
         /// Why.
         reason: String,
+    },
+    /// Robot: bytes that mean nothing, to learn what the link carries.
+    Sounding {
+        /// Its number.
+        id: u64,
+        /// Zeros.
+        #[serde(with = "bytes_field")]
+        filler: Vec<u8>,
+    },
+    /// Server: a sounding had come.
+    Sounded {
+        /// Its number.
+        id: u64,
+        /// When its last byte came, on the server's clock.
+        received: Nanos,
     },
 }
 

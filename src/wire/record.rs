@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::observer::ObserverEffect;
 use super::pause::PauseRecord;
 use super::prediction::{DecisionRecord, PredictionRecord};
 use crate::clock::Offset;
@@ -215,6 +216,20 @@ pub struct LinkState {
     /// What is believed of the way down.
     #[serde(default)]
     pub down: Option<RateEstimate>,
+    /// What soundings cost since the robot's start; absent while there were none.
+    #[serde(default)]
+    pub soundings: Option<SoundingCost>,
+}
+
+/// Soundings of a link so far: short messages up that tell what it would carry while a policy's plan sends little.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundingCost {
+    /// How many were sent.
+    pub count: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long they had the link, in nanoseconds.
+    pub busy_ns: i64,
 }
 
 /// The kernel's view of a connection.
@@ -262,6 +277,12 @@ pub struct TelemetryShare {
     pub is_estimate: bool,
     /// Frames so far whose steps were left out to stay within the limit.
     pub thinned_frames: u64,
+    /// What attached consoles do to frames under the plan in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observer: Option<ObserverEffect>,
+    /// Telemetry goes through the emulated link beside the data, as it would over the robot's radio.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_shaped: bool,
 }
 
 impl TelemetryShare {

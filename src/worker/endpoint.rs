@@ -15,8 +15,11 @@ mod collector;
 mod command;
 mod control;
 mod handshake;
+mod observer;
 mod session;
 mod sweeps;
+#[cfg(test)]
+mod testing;
 
 use std::fs::File;
 use std::io::{self, Read};

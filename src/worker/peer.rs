@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::{Offset, OffsetEstimator, RoundTrip};
 use crate::link::kernel::KernelTcp;
-use crate::link::{Estimate, Estimator, Goodput, Meter, Passage};
+use crate::link::{Estimate, Estimator, Goodput, Meter, Passage, Sounder};
 use crate::plan::Value;
 use crate::units::{DeviceId, FrameKey, Nanos};
 use crate::wire::data::Progress;
@@ -45,6 +45,11 @@ struct State {
     next_id: u64,
     sent_bytes: u64,
     connected: bool,
+    sounder: Sounder,
+    /// The sounding that was handed to the socket: its number, its first byte, its length.
+    sounding: Option<(u64, Nanos, u64)>,
+    /// The server would answer a sounding.
+    may_sound: bool,
     window_end: Nanos,
     /// The connection, to ask the kernel about.
     socket: Option<TcpStream>,
@@ -74,6 +79,9 @@ impl PeerLink {
             next_id: 0,
             sent_bytes: 0,
             connected: false,
+            sounder: Sounder::default(),
+            sounding: None,
+            may_sound: false,
             window_end: now,
             socket: None,
         };
@@ -101,6 +109,9 @@ impl PeerLink {
         s.uploads.clear();
         s.sent_bytes = 0;
         s.connected = true;
+        s.sounder.reconnected();
+        s.sounding = None;
+        s.may_sound = false;
     }
 
     /// The connection is gone.
@@ -145,6 +156,7 @@ impl PeerLink {
         let (id, base) = (s.next_id, s.sent_bytes);
         s.sent_bytes += bytes;
         s.up.begin(id, at);
+        s.sounder.value(at);
         s.uploads.push_back(Upload {
             id,
             key,
@@ -181,6 +193,7 @@ impl PeerLink {
             .position(|u| u.key == key && u.value == *value);
         if let Some(upload) = found.and_then(|i| s.uploads.remove(i)) {
             s.up.end(upload.id, at, upload.bytes);
+            s.sounder.value(at);
         }
     }
 
@@ -200,6 +213,41 @@ impl PeerLink {
             }
         }
         abandoned
+    }
+
+    /// The server says whether it would answer a sounding.
+    pub fn may_sound(&self, may: bool) {
+        self.lock().may_sound = may;
+    }
+
+    /// Number and length in bytes of the sounding that is due, if one is: nothing goes up, nothing did for a while.
+    pub fn sounding_due(&self, now: Nanos) -> Option<(u64, usize)> {
+        let mut s = self.lock();
+        let may =
+            s.connected && s.may_sound && s.uploads.is_empty() && s.clock.estimate().is_some();
+        may.then(|| s.sounder.due(now)).flatten()
+    }
+
+    /// A sounding's first byte is handed to the socket.
+    pub fn sounding_began(&self, id: u64, bytes: u64, at: Nanos) {
+        self.lock().sounding = Some((id, at, bytes));
+    }
+
+    /// The server had a sounding's last byte at `received`, on its clock. Gives its way over the link, on ours.
+    pub fn sounded(&self, id: u64, received: Nanos) -> Option<Passage> {
+        let mut s = self.lock();
+        let (_, start, bytes) = s.sounding.take_if(|(sent, ..)| *sent == id)?;
+        let passage = Passage {
+            start,
+            end: s.clock.estimate()?.to_ours(received),
+            bytes,
+        };
+        s.sounder.came(id, &passage).then_some(passage)
+    }
+
+    /// What a sounding says that should have come long ago.
+    pub fn sounding_overdue(&self, now: Nanos) -> Option<Passage> {
+        self.lock().sounder.overdue(now)
     }
 
     /// A part of a value from the server is here. `began` is on the server's clock; `id` names the transfer.
@@ -250,6 +298,7 @@ impl PeerLink {
             control_waiting: control_waiting.min(u32::MAX as usize) as u32,
             up: told(&s.up_estimator),
             down: told(&s.down_estimator),
+            soundings: Some(s.sounder.cost()).filter(|cost| cost.count > 0),
         }
     }
 

@@ -59,6 +59,8 @@ pub struct Planned {
 /// See the [module](self).
 pub struct Planning {
     graph: Arc<Graph>,
+    /// The one before, for what of it is worth keeping.
+    problem: Option<Problem>,
     policy: Option<(Spec, Box<dyn Policy>)>,
     hysteresis: Hysteresis,
 }
@@ -68,6 +70,7 @@ impl Planning {
     pub fn new(graph: Arc<Graph>) -> Self {
         Self {
             graph,
+            problem: None,
             policy: None,
             hysteresis: Hysteresis::new(),
         }
@@ -78,8 +81,13 @@ impl Planning {
     /// # Errors
     /// A world without a server, or a policy that does not go with its objective; in words.
     pub fn plan(&mut self, moment: &Moment) -> Result<Planned, String> {
-        let problem = Problem::new(Arc::clone(&self.graph), moment.world.clone())
-            .map_err(|e| e.to_string())?;
+        let world = moment.world.clone();
+        let problem = match &self.problem {
+            Some(before) => before.renewed(world),
+            None => Problem::new(Arc::clone(&self.graph), world),
+        };
+        let problem = problem.map_err(|e| e.to_string())?;
+        self.problem = Some(problem.clone());
         let spread = moment.link.rate.std_mbps / moment.link.rate.mbps.max(1e-9);
         let problem = problem.with_link(moment.world.link.clone(), spread.min(MOST_SPREAD));
         self.take_policy(moment)?;
@@ -89,6 +97,11 @@ impl Planning {
                 .wants_table
                 .then(|| prediction(&problem, &self.graph, moment)),
         })
+    }
+
+    /// Compiles a plan that was wanted and not there; false if none is. For when nobody waits for a decision.
+    pub fn prepare(&self) -> bool {
+        self.problem.as_ref().is_some_and(Problem::prepare)
     }
 
     /// A policy that is new here begins without a memory.

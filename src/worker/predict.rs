@@ -131,6 +131,11 @@ impl Predictor {
         self.link.now(now)
     }
 
+    /// A sounding went over the link.
+    pub fn sounded(&mut self, passage: Passage) {
+        self.link.frame(vec![passage]);
+    }
+
     /// Transfers were given up: so much had come in so long a time.
     pub fn stalled(&mut self, passages: &[Passage]) {
         for &passage in passages {

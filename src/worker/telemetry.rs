@@ -34,6 +34,8 @@ struct Inner {
     present: Mutex<Present>,
     /// What the robot's slowest link carries, which telemetry shares.
     link: Goodput,
+    /// Consoles come over the shaped link, whatever their addresses say.
+    shaped: AtomicBool,
     /// When the robot was last left alone on purpose.
     quiet: Mutex<Option<Quiet>>,
     /// Who wants to know latencies without attaching.
@@ -131,6 +133,7 @@ impl Hub {
             urgent: tokio::sync::Notify::new(),
             present: Mutex::default(),
             link: Goodput::default(),
+            shaped: AtomicBool::new(false),
             quiet: Mutex::default(),
             tap: Mutex::default(),
         }))
@@ -208,6 +211,16 @@ impl Hub {
 
     fn tap(&self) -> MutexGuard<'_, Option<SyncSender<i64>>> {
         self.0.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Consoles from now on come over the shaped link: they share the radio with data although they are on this machine.
+    pub fn set_shaped(&self) {
+        self.0.shaped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether consoles come over the shaped link.
+    pub fn is_shaped(&self) -> bool {
+        self.0.shaped.load(Ordering::Relaxed)
     }
 
     /// The robot is left alone on purpose, or was: for who measures what it takes then.

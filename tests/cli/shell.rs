@@ -17,7 +17,7 @@ fn completions_and_the_manual_know_the_commands() {
 fn settings_say_where_they_come_from_and_what_is_none_is_an_error_with_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.toml");
-    std::fs::write(&path, "theme = \"daylight\"\n[keys.live]\nzoom = \"y\"\n").unwrap();
+    std::fs::write(&path, "theme = \"daylight\"\n[keys.live]\nlook = \"y\"\n").unwrap();
     let file = path.to_str().unwrap();
     let output = splitscope(&["config", "--config", file])
         .env("SPLITSCOPE_SSH", "yes")
@@ -34,7 +34,7 @@ fn settings_say_where_they_come_from_and_what_is_none_is_an_error_with_its_line(
         "{text}"
     );
     assert!(origin("mouse").ends_with("default"), "{text}");
-    assert!(origin("zoom").ends_with("file, line 3"), "{text}");
+    assert!(origin("look").ends_with("file, line 3"), "{text}");
     std::fs::write(&path, "\ntheme = \"pink\"\n").unwrap();
     let ended = run(&["config", "--config", file]);
     assert_eq!(ended.code, Some(2), "{ended:?}");

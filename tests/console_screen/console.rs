@@ -40,6 +40,7 @@ impl Console {
             keymap: Keymap::default(),
             remote: false,
             first_command: 100,
+            ..Setup::default()
         };
         let (app, effects) = App::new(setup, Nanos(0));
         let entries = tap::targets(&app, Moment::default());
@@ -158,10 +159,12 @@ pub(crate) fn link(at_ms: i64, up: Option<f64>, connected: bool) -> Record {
 
 /// Ten seconds of a link: a hill, a second behind a tree, half a second idle, a valley.
 pub(crate) fn ten_seconds_of_link() -> Vec<Record> {
+    // They end when the newest of the frames does.
+    let at = |i: i64| 54_590 + i * 100;
     let sample = |i: i64| match i {
-        40..50 => link(i * 100, None, false),
-        60..65 => link(i * 100, None, true),
-        _ => link(i * 100, Some(70.0 + 22.0 * (i as f64 / 9.0).sin()), true),
+        40..50 => link(at(i), None, false),
+        60..65 => link(at(i), None, true),
+        _ => link(at(i), Some(70.0 + 22.0 * (i as f64 / 9.0).sin()), true),
     };
     (1..=100).map(sample).collect()
 }

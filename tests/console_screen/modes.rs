@@ -363,7 +363,7 @@ fn two_servers_have_a_link_and_a_state_each() {
             panic!("no sample");
         };
         let mut sample = LinkSample {
-            at: Nanos(at * MS),
+            at: Nanos((54_590 + at) * MS),
             peer: DeviceId(peer),
             ..sample
         };

@@ -1,7 +1,9 @@
 //! The power screen: watts, joules, the machine, and what is absent.
 
 use splitscope::console::app::{Key, Screen};
-use splitscope::host::{CoreLoad, HostRecord, Memory, Temperature, Throttle, UnitLoad, Wifi};
+use splitscope::host::{
+    Battery, CoreLoad, HostRecord, Memory, Temperature, Throttle, UnitLoad, Wifi,
+};
 use splitscope::power::{
     Counts, PowerRecord, PowerSourcesRecord, Rail, RailId, RailSample, SourceRecord,
 };
@@ -12,7 +14,7 @@ use splitscope::wire::Record;
 use crate::script::frame;
 use crate::{Console, MS, ROBOT, SERVER, SIZES, live, snapshots};
 
-const W: Key = Key::Char('w');
+pub(crate) const W: Key = Key::Char('w');
 
 fn rail(console: &Console) -> usize {
     console.app.screens().power.rail
@@ -73,7 +75,7 @@ fn samples(name: &str, tenth: i64, volts: bool, emulated: bool) -> Record {
     }))
 }
 
-fn host() -> HostRecord {
+pub(crate) fn host() -> HostRecord {
     let core = |core: u32| CoreLoad {
         core,
         load: Some(f64::from(core * 17 + 8) / 100.0),
@@ -115,6 +117,12 @@ fn host() -> HostRecord {
             tx_rate: Some(BitsPerSecond::from_mbps(433.3)),
             rx_rate: Some(BitsPerSecond::from_mbps(390.0)),
             bssid: Some("04:f0:21:0a:bb:1c".to_owned()),
+            frequency_mhz: Some(5180.0),
+        }],
+        batteries: vec![Battery {
+            name: "BAT0".to_owned(),
+            charge_percent: Some(62.0),
+            status: Some("Discharging".to_owned()),
         }],
     }
 }
@@ -132,7 +140,7 @@ fn measured(name: &str, volts: bool, emulated: bool) -> Console {
     console
 }
 
-fn jetson() -> Console {
+pub(crate) fn jetson() -> Console {
     measured("ina3221 7-0040", true, false)
 }
 

@@ -13,7 +13,7 @@ use splitscope::wire::console::{
 };
 use splitscope::wire::{
     ClassScore, DecisionRecord, FrameRecord, Outcome, PROTOCOL, Pause, PeerState, PredictionRecord,
-    Record, SwitchStage,
+    Record, SwitchStage, TelemetryShare,
 };
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -57,6 +57,8 @@ pub(crate) struct Heard {
     pub(crate) pauses: Vec<Option<Pause>>,
     /// What was measured in pauses.
     pub(crate) idle: Vec<IdleLevel>,
+    /// What telemetry takes and costs.
+    pub(crate) shares: Vec<TelemetryShare>,
     /// What commands were refused for, by their number.
     pub(crate) refused: BTreeMap<u64, String>,
     answers: BTreeMap<String, Vec<ClassScore>>,
@@ -83,6 +85,7 @@ impl Heard {
             }
             Record::Decision(decision) => self.decisions.push(*decision),
             Record::Event(event) => self.events.push(event.text),
+            Record::TelemetryShare(share) => self.shares.push(share),
             Record::Pause(record) => self.pauses.push(record.pause),
             Record::IdleLevel(level) => self.idle.push(level),
             Record::Prediction(prediction) => self.predictions.push(*prediction),

@@ -130,6 +130,17 @@ mod tests {
     }
 
     #[test]
+    fn this_houses_benches_on_emulated_devices_run_without_libtorch() {
+        let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+        for name in ["observer", "planning", "policies", "prediction", "session"] {
+            assert!(!needs_torch(&manifest, name), "{name}");
+        }
+        for name in ["memory", "modes", "operators", "split"] {
+            assert!(needs_torch(&manifest, name), "{name}");
+        }
+    }
+
+    #[test]
     fn an_unknown_bench_is_answered_with_the_known_ones() {
         let error = choose(&strings(&["codec"]), &strings(&["codex"])).unwrap_err();
         assert!(error.is::<Usage>() && error.to_string().ends_with("codec"));

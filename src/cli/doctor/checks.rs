@@ -147,6 +147,12 @@ fn host() -> Vec<Finding> {
     );
     seen.extend(record.power_mode.map(|mode| format!("power mode {mode}")));
     seen.extend(record.wifi.iter().map(|w| format!("Wi-Fi {}", w.interface)));
+    seen.extend(
+        record
+            .batteries
+            .iter()
+            .map(|b| format!("battery {}", b.name)),
+    );
     let mut all = vec![Finding::ok("host", seen.join(", "))];
     for absent in reader.absent() {
         all.push(Finding::ok(

@@ -12,7 +12,9 @@ use serde::Serialize;
 use crate::clock;
 use crate::console::app::sweeping::Sweeping;
 use crate::console::{Observer, SweepEnded};
-use crate::sweep::{EndRow, FrameRow, Header, How, PlanSummary, Summary, Sweep, Writer};
+use crate::sweep::{
+    Chosen, EndRow, FrameRow, Header, How, IdleSummary, PlanSummary, Summary, Sweep, Writer,
+};
 use crate::units::ns_to_ms;
 
 /// Where a sweep's results go.
@@ -73,6 +75,7 @@ struct EndLine<'a> {
     restored: bool,
     fastest: Option<&'a str>,
     frugal: Option<&'a str>,
+    idle: Option<IdleSummary>,
     file: Option<String>,
 }
 
@@ -192,6 +195,7 @@ pub(in crate::cli) fn finish(mut output: Output, ended: SweepEnded) -> Result<Ex
                 restored,
                 fastest: label(summary.fastest),
                 frugal: label(summary.frugal),
+                idle: summary.idle,
                 file: output.out.as_ref().map(|p| p.display().to_string()),
             },
         )?;
@@ -286,6 +290,17 @@ fn table(summary: &Summary) -> String {
         }
         text.push('\n');
     }
+    if let Some(idle) = &summary.idle {
+        let emulated = if idle.emulated { " emulated" } else { "" };
+        let _ = writeln!(
+            text,
+            "idle {:.2} W ±{:.2}{emulated}, over {:.0} s",
+            idle.watts, idle.half, idle.seconds
+        );
+    }
+    if summary.plans.iter().any(|p| p.is_busy) {
+        text += "BUSY: something else was running on the robot's machine; these times may be too long\n";
+    }
     text
 }
 
@@ -316,13 +331,22 @@ fn figures(plan: &PlanSummary) -> String {
             "{:.3} J ±{:.3}{emulated}{short}",
             energy.joules, energy.half
         ));
+        if let Some(net) = &energy.net {
+            words.push(format!("net {:.3} J ±{:.3}", net.joules, net.half));
+        }
     }
     if let Some(predicted) = plan.predicted_ms {
         words.push(format!("predicted {predicted:.1} ms"));
     }
     words.push(format!("{} frames", plan.frames));
+    if !plan.chose.is_empty() {
+        words.push(format!("chose {}", Chosen::words(&plan.chose)));
+    }
     if plan.emulated {
         words.push("emulated".to_owned());
+    }
+    if let Some(load) = plan.load.filter(|_| plan.is_busy) {
+        words.push(format!("BUSY: load {:.0} %", load * 100.0));
     }
     if plan.one_host {
         words.push("robot and server on one machine: contention unchecked".to_owned());

@@ -1,10 +1,12 @@
 //! The time that is shown: now, an earlier moment of what goes on, or a recording's. What workers tell meanwhile is
 //! taken in aside.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{App, Effect, Moment, Orders, Redraw, Setup, Target, Turn};
 use crate::playback::{Command, Jump, Landmarks, Playback, Standing};
+use crate::session::Meta;
 use crate::store::Events;
 use crate::units::{FrameId, Nanos};
 
@@ -81,6 +83,8 @@ pub struct Deck {
     typed: Option<String>,
     /// The recording's name.
     title: Option<String>,
+    /// The recording's file and what it is.
+    recorded: Option<(PathBuf, Meta)>,
 }
 
 impl Default for Deck {
@@ -95,6 +99,7 @@ impl Default for Deck {
             read: None,
             typed: None,
             title: None,
+            recorded: None,
         }
     }
 }
@@ -134,6 +139,11 @@ impl Deck {
         self.title.as_deref()
     }
 
+    /// The recording's file, and what was said of it.
+    pub const fn recorded(&self) -> Option<&(PathBuf, Meta)> {
+        self.recorded.as_ref()
+    }
+
     /// The moment that stands on the screen; none for now.
     pub const fn shown(&self) -> Option<Moment> {
         self.shown
@@ -156,6 +166,20 @@ impl App {
         app.deck = Deck::replay(title, from, to);
         app.deck.passed = now;
         app
+    }
+
+    /// The same console with the recording's file and what was said of it, so that it can be edited.
+    #[must_use]
+    pub fn of_file(mut self, file: PathBuf, about: Meta) -> Self {
+        self.deck.recorded = Some((file, about));
+        self
+    }
+
+    /// A file's description has changed.
+    pub(super) fn described(&mut self, changed: PathBuf, about: Meta) {
+        if self.deck.recorded.as_ref().is_some_and(|r| r.0 == changed) {
+            self.deck.recorded = Some((changed, about));
+        }
     }
 
     pub(super) const fn is_replay(&self) -> bool {

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::deck::Typing;
 use super::palette;
 use super::screens::Screen;
-use super::screens::{layers, live, log, power, sessions, sweep, timeline, workers};
+use super::screens::{charts, layers, live, log, power, sessions, sweep, timeline, workers};
 use crate::playback::Command;
 
 pub use key::{Key, KeyError};
@@ -83,6 +83,8 @@ pub enum Action {
     Palette(palette::Do),
     /// On the Live screen.
     Live(live::Do),
+    /// On the charts of any screen.
+    Chart(charts::Do),
     /// On the Layers screen.
     Layers(layers::Do),
     /// On the timeline.
@@ -119,6 +121,8 @@ pub enum Action {
     Mark,
     /// Give the session a name.
     NameSession,
+    /// Say what the session is.
+    Describe,
     /// Another worker.
     NextTarget,
     /// Show or hide the help.
@@ -138,6 +142,7 @@ impl Action {
                 | Self::Policy
                 | Self::Sweep(sweep::Do::Start | sweep::Do::Layer)
                 | Self::Layers(layers::Do::Cut)
+                | Self::Power(power::Do::Idle(_))
                 | Self::Modes
                 | Self::Pick(_)
                 | Self::Apply
@@ -154,6 +159,8 @@ pub enum Scope {
     Anywhere,
     /// On one screen.
     On(Screen),
+    /// While a crosshair stands on the charts.
+    Chart,
     /// While a search is typed.
     Search,
     /// In the mode picker.
@@ -166,7 +173,7 @@ pub enum Scope {
 
 impl Scope {
     /// All, in the order of help and README.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Anywhere,
         Self::On(Screen::Live),
         Self::On(Screen::Layers),
@@ -176,6 +183,7 @@ impl Scope {
         Self::On(Screen::Workers),
         Self::On(Screen::Sessions),
         Self::On(Screen::Log),
+        Self::Chart,
         Self::Search,
         Self::Picker,
         Self::Time,
@@ -187,6 +195,7 @@ impl Scope {
         match self {
             Self::Anywhere => "anywhere",
             Self::On(screen) => screen.name(),
+            Self::Chart => "chart",
             Self::Search => "search",
             Self::Picker => "picker",
             Self::Time => "time",

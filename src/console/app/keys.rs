@@ -91,9 +91,10 @@ impl App {
             Action::OpenPalette => self.palette = Some(Palette::default()),
             Action::Palette(what) => self.on_palette(what, at, turn),
             Action::Live(what) => self.on_live(what),
+            Action::Chart(what) => self.on_chart(what),
             Action::Timeline(what) => self.on_timeline(what),
             Action::Sweep(what) => self.on_sweep(what, at, turn),
-            Action::Power(what) => self.on_power(what),
+            Action::Power(what) => self.on_power(what, at, turn),
             Action::Layers(what) => self.on_layers(what),
             Action::Sessions(what) => self.on_sessions(what, turn),
             Action::Workers(what) => self.on_workers(what),
@@ -124,6 +125,7 @@ impl App {
                 };
             }
             Action::Mark => self.begin_note(Noting::Marker, at),
+            Action::Describe => self.describe(),
             Action::NameSession => self.begin_note(Noting::Name, at),
             Action::NextTarget => self.next_target(),
             Action::Help => self.help = true,
@@ -199,7 +201,7 @@ impl App {
     }
 
     /// The robot that may be changed now; says why there is none.
-    fn changeable(&mut self, at: Moment) -> Option<usize> {
+    pub(super) fn changeable(&mut self, at: Moment) -> Option<usize> {
         let index = self.robot()?;
         if let Some(why) = self.obstacle(index, at.now) {
             self.notice = Some(why);
@@ -368,7 +370,15 @@ impl App {
         let store = &self.targets[index].store;
         let reigns = store.plan().and_then(|p| p.policy);
         let policy = reigns.is_none().then_some(Spec::AUTO);
-        match Control::of(store) {
+        if self.in_control(index, turn) {
+            self.proposal = None;
+            self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        }
+    }
+
+    /// Takes control first where it is free; false where it is another's, which is asked about.
+    pub(super) fn in_control(&mut self, index: usize, turn: &mut Turn) -> bool {
+        match Control::of(&self.targets[index].store) {
             Control::You => {}
             // The two are performed in this order; without control the second is refused with the reason.
             Control::Nobody | Control::Unknown => self.take_control(index, false, None, turn),
@@ -378,11 +388,10 @@ impl App {
                     holder,
                     then: None,
                 });
-                return;
+                return false;
             }
         }
-        self.proposal = None;
-        self.send(index, Command::SetPolicy { policy }, None, None, turn);
+        true
     }
 
     pub(super) fn set_plan(&mut self, index: usize, request: PlanRequest, turn: &mut Turn) {

@@ -1,7 +1,8 @@
 //! Marks and names that a person gives a recording: typed at the foot of the screen, stamped when the key was pressed.
 
-use super::{App, Effect, Key, Moment, Redraw, Turn};
-use crate::session::{State, Status};
+use super::{App, Effect, Key, Moment, Redraw, Target, Turn};
+use crate::session::{Meta, State, Status};
+use crate::units::Nanos;
 use crate::wire::Level;
 
 /// Characters of a mark or a name.
@@ -16,6 +17,8 @@ pub struct Prompt {
     pub text: String,
     /// When the key was pressed that asked for it.
     at: Moment,
+    /// What time it was then on each worker's clock, as far as it is known.
+    clocks: Vec<Option<Nanos>>,
 }
 
 /// What a typed text is for.
@@ -37,6 +40,13 @@ pub enum Note {
         /// When the key was pressed.
         at: Moment,
     },
+    /// The session is this.
+    About {
+        /// All that is known of it.
+        about: Box<Meta>,
+        /// When the key was pressed.
+        at: Moment,
+    },
     /// The session is called this.
     Name {
         /// What was typed; empty takes the name back.
@@ -44,6 +54,10 @@ pub enum Note {
         /// When the key was pressed.
         at: Moment,
     },
+}
+
+fn newest(target: &Target) -> Option<Nanos> {
+    target.store.trends().newest()
 }
 
 impl App {
@@ -66,6 +80,7 @@ impl App {
             what,
             text: String::new(),
             at,
+            clocks: self.present_targets().iter().map(newest).collect(),
         });
     }
 
@@ -89,11 +104,29 @@ impl App {
         true
     }
 
+    /// Marks a moment in what is drawn of every worker; on a clock that is not known, the newest moment.
+    pub(super) fn mark_charts(&mut self, text: &str, clocks: &[Option<Nanos>]) {
+        for (index, target) in self.targets.iter_mut().enumerate() {
+            let at = clocks.get(index).copied().flatten();
+            target.store.mark(text, at);
+        }
+    }
+
     fn end_note(&mut self, turn: &mut Turn) {
-        let Some(Prompt { what, text, at }) = self.prompt.take() else {
+        let prompt = self.prompt.take();
+        let Some(Prompt {
+            what,
+            text,
+            at,
+            clocks,
+        }) = prompt
+        else {
             return;
         };
         let text = text.trim().to_owned();
+        if what == Noting::Marker {
+            self.with_present(|app| app.mark_charts(&text, &clocks));
+        }
         let (note, said) = match what {
             Noting::Marker if text.is_empty() => (Note::Marker { text, at }, "marked".to_owned()),
             Noting::Marker => {
@@ -102,6 +135,7 @@ impl App {
             }
             Noting::Name => {
                 let said = format!("the session is called {text:?}");
+                self.about.name = Some(text.clone()).filter(|t| !t.is_empty());
                 (Note::Name { text, at }, said)
             }
         };
@@ -166,6 +200,7 @@ mod tests {
             keymap: Keymap::default(),
             remote: false,
             first_command: 1,
+            ..Setup::default()
         };
         App::new(setup, Nanos(0)).0
     }

@@ -75,8 +75,8 @@ impl Scene for App {
             }
             What::Gap(gap) => self.recorded_gap(gap, at),
             What::Notice(notice) => self.say(notice.level, notice.text.clone(), at),
-            What::Marker(_) | What::Start(_) | What::Meta(_) | What::Left(_) | What::Summary(_) => {
-            }
+            What::Marker(marker) => self.mark_charts(&marker.text, &[]),
+            What::Start(_) | What::Meta(_) | What::Left(_) | What::Summary(_) => {}
         }
     }
 

@@ -1,6 +1,7 @@
 //! The screens: one file each, with its state and what keys do to it. [`Screens`] holds them all, so that a screen is
 //! found again as it was left.
 
+pub mod charts;
 pub mod layers;
 pub mod live;
 pub mod log;
@@ -89,6 +90,8 @@ impl Screen {
 pub struct Screens {
     /// The one that is shown.
     pub shown: Screen,
+    /// Charts, on whichever screen.
+    pub charts: charts::Charts,
     /// Live.
     pub live: live::Live,
     /// Layers.
@@ -119,6 +122,7 @@ impl Screens {
     pub(super) fn another_worker(&mut self) {
         self.timeline = timeline::Timeline::default();
         self.power = power::PowerScreen::default();
+        self.charts.another_worker();
     }
 }
 
@@ -133,6 +137,12 @@ impl App {
         &self.screens
     }
 
+    /// Whether keys move the crosshair: it is there, and so is a chart.
+    pub const fn is_reading_charts(&self) -> bool {
+        let charts = charts::ChartId::on(self.screens.shown);
+        self.screens.charts.is_looking() && !charts.is_empty()
+    }
+
     /// Whose keys are in effect, the first before the others. A question is answered with the keys that work anywhere.
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
@@ -141,6 +151,8 @@ impl App {
             Scope::Search
         } else if self.take_over.is_none() && self.picker.is_some() {
             Scope::Picker
+        } else if self.take_over.is_none() && self.is_reading_charts() {
+            Scope::Chart
         } else {
             Scope::On(self.screens.shown)
         };

@@ -1,21 +1,15 @@
 //! A sweep that this console drives: [`Sweep`] decides what comes next; here its orders become commands, and what the
 //! robot tells becomes its events. The Sweep screen and `splitscope sweep` begin it alike.
 
+mod drive;
 mod words;
 
-use super::{App, Effect, Moment, Redraw, Turn};
+use super::{App, Moment, Redraw, Turn};
 use crate::plan::Plan;
-use crate::sweep::{
-    Cuts, DeviceLine, Event, Header, How, ModelLine, Order, PlanLine, Settings, Sweep, Wanted,
-};
+use crate::policy::Spec;
+use crate::sweep::{Cuts, DeviceLine, Event, Header, ModelLine, PlanLine, Settings, Sweep, Wanted};
 use crate::units::{BootId, Nanos};
-use crate::wire::console::Command;
-use crate::wire::{Level, PeerState, Record};
 
-/// Refused control is asked for again after this long: a session that the robot still believes in ends by itself.
-const AGAIN_AFTER_NS: i64 = 1_000_000_000;
-/// So often, then another console has it.
-const TRIES: u32 = 20;
 /// From the end to the word that the plan from before is back.
 const RESTORED_WITHIN_NS: i64 = 12_000_000_000;
 
@@ -32,12 +26,32 @@ pub struct Request {
     pub settings: Settings,
     /// What the experiment is called.
     pub title: Option<String>,
+    /// The model that the robot is to run, if that matters.
+    pub expects: Option<Expected>,
     /// The link in the person's words.
     pub link: Option<String>,
     /// It ends after so many seconds in any case.
     pub seconds: Option<f64>,
     /// Take control from another console.
     pub force: bool,
+}
+
+/// A model that a robot is expected to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Its name.
+    pub name: String,
+    /// Rows and columns of its input.
+    pub size: [u32; 2],
+    /// Images of a frame.
+    pub batch: u32,
+}
+
+impl std::fmt::Display for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let [rows, columns] = self.size;
+        write!(f, "{} at {rows}x{columns}, batch {}", self.name, self.batch)
+    }
 }
 
 /// How far the sweep is with the robot.
@@ -70,6 +84,8 @@ pub struct Sweeping {
     boot: BootId,
     header: Header,
     restore: Plan,
+    /// The policy that had the say before.
+    policy: Option<Spec>,
     sweep: Option<Sweep>,
     stage: Stage,
     force: bool,
@@ -169,6 +185,17 @@ impl App {
             .model()
             .ok_or("the robot has not told its model yet")?;
         let plan = store.plan().ok_or("the robot has not told its plan yet")?;
+        let input = model.graph.input_shape();
+        if let Some(expected) = &request.expects {
+            let runs = Expected {
+                name: model.graph.name().to_owned(),
+                size: [input.rows, input.columns],
+                batch: input.batch,
+            };
+            if runs != *expected {
+                return Err(format!("the robot runs {runs}, not {expected}"));
+            }
+        }
         let plans = PlanLine::list(
             &model.graph,
             request.cuts.as_ref(),
@@ -185,7 +212,6 @@ impl App {
         let servers = others
             .filter(|(i, t)| *i != target && !t.is_robot())
             .filter_map(|(_, t)| t.store.worker().map(device));
-        let input = model.graph.input_shape();
         let header = Header {
             version: crate::wire::VERSION.to_owned(),
             began_unix_ms: at.unix_ms,
@@ -209,6 +235,7 @@ impl App {
             boot: worker.boot,
             header,
             restore: plan.plan.clone(),
+            policy: plan.policy,
             sweep: None,
             stage: Stage::Control,
             force: request.force,
@@ -242,248 +269,5 @@ impl App {
     pub fn skip_plan(&mut self, at: Moment, turn: &mut Turn) {
         self.sweep_event(Event::Skip, at, turn);
         turn.redraw(Redraw::AtOnce);
-    }
-
-    fn is_of_sweep(&self, target: usize, command: u64) -> bool {
-        let sweeping = self.sweeping.as_ref();
-        sweeping.is_some_and(|s| s.target == target && s.command == Some(command))
-    }
-
-    /// The robot told something.
-    pub(super) fn sweep_hears(
-        &mut self,
-        index: usize,
-        record: &Record,
-        at: Moment,
-        turn: &mut Turn,
-    ) {
-        let Some(sweeping) = self.sweeping.as_mut().filter(|s| s.target == index) else {
-            return;
-        };
-        if sweeping.is_over() {
-            return;
-        }
-        if let (Record::Plan(plan), Stage::Restoring { .. }) = (record, &sweeping.stage)
-            && plan.plan == sweeping.restore
-        {
-            sweeping.over(true);
-            turn.redraw(Redraw::Soon);
-            return;
-        }
-        if let (Record::Lease(lease), Stage::Running) = (record, &sweeping.stage) {
-            let own = self.targets[index].store.worker().map(|w| w.session);
-            if lease.session.is_some() && lease.session != own {
-                let holder =
-                    crate::store::clean(lease.name.as_deref().unwrap_or("another console"), 64);
-                return self.sweep_event(Event::ControlLost(&holder), at, turn);
-            }
-        }
-        // Also while control is regained: what the robot tells when it is back is told once.
-        self.sweep_event(Event::Record(record), at, turn);
-    }
-
-    /// The connection to a worker is lost.
-    pub(super) fn sweep_lost(&mut self, index: usize, at: Moment) {
-        let Some(sweeping) = self.sweeping.as_mut().filter(|s| s.target == index) else {
-            return;
-        };
-        if let Some(command) = sweeping.command.take() {
-            self.orders.forget(index, command);
-        }
-        match sweeping.stage {
-            Stage::Over { .. } => {}
-            // The robot brings the plan back by itself.
-            Stage::Restoring { .. } => sweeping.over(false),
-            _ => {
-                sweeping.stage = Stage::Lost;
-                if let Some(sweep) = &mut sweeping.sweep {
-                    sweep.event(Event::Lost, at.now);
-                }
-            }
-        }
-    }
-
-    /// A worker said hello again.
-    pub(super) fn sweep_back(&mut self, index: usize, boot: BootId, at: Moment, turn: &mut Turn) {
-        let Some(sweeping) = self.sweeping.as_mut().filter(|s| s.target == index) else {
-            return;
-        };
-        if sweeping.stage != Stage::Lost {
-            return;
-        }
-        if sweeping.boot != boot {
-            sweeping.boot = boot;
-            let text = "the robot was restarted in the middle of the sweep; it goes on".to_owned();
-            self.say(Level::Warning, text, at);
-        }
-        self.sweep_ask_control(turn);
-    }
-
-    /// Time passed.
-    pub(super) fn sweep_tick(&mut self, at: Moment, turn: &mut Turn) {
-        let Some(sweeping) = &mut self.sweeping else {
-            return;
-        };
-        if sweeping.next_tick().is_none_or(|due| at.now < due) {
-            return;
-        }
-        match sweeping.stage {
-            Stage::Control | Stage::Beginning => self.sweep_ask_control(turn),
-            Stage::Running => {
-                let over = sweeping.until.is_some_and(|until| at.now >= until);
-                let event = if over { Event::TimeUp } else { Event::Tick };
-                self.sweep_event(event, at, turn);
-            }
-            Stage::Restoring { .. } => {
-                sweeping.over(false);
-                let text = format!(
-                    "the robot did not say that {} is back; look at its plan",
-                    sweeping.restore.label()
-                );
-                self.say(Level::Warning, text, at);
-            }
-            Stage::Lost | Stage::Over { .. } => {}
-        }
-        turn.redraw(Redraw::Soon);
-    }
-
-    /// An answer came; true if it was to a command of the sweep.
-    pub(super) fn sweep_answer(
-        &mut self,
-        index: usize,
-        command: u64,
-        result: &Result<(), String>,
-        at: Moment,
-        turn: &mut Turn,
-    ) -> bool {
-        if !self.is_of_sweep(index, command) {
-            return false;
-        }
-        let Some(sweeping) = &mut self.sweeping else {
-            return false;
-        };
-        sweeping.command = None;
-        match (&sweeping.stage, result) {
-            (Stage::Control, Ok(())) => {
-                sweeping.stage = Stage::Beginning;
-                let restore = sweeping.restore.clone();
-                self.sweep_send(Command::BeginSweep { restore }, turn);
-            }
-            (Stage::Beginning, Ok(())) => self.sweep_begun(at, turn),
-            (Stage::Control | Stage::Beginning, Err(why)) => {
-                sweeping.tries += 1;
-                // Without a sweep yet, the first answer is the answer; afterwards our own dead session may hold it.
-                if sweeping.sweep.is_none() {
-                    sweeping.failed = Some(why.clone());
-                    sweeping.over(true);
-                } else if sweeping.tries > TRIES {
-                    self.sweep_event(Event::ControlLost(&why.clone()), at, turn);
-                } else {
-                    sweeping.stage = Stage::Control;
-                    sweeping.again = Some(at.now.shifted(AGAIN_AFTER_NS));
-                }
-            }
-            (Stage::Running, Err(why)) => self.sweep_event(Event::Refused(why), at, turn),
-            (Stage::Restoring { .. }, Err(_)) => {
-                sweeping.over(false);
-            }
-            _ => {}
-        }
-        true
-    }
-
-    fn sweep_begun(&mut self, at: Moment, turn: &mut Turn) {
-        let Some(sweeping) = &mut self.sweeping else {
-            return;
-        };
-        sweeping.stage = Stage::Running;
-        (sweeping.tries, sweeping.again) = (0, None);
-        if sweeping.sweep.is_some() {
-            return self.sweep_event(Event::Back, at, turn);
-        }
-        let store = &self.targets[sweeping.target].store;
-        let asked = store.peers().iter().filter(|p| p.state != PeerState::None);
-        let servers: Vec<_> = asked
-            .map(|p| (p.device, p.state == PeerState::Ready))
-            .collect();
-        let sources = store.power().sources().clone();
-        let (mut sweep, order) = Sweep::new(
-            sweeping.header.plans.clone(),
-            sweeping.header.settings,
-            sweeping.restore.clone(),
-            servers,
-            at.now,
-        );
-        let told = Record::PowerSources(Box::new(sources));
-        sweep.event(Event::Record(&told), at.now);
-        sweeping.sweep = Some(sweep);
-        self.sweep_obey(order, at, turn);
-    }
-
-    fn sweep_event(&mut self, event: Event<'_>, at: Moment, turn: &mut Turn) {
-        let Some(sweeping) = &mut self.sweeping else {
-            return;
-        };
-        let Some(sweep) = &mut sweeping.sweep else {
-            return;
-        };
-        if let Some(order) = sweep.event(event, at.now) {
-            self.sweep_obey(order, at, turn);
-        }
-    }
-
-    fn sweep_obey(&mut self, order: Order, at: Moment, turn: &mut Turn) {
-        turn.redraw(Redraw::Soon);
-        match order {
-            Order::SetPlan(plan) => self.sweep_send(Command::SetPlan { plan }, turn),
-            Order::End(how) => {
-                let Some(sweeping) = &mut self.sweeping else {
-                    return;
-                };
-                let connected = matches!(sweeping.stage, Stage::Running);
-                // Who took control chooses the plan; and whom we cannot reach brings it back by itself.
-                if connected && !matches!(how, How::ControlLost(_)) {
-                    sweeping.stage = Stage::Restoring { since: at.now };
-                    self.sweep_send(Command::EndSweep, turn);
-                } else {
-                    sweeping.over(false);
-                }
-            }
-        }
-    }
-
-    fn sweep_ask_control(&mut self, turn: &mut Turn) {
-        let Some(sweeping) = &mut self.sweeping else {
-            return;
-        };
-        sweeping.stage = Stage::Control;
-        sweeping.again = None;
-        let force = sweeping.force;
-        let Some(worker) = self.targets[sweeping.target].store.worker() else {
-            return;
-        };
-        match self.proof(worker) {
-            Ok(proof) => self.sweep_send(Command::TakeControl { force, proof }, turn),
-            Err(why) => {
-                if let Some(sweeping) = &mut self.sweeping {
-                    sweeping.failed = Some(why);
-                    sweeping.over(true);
-                }
-            }
-        }
-    }
-
-    /// Sends a command of the sweep. One that finds no connection is not sent: the loss is told by itself.
-    fn sweep_send(&mut self, command: Command, turn: &mut Turn) {
-        let Some(sweeping) = &mut self.sweeping else {
-            return;
-        };
-        let target = sweeping.target;
-        if !self.targets[target].connection.is_up() {
-            return;
-        }
-        let message = self.orders.send(target, sweeping.boot, command, None, None);
-        sweeping.command = Some(message.id);
-        turn.effects.push(Effect::Send { target, message });
     }
 }

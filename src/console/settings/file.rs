@@ -5,6 +5,7 @@
 //! ascii = "auto"            # auto, yes, no
 //! mouse = true
 //! ssh = "auto"              # fewer pictures: auto, yes, no
+//! prompt = true             # ask once what the session is
 //!
 //! [keys.live]
 //! cut-earlier = ["h", "left"]
@@ -33,6 +34,7 @@ pub struct File {
     pub(super) ascii: Option<(Auto, usize)>,
     pub(super) mouse: Option<(bool, usize)>,
     pub(super) ssh: Option<(Auto, usize)>,
+    pub(super) prompt: Option<(bool, usize)>,
     pub(super) keymap: Keymap,
     pub(super) rebound: Vec<(Scope, String, usize)>,
 }
@@ -170,20 +172,29 @@ impl Reader<'_> {
                 "theme" => self.file.theme = self.word(value),
                 "ascii" => self.file.ascii = self.word(value),
                 "ssh" => self.file.ssh = self.word(value),
-                "mouse" => match value.get_ref().as_bool() {
-                    Some(yes) => self.file.mouse = Some((yes, line(self.text, at))),
-                    None => self.fault(at, "mouse is true or false"),
-                },
+                "mouse" => self.file.mouse = self.yes_or_no("mouse", value),
+                "prompt" => self.file.prompt = self.yes_or_no("prompt", value),
                 "keys" => match value.get_ref().as_table() {
                     Some(scopes) => self.scopes(scopes),
                     None => self.fault(at, "keys is a table per screen, like [keys.live]"),
                 },
                 other => {
                     let what = format!(
-                        "{other:?} is no setting; there are theme, ascii, mouse, ssh and keys"
+                        "{other:?} is no setting; there are theme, ascii, mouse, ssh, prompt and keys"
                     );
                     self.fault(at, what);
                 }
+            }
+        }
+    }
+
+    fn yes_or_no(&mut self, name: &str, value: &Value) -> Option<(bool, usize)> {
+        let at = value.span().start;
+        match value.get_ref().as_bool() {
+            Some(yes) => Some((yes, line(self.text, at))),
+            None => {
+                self.fault(at, format!("{name} is true or false"));
+                None
             }
         }
     }
@@ -322,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_is_no_setting_is_told_with_its_line() {
-        let text = "theme = \"pink\"\nmuose = true\n[keys.live]\nfly = \"x\"\nzoom = 3\nnext-link = \"f99\"\n[keys.moon]\n";
+        let text = "theme = \"pink\"\nmuose = true\n[keys.live]\nfly = \"x\"\nlook = 3\nnext-link = \"f99\"\n[keys.moon]\n";
         let told = faults(text);
         assert_eq!(told.len(), 6, "{told:?}");
         assert!(
@@ -339,13 +350,13 @@ mod tests {
 
     #[test]
     fn a_key_with_two_meanings_is_a_conflict() {
-        let told = faults("\n[keys.live]\nzoom = \"b\"\n");
+        let told = faults("\n[keys.live]\nlook = \"b\"\n");
         assert_eq!(
             told,
-            ["line 3: \"b\" is the key of next-link and of zoom in [keys.live]"]
+            ["line 3: \"b\" is the key of next-link and of look in [keys.live]"]
         );
         // Two that change places do not conflict.
-        let text = "[keys.live]\nzoom = \"b\"\nnext-link = \"z\"\n";
+        let text = "[keys.live]\nlook = \"b\"\nnext-link = \"z\"\n";
         assert!(text.parse::<File>().is_ok());
         assert!(faults("[keys.anywhere]\nquit = []\n")[0].contains("quit needs a key"));
     }

@@ -1,4 +1,4 @@
-//! The frame that all screens have in common, and the three sizes that they are laid out for.
+//! The frame that all screens have in common, and the sizes that they are laid out for.
 //!
 //! ```text
 //! | header: state, model, plan, epoch, control       power       |
@@ -45,6 +45,11 @@ impl Size {
             Self::Glance
         }
     }
+}
+
+/// Whether there is room for a panel more beside those of [`Size::Wide`].
+pub(super) const fn is_roomy(area: Rect) -> bool {
+    area.width >= 150 && area.height >= 44
 }
 
 /// Draws what all screens have in common, and returns what is left for the screen's own.

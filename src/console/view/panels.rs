@@ -1,6 +1,7 @@
 //! The panels that screens are put together from, one file each: `render(scene, area, buf)`.
 
 pub(super) mod events;
+pub(super) mod form;
 pub(super) mod gantt;
 pub(super) mod header;
 pub(super) mod help;
@@ -8,7 +9,9 @@ pub(super) mod hints;
 pub(super) mod host;
 pub(super) mod latency;
 pub(super) mod layers;
+pub(super) mod limit;
 pub(super) mod link;
+pub(super) mod observer;
 pub(super) mod outlook;
 pub(super) mod palette;
 pub(super) mod picker;
@@ -18,3 +21,5 @@ pub(super) mod scrubber;
 pub(super) mod status;
 pub(super) mod syncs;
 pub(super) mod targets;
+pub(super) mod trend;
+pub(super) mod watts;

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use super::medium::MAX_PIECE;
 use super::queue::{Front, Queue};
-use super::{Link, Outage, reset_on_close};
+use super::{Link, Outage, Station, reset_on_close};
 use crate::clock;
 use crate::link::trace::Direction;
 use crate::units::Nanos;
@@ -19,6 +19,7 @@ use crate::units::Nanos;
 pub(super) struct Connection {
     client: TcpStream,
     upstream: TcpStream,
+    robot: Station,
     queues: [Queue; 2],
     aborted: AtomicBool,
 }
@@ -36,11 +37,17 @@ enum Next {
 }
 
 impl Connection {
-    pub(super) fn new(client: TcpStream, upstream: TcpStream, queue_bytes: usize) -> Self {
+    pub(super) fn new(
+        client: TcpStream,
+        upstream: TcpStream,
+        robot: Station,
+        queue_bytes: usize,
+    ) -> Self {
         let limit = queue_bytes.max(1);
         Self {
             client,
             upstream,
+            robot,
             queues: [Queue::new(limit), Queue::new(limit)],
             aborted: AtomicBool::new(false),
         }
@@ -92,11 +99,16 @@ impl Connection {
             .inspect_err(|_| self.abort())
     }
 
+    /// Where bytes of a direction come from, where they go, and where they wait. Up is away from the robot.
     const fn ends(&self, direction: Direction) -> (&TcpStream, &TcpStream, &Queue) {
         let [up, down] = &self.queues;
+        let (robot, other) = match self.robot {
+            Station::Client => (&self.client, &self.upstream),
+            Station::Upstream => (&self.upstream, &self.client),
+        };
         match direction {
-            Direction::Up => (&self.client, &self.upstream, up),
-            Direction::Down => (&self.upstream, &self.client, down),
+            Direction::Up => (robot, other, up),
+            Direction::Down => (other, robot, down),
         }
     }
 

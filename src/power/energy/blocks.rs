@@ -217,7 +217,8 @@ pub fn measure(
     blocks: &[Block],
     protocol: &Protocol,
 ) -> Conclusion {
-    let idle = idle_power(samples, idle, protocol);
+    let pieces = idle.iter().flat_map(|w| idle_pieces(samples, w, protocol));
+    let idle = idle_power(&pieces.collect::<Vec<_>>(), protocol);
     let with_energy = |block: &Block| BlockEnergy {
         plan: block.plan.clone(),
         frames: block.frames,
@@ -230,13 +231,27 @@ pub fn measure(
     }
 }
 
-/// What blocks say whose energy is known already, in the order they ran; without idle time there is no net energy.
-pub fn conclude(
-    blocks: &[BlockEnergy],
+/// What blocks and pieces of idle time say whose energy is known already; blocks in the order they ran, pieces as
+/// [`idle_pieces`] cuts them.
+pub fn conclude(blocks: &[BlockEnergy], idle: &[Integral], protocol: &Protocol) -> Conclusion {
+    let idle = idle_power(idle, protocol);
+    Conclusion {
+        plans: all_plans(blocks, &idle, protocol),
+        idle: idle.map(|i| i.interval),
+    }
+}
+
+/// A stretch of idle time cut into pieces of about [`Protocol::idle_piece_ns`], each with its energy.
+pub fn idle_pieces(
+    samples: &[Sample],
+    window: &Range<Nanos>,
     protocol: &Protocol,
-) -> Vec<(String, Result<PlanEnergy, NotEnough>)> {
-    let idle = idle_power(&[], &[], protocol);
-    all_plans(blocks, &idle, protocol)
+) -> Vec<Integral> {
+    let length = window.end.since(window.start);
+    let pieces = length / protocol.idle_piece_ns.max(1);
+    let edge = |n: i64| window.start.shifted(length / pieces * n);
+    let piece = |n| integrate_covered(samples, &(edge(n)..edge(n + 1)), protocol.max_gap_ns);
+    (0..pieces).map(piece).collect()
 }
 
 fn all_plans(
@@ -264,25 +279,15 @@ struct Idle {
     pieces: usize,
 }
 
-fn idle_power(
-    samples: &[Sample],
-    windows: &[Range<Nanos>],
-    protocol: &Protocol,
-) -> Result<Idle, NotEnough> {
+fn idle_power(pieces: &[Integral], protocol: &Protocol) -> Result<Idle, NotEnough> {
     let mut watts = Vec::new();
     let mut has_ns = 0;
-    for window in windows {
-        let length = window.end.since(window.start);
-        let pieces = length / protocol.idle_piece_ns.max(1);
-        for n in 0..pieces {
-            let edge = |n: i64| window.start.shifted(length / pieces * n);
-            let piece = integrate_covered(samples, &(edge(n)..edge(n + 1)), protocol.max_gap_ns);
-            if let Some(mean) = piece.mean()
-                && piece.coverage() >= protocol.min_coverage
-            {
-                watts.push(mean.0);
-                has_ns += piece.covered_ns;
-            }
+    for piece in pieces {
+        if let Some(mean) = piece.mean()
+            && piece.coverage() >= protocol.min_coverage
+        {
+            watts.push(mean.0);
+            has_ns += piece.covered_ns;
         }
     }
     let not_enough = NotEnough(vec![Missing::Idle {

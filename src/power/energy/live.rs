@@ -18,6 +18,8 @@ pub struct Live {
     samples: VecDeque<Sample>,
     /// When results came.
     frames: VecDeque<Nanos>,
+    /// What was before this does not count.
+    since: Nanos,
 }
 
 /// What the last seconds suggest. Frames are not counted to their power exactly: this is an estimate, and is to be
@@ -42,12 +44,21 @@ impl Live {
             max_gap_ns,
             samples: VecDeque::new(),
             frames: VecDeque::new(),
+            since: Nanos(i64::MIN),
         }
+    }
+
+    /// What was before a moment no longer counts: another plan runs.
+    pub fn begin(&mut self, since: Nanos) {
+        self.since = since;
+        self.samples.retain(|sample| sample.at >= since);
+        self.frames.retain(|&at| at >= since);
     }
 
     /// Takes a sample of the total in; one that is older than the newest is passed over.
     pub fn sample(&mut self, sample: Sample) {
-        if self.samples.back().is_some_and(|last| sample.at < last.at) {
+        let is_old = self.samples.back().is_some_and(|last| sample.at < last.at);
+        if is_old || sample.at < self.since {
             return;
         }
         self.samples.push_back(sample);

@@ -110,6 +110,8 @@ fn table(points: &[Point], title: &str) -> Table {
             "latency_ms",
             "energy_j",
             "energy_half_j",
+            "energy_net_j",
+            "energy_net_half_j",
             "on_front",
             "predicted",
         ],
@@ -121,6 +123,8 @@ fn table(points: &[Point], title: &str) -> Table {
             number(point.latency.value),
             number(point.energy.joules),
             cell(point.energy.half),
+            cell(point.energy.net.map(|(joules, _)| joules)),
+            cell(point.energy.net.map(|(_, half)| half)),
             point.is_best.to_string(),
             point.is_predicted.to_string(),
         ]);

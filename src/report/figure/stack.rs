@@ -145,6 +145,8 @@ impl Stacks {
                 "bytes_down",
                 "energy_j",
                 "energy_half_j",
+                "energy_net_j",
+                "energy_net_half_j",
                 "energy_lacks",
             ],
         );
@@ -165,6 +167,9 @@ impl Stacks {
             row.push(number(stack.bytes_down.round()));
             row.push(cell(energy.map(|e| e.joules)));
             row.push(cell(energy.and_then(|e| e.half)));
+            let net = energy.and_then(|e| e.net);
+            row.push(cell(net.map(|(joules, _)| joules)));
+            row.push(cell(net.map(|(_, half)| half)));
             row.push(
                 energy
                     .and_then(|e| e.preliminary.clone())

@@ -90,6 +90,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<Evidence, ReadError> {
         plan.energy = all.and_then(|(_, all)| mean(all)).map(|joules| Energy {
             joules,
             half: None,
+            net: None,
             preliminary: Some("the rolling estimate of the last seconds, no result".to_owned()),
         });
     }

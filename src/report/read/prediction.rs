@@ -74,6 +74,7 @@ fn plan(candidate: Candidate) -> PlanResult {
         energy: candidate.energy_j.map(|joules| Energy {
             joules,
             half: None,
+            net: None,
             preliminary: None,
         }),
         predicted_ms: None,

@@ -15,7 +15,7 @@ use crate::report::evidence::{
 };
 use crate::session::{Entry, Reader, Told, What};
 use crate::store::{LaneKind, lanes};
-use crate::sweep::{Meter, VisitRow, energies};
+use crate::sweep::{IdleRow, Meter, Pauses, VisitRow, energies};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Nanos, ns_to_ms};
 use crate::wire::console::{Role, WorkerHello};
 use crate::wire::{FrameRecord, LinkSample, Outcome, Record};
@@ -66,7 +66,7 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
 }
 
 /// What is read of a session.
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "hello",
     "model",
     "plan",
@@ -74,6 +74,7 @@ const KINDS: [&str; 8] = [
     "link",
     "power_sources",
     "power",
+    "pause",
     "lost",
 ];
 
@@ -96,6 +97,8 @@ struct Reading {
     rates: [Vec<Held>; 2],
     first_link: Option<Nanos>,
     meter: Meter,
+    pauses: Pauses,
+    idle: Vec<IdleRow>,
     labels: Vec<String>,
     visits: Vec<VisitRow>,
     open: Option<VisitRow>,
@@ -114,6 +117,8 @@ impl Reading {
             rates: [Vec::new(), Vec::new()],
             first_link: None,
             meter: Meter::default(),
+            pauses: Pauses::default(),
+            idle: Vec::new(),
             labels: Vec::new(),
             visits: Vec::new(),
             open: None,
@@ -170,7 +175,12 @@ impl Reading {
             Record::Model(model) => self.model(&model.graph),
             Record::Link(sample) if sample.peer == DeviceId::SERVER => self.link(&sample),
             Record::PowerSources(sources) => self.meter.set_sources(&sources),
-            Record::Power(power) => self.meter.add(&power),
+            Record::Power(power) => {
+                self.meter.add(&power);
+                let idle = self.pauses.measured(&mut self.meter, false);
+                self.idle.extend(idle);
+            }
+            Record::Pause(pause) => self.pauses.told(&pause),
             _ => {}
         }
     }
@@ -235,6 +245,8 @@ impl Reading {
                     from_ns,
                     to_ns,
                     power: None,
+                    load: None,
+                    chose: Vec::new(),
                 });
             }
         }
@@ -279,7 +291,9 @@ impl Reading {
         let mut evidence = self.evidence;
         evidence.plans = self.tally.results();
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
-        let found = energies(&labels, &self.visits);
+        let idle = self.pauses.measured(&mut self.meter, true);
+        self.idle.extend(idle);
+        let (found, _) = energies(&labels, &self.visits, &self.idle);
         for plan in &mut evidence.plans {
             let place = labels.iter().position(|l| *l == plan.label);
             plan.energy = place.and_then(|place| {
@@ -323,6 +337,7 @@ fn mean_energy(visits: &[VisitRow], plan: usize, why: &str) -> Option<Energy> {
     (frames > 0.0).then(|| Energy {
         joules: joules / frames,
         half: None,
+        net: None,
         preliminary: Some(why.to_owned()),
     })
 }

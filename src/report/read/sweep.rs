@@ -2,8 +2,8 @@
 
 use super::ReadError;
 use crate::clock::date_time_utc;
-use crate::report::evidence::{Energy, Evidence, Kind, PartsMs, PlanResult};
-use crate::sweep::{DeviceLine, EnergySummary, PlanSummary, SweepFile};
+use crate::report::evidence::{Energy, Evidence, Kind, PlanResult};
+use crate::sweep::{Chosen, DeviceLine, EnergySummary, PlanSummary, SweepFile};
 use crate::units::ns_to_ms;
 
 pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadError> {
@@ -37,6 +37,15 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
             .plans
             .iter()
             .any(|p| p.energy.as_ref().is_some_and(|e| e.emulated));
+    let idle = summary.idle;
+    let busy = summary.plans.iter().filter(|p| p.is_busy);
+    let busy: Vec<f64> = busy.filter_map(|p| p.load).collect();
+    let chose: Vec<String> = summary
+        .plans
+        .iter()
+        .filter(|p| !p.chose.is_empty())
+        .map(|p| format!("{} chose {}", p.label, Chosen::words(&p.chose)))
+        .collect();
     evidence.plans = summary
         .plans
         .into_iter()
@@ -50,6 +59,22 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
         "{rounds} interleaved rounds over {} plans",
         evidence.plans.len()
     ));
+    evidence.remarks.extend(chose);
+    if !busy.is_empty() {
+        let most = busy.iter().copied().fold(0.0, f64::max) * 100.0;
+        evidence.remarks.push(format!(
+            "the robot's machine was busy with other things during {} plans (load up to {most:.0} %): their times may \
+             be too long",
+            busy.len()
+        ));
+    }
+    evidence.remarks.extend(idle.map(|idle| {
+        let emulated = if idle.emulated { ", emulated" } else { "" };
+        format!(
+            "idle power {:.2} W ± {:.2} over {:.0} s{emulated}; net energies are above it",
+            idle.watts, idle.half, idle.seconds
+        )
+    }));
     if refused > 0 {
         evidence
             .remarks
@@ -76,13 +101,7 @@ fn plan((plan, latencies_ms): (PlanSummary, Vec<f64>)) -> Option<PlanResult> {
     let parts = plan.parts_ms?;
     Some(PlanResult {
         latency: plan.latency_ms?,
-        parts: Some(PartsMs {
-            robot: parts.robot,
-            uplink: parts.uplink,
-            server: parts.server,
-            downlink: parts.downlink,
-            wait: parts.wait,
-        }),
+        parts: Some(parts),
         label: plan.label,
         mode: plan.mode,
         cut: plan.cut,
@@ -101,6 +120,9 @@ pub(super) fn energy(energy: EnergySummary) -> Energy {
     Energy {
         joules: energy.joules,
         half: Some(energy.half),
-        preliminary: energy.short,
+        preliminary: energy
+            .short
+            .or_else(|| energy.net.as_ref().and_then(|net| net.short.clone())),
+        net: energy.net.map(|net| (net.joules, net.half)),
     }
 }

@@ -349,5 +349,14 @@ fn host_rows(host: &HostRecord, emit: &mut dyn FnMut(Vec<Cell>)) {
         row("signal", &of, wifi.signal_dbm, "dBm");
         row("tx_rate", &of, wifi.tx_rate.map(|r| r.0), "bit/s");
         row("rx_rate", &of, wifi.rx_rate.map(|r| r.0), "bit/s");
+        row(
+            "frequency",
+            &of,
+            wifi.frequency_mhz.map(|mhz| mhz * 1e6),
+            "Hz",
+        );
+    }
+    for battery in &host.batteries {
+        row("battery", &battery.name, battery.charge_percent, "%");
     }
 }

@@ -1,6 +1,6 @@
 //! What a sweep is told, and what it orders.
 
-use crate::plan::Plan;
+use super::super::Rule;
 use crate::wire::Record;
 
 /// Something happened.
@@ -8,7 +8,7 @@ use crate::wire::Record;
 pub enum Event<'a> {
     /// The robot told this.
     Record(&'a Record),
-    /// It refused the plan that was ordered last, and why.
+    /// It refused what was ordered last, and why.
     Refused(&'a str),
     /// The connection to the robot is lost.
     Lost,
@@ -27,11 +27,16 @@ pub enum Event<'a> {
 }
 
 /// What is to be done.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Order {
-    /// Set this plan, whatever is in effect.
-    SetPlan(Plan),
-    /// The sweep is over: bring the plan from before back.
+    /// Set this plan or policy, whatever is in effect.
+    Set(Rule),
+    /// Let the robot admit nothing for so long, from now on; 0 ends that.
+    Idle {
+        /// Milliseconds.
+        for_ms: u32,
+    },
+    /// The sweep is over: bring what was before back.
     End(How),
 }
 

@@ -1,6 +1,6 @@
 //! What can be asked of a sweep: how far it is, and what it has measured.
 
-use super::super::{FrameRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
+use super::super::{FrameRow, IdleRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
 use super::standing::Standing;
 use super::{Bar, How, Pause, Phase, Sweep};
 use crate::plan::Plan;
@@ -21,6 +21,8 @@ pub struct Progress {
     pub visits_left: u32,
     /// How long they will take if they are like those before; none before the first.
     pub time_left_ns: Option<i64>,
+    /// The robot is left alone, so that its idle power can be measured.
+    pub is_idle: bool,
     /// Why nothing goes on, if so.
     pub pause: Option<Pause>,
     /// The end, once it is there.
@@ -59,6 +61,11 @@ impl Sweep {
     /// The visits that are over and have frames that count; their frames stand in [`Sweep::frames`].
     pub fn visits(&self) -> &[VisitRow] {
         &self.visit_rows
+    }
+
+    /// The stretches in which the robot was left alone, with what it took then.
+    pub fn idle_rows(&self) -> &[IdleRow] {
+        &self.idle_rows
     }
 
     /// Plans that could not be measured.
@@ -104,17 +111,27 @@ impl Sweep {
             rounds: self.settings.until.most_rounds(),
             visits: self.visits,
             visits_left,
-            time_left_ns: (made > 0).then(|| self.spent_ns / made * i64::from(visits_left)),
+            time_left_ns: (made > 0)
+                .then(|| self.spent_ns / made * i64::from(visits_left) + self.idle_left_ns()),
+            is_idle: matches!(self.phase, Phase::Idling { .. }),
             pause,
             ended: self.ended().cloned(),
         }
     }
 
-    fn visits_left(&self) -> u32 {
-        if self.ended().is_some() {
+    /// How long the robot will still be left alone once it was measured.
+    fn idle_left_ns(&self) -> i64 {
+        if self.ended().is_some() || !self.measures_idle() {
             return 0;
         }
-        let present = u32::from(!matches!(self.phase, Phase::Ended(_)));
+        i64::from(self.settings.idle_ms) * 1_000_000
+    }
+
+    fn visits_left(&self) -> u32 {
+        if self.ended().is_some() || self.is_after {
+            return 0;
+        }
+        let present = u32::from(self.present().is_some());
         let here = self.queue.len() as u32 + present;
         let staying = self.standings.iter().filter(|s| !s.out).count() as u32;
         let rounds = match self.settings.schedule {

@@ -85,6 +85,8 @@ impl Budget {
             link_bps: link_bps.unwrap_or(NOMINAL_BPS),
             is_estimate: link_bps.is_some(),
             thinned_frames: self.thinned_frames,
+            observer: None,
+            is_shaped: false,
         }
     }
 

@@ -9,10 +9,11 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::Limits;
 use super::budget::Budget;
+use super::observer::Observer;
 use crate::clock;
 use crate::units::Nanos;
 use crate::wire::console::{Batch, Encoding, Packed, Role, ToConsole};
-use crate::wire::{BatchId, Record, Steps};
+use crate::wire::{BatchId, Record, Steps, TelemetryShare};
 use crate::worker::spool::Spool;
 use crate::worker::telemetry::Hub;
 
@@ -61,6 +62,7 @@ pub(super) async fn run(
         last: None,
         // A server has no radio.
         budget: (role == Role::Robot).then(|| Budget::new(clock::now())),
+        observer: Observer::new(clock::now()),
         share_told: clock::now(),
     };
     let mut ticks = tokio::time::interval(limits.batch_every);
@@ -97,14 +99,22 @@ struct Collector {
     seq: u64,
     last: Option<Nanos>,
     budget: Option<Budget>,
+    observer: Observer,
     share_told: Nanos,
 }
 
 impl Collector {
     /// Sends what came in since the last tick; nothing if that is nothing and a batch went out lately.
     fn tick(&mut self) {
+        let attached = !self.listeners.is_empty();
+        self.observer.attached(clock::now(), attached);
         for _ in 0..MAX_BATCHES_PER_TICK {
             let mut records = self.take();
+            for record in &records {
+                if let Record::Frame(frame) = record {
+                    self.observer.frame(frame);
+                }
+            }
             let full = weight(&records) >= MAX_WEIGHT;
             if !full && self.hub.take_state_dropped() {
                 records.extend(self.hub.state());
@@ -143,9 +153,11 @@ impl Collector {
             return None;
         }
         self.share_told = now;
-        Some(Record::TelemetryShare(
-            budget.share(now, self.hub.link().bps()),
-        ))
+        Some(Record::TelemetryShare(TelemetryShare {
+            observer: self.observer.effect(),
+            is_shaped: self.hub.is_shaped(),
+            ..budget.share(now, self.hub.link().bps())
+        }))
     }
 
     fn batch(&self, records: Vec<Record>) -> Batch {
@@ -223,6 +235,7 @@ impl Collector {
                 lost: 0,
                 behind: false,
             });
+            self.observer.attached(clock::now(), true);
         }
     }
 }
@@ -308,6 +321,7 @@ mod tests {
     use crate::units::BootId;
     use crate::wire::console::unpack_binary;
     use crate::wire::{LeaseRecord, Level};
+    use crate::worker::endpoint::testing::long_frame;
 
     fn collector(hub: &Hub) -> Collector {
         Collector {
@@ -319,6 +333,7 @@ mod tests {
             seq: 0,
             last: None,
             budget: Some(Budget::new(Nanos(0))),
+            observer: Observer::new(Nanos(0)),
             share_told: clock::now(),
         }
     }
@@ -340,47 +355,6 @@ mod tests {
         match unpack_binary("a message", &message.into_data()).unwrap() {
             ToConsole::Telemetry(batch) => batch,
             other => panic!("{other:?}"),
-        }
-    }
-
-    /// A frame with so many steps of random lengths.
-    fn long_frame(steps: u32) -> crate::wire::FrameRecord {
-        use crate::plan::ValueCodec;
-        use crate::units::{DeviceId, Epoch, FrameId, NodeId};
-        let step = |i: u32| crate::wire::StepTime {
-            device: DeviceId::ROBOT,
-            kind: crate::wire::StepKind::Compute,
-            node: NodeId(i),
-            start_ns: i64::from(i.wrapping_mul(2_654_435_761)),
-            duration_ns: i64::from(i.wrapping_mul(2_246_822_519)),
-            bytes: 0,
-            to: DeviceId::ROBOT,
-            wire_bytes: 0,
-            codec: ValueCodec::None,
-            error_ppb: 0,
-        };
-        crate::wire::FrameRecord {
-            frame: FrameId(1),
-            attempt: 0,
-            epoch: Epoch(1),
-            mode: "local".to_owned(),
-            cut: None,
-            admitted: Nanos(0),
-            latency_ns: 1,
-            parts: crate::wire::Parts::default(),
-            bytes_up: 0,
-            bytes_down: 0,
-            outcome: crate::wire::Outcome::Ok,
-            warmup: false,
-            preparing: false,
-            skipped: 0,
-            clock_error_ns: None,
-            picture: String::new(),
-            top: Vec::new(),
-            other_tops: Vec::new(),
-            steps: (0..steps).map(step).collect(),
-            emulated: true,
-            predicted_ns: None,
         }
     }
 

@@ -154,7 +154,7 @@ async fn attend(wire: &mut Wire, shared: &Shared, console: &Console) -> End {
     let join = Join {
         encoding: wire.encoding,
         queue,
-        is_local: wire.is_local(),
+        is_local: wire.is_local() && !shared.hub.is_shaped(),
     };
     if shared.joins.send(join).await.is_err() {
         return End::Shutdown;

@@ -428,6 +428,7 @@ impl<E: Engine> Coordinator<E> {
                 self.hub.record(Record::Link(sample));
             }
         }
+        self.sound(now);
         if now >= self.next_link_state {
             self.next_link_state = now.shifted(LINK_STATE_EVERY_NS);
             self.tell_links(now);

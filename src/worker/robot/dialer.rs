@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::RobotEvent;
 use crate::clock::{self, RoundTrip};
 use crate::engine::Engine;
-use crate::link::{LinkError, MessageReader, Outbox, connect, exchange_magic, tune, write_loop};
+use crate::link::{
+    LinkError, MessageReader, Outbox, Passage, connect, exchange_magic, tune, write_loop,
+};
 use crate::model::weights::Weights;
 use crate::units::DeviceId;
 use crate::wire::PROTOCOL;
@@ -63,6 +65,8 @@ pub(super) enum LinkEvent {
         key: crate::units::FrameKey,
         reason: String,
     },
+    /// A sounding's way.
+    Sounded(Passage),
     /// The connection is gone, or did not come about.
     Down { reason: String, retry_in_ms: u64 },
 }
@@ -277,6 +281,7 @@ impl<E: Engine> Dialer<E> {
                 received,
                 answered,
                 progress,
+                may_sound,
             } => {
                 self.link.heartbeat(RoundTrip {
                     sent,
@@ -285,6 +290,12 @@ impl<E: Engine> Dialer<E> {
                     received: clock::now(),
                 });
                 self.link.upload_progress(progress);
+                self.link.may_sound(may_sound);
+            }
+            Control::Sounded { id, received } => {
+                if let Some(passage) = self.link.sounded(id, received) {
+                    self.tell(LinkEvent::Sounded(passage))?;
+                }
             }
             Control::Progress(progress) => self.link.upload_progress(progress),
             Control::Mesh { device, result } => self.tell(LinkEvent::Mesh { device, result })?,

@@ -44,6 +44,8 @@ pub(super) enum Tell {
     },
     /// A frame came to its end.
     Finished(Box<Finished>),
+    /// A sounding went over the link.
+    Sounded(Passage),
     /// These transfers were given up: so much came in so long a time.
     Stalled(Vec<Passage>),
     /// The planner has looked at a moment.
@@ -127,6 +129,10 @@ pub(super) fn run(mut believer: Believer, inbox: &Receiver<Tell>, mut say: impl 
             }
             Tell::Stalled(passages) => {
                 believer.predictor.stalled(&passages);
+                believer.consider(policy, now);
+            }
+            Tell::Sounded(passage) => {
+                believer.predictor.sounded(passage);
                 believer.consider(policy, now);
             }
             Tell::Planned { took_ns } => believer.planner.done(took_ns, now),

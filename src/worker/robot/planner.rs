@@ -9,6 +9,9 @@ use crate::worker::planning::{Moment, Planned, Planning};
 
 /// Planning takes at most one part in this many of a core.
 const SHARE: i64 = 4;
+/// Plans that were not compiled when they were wanted are compiled after a decision, for the next one; a decision with
+/// that takes no longer than about this.
+const PREPARING_NS: i64 = 20_000_000;
 /// The costs of all plans are told about this often.
 const TABLE_EVERY_NS: i64 = 1_000_000_000;
 
@@ -70,6 +73,7 @@ pub(super) fn run(
             // No server yet, most often.
             Err(why) => tracing::debug!("no plans are compared: {why}"),
         }
+        while clock::now().since(began) < PREPARING_NS && planning.prepare() {}
         let took_ns = clock::now().since(began);
         if told.send(Tell::Planned { took_ns }).is_err() {
             return;

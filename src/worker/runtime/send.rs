@@ -127,6 +127,17 @@ impl<E: Engine> ValueSource for SendLane<E> {
         }
     }
 
+    fn sounding_began(&mut self, id: u64, bytes: u64, at: Nanos) {
+        self.shared.set_power(Activity::Transmit, true);
+        if let Some(link) = &self.link {
+            link.sounding_began(id, bytes, at);
+        }
+    }
+
+    fn sounding_sent(&mut self) {
+        self.shared.set_power(Activity::Transmit, false);
+    }
+
     fn sent(&mut self, _head: &ChunkHead, start: Nanos, end: Nanos) {
         self.shared.set_power(Activity::Transmit, false);
         let Some(Sending { step, packed }) = self.sending.take() else {

@@ -421,7 +421,12 @@ impl<E: Engine> Session<E> {
                     received,
                     answered: clock::now(),
                     progress: self.progress(received),
+                    may_sound: !self.shared.probed.load(Ordering::Acquire),
                 });
+            }
+            Control::Sounding { id, .. } => {
+                let received = clock::now();
+                self.outbox.control(&Control::Sounded { id, received });
             }
             Control::WeightsLength { bytes } => {
                 let loader = self.loader.as_mut();

@@ -3,7 +3,7 @@
 use super::{Action, Entry, Hint, Key, Move, Pick, Scope};
 use crate::console::app::palette;
 use crate::console::app::screens::{
-    Screen, layers, live, log, power, sessions, sweep, timeline, workers,
+    Screen, charts, layers, live, log, power, sessions, sweep, timeline, workers,
 };
 use crate::console::app::{Typed, Typing};
 use crate::playback::{Command, Jump, Unit, Way};
@@ -197,6 +197,13 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::Anywhere,
+        "describe-session",
+        &[Key::Char('i')],
+        Action::Describe,
+        "say what the session is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    ),
+    entry(
+        Scope::Anywhere,
         "next-worker",
         &[Key::Char('n')],
         Action::NextTarget,
@@ -282,11 +289,28 @@ pub static TABLE: &[Entry] = &[
     ),
     entry(
         Scope::On(Screen::Live),
-        "zoom",
-        &[Key::Char('z')],
-        Action::Live(live::Do::Zoom),
-        "time scale of the link: 0.1, 0.3 or 1 s a dot",
+        "zoom-in",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Chart(charts::Do::Zoom(1)),
+        "charts: more detail, down to 0.1 s a dot",
+    )
+    .hinted("zoom")
+    .with("zoom-out"),
+    entry(
+        Scope::On(Screen::Live),
+        "zoom-out",
+        &[Key::Char('-')],
+        Action::Chart(charts::Do::Zoom(-1)),
+        "charts: a longer time, up to 10 min a dot",
     ),
+    entry(
+        Scope::On(Screen::Live),
+        "look",
+        &[Key::Char('x')],
+        Action::Chart(charts::Do::Look),
+        "charts: a crosshair with exact values; the charts stand still, measuring goes on",
+    )
+    .hinted("crosshair"),
     entry(
         Scope::On(Screen::Live),
         "next-link",
@@ -498,6 +522,52 @@ pub static TABLE: &[Entry] = &[
         "the rail below",
     ),
     entry(
+        Scope::On(Screen::Power),
+        "measure-idle",
+        &[Key::Char('i')],
+        Action::Power(power::Do::Idle(30)),
+        "measure idle power: no frames for 30 s (takes control if it is free); again: frames go on",
+    )
+    .hinted("idle"),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-briefly",
+        &[Key::Char('I')],
+        Action::Power(power::Do::Idle(10)),
+        "the same for 10 s",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "measure-idle-longest",
+        &[],
+        Action::Power(power::Do::Idle(120)),
+        "the same for two minutes, the longest there is",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "zoom-in",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Chart(charts::Do::Zoom(1)),
+        "charts: more detail, down to 0.1 s a dot",
+    )
+    .hinted("zoom")
+    .with("zoom-out"),
+    entry(
+        Scope::On(Screen::Power),
+        "zoom-out",
+        &[Key::Char('-')],
+        Action::Chart(charts::Do::Zoom(-1)),
+        "charts: a longer time, up to 10 min a dot",
+    ),
+    entry(
+        Scope::On(Screen::Power),
+        "look",
+        &[Key::Char('x')],
+        Action::Chart(charts::Do::Look),
+        "charts: a crosshair with exact values; the charts stand still, measuring goes on",
+    )
+    .hinted("crosshair"),
+    entry(
         Scope::On(Screen::Layers),
         "row-above",
         &[Key::Up],
@@ -676,6 +746,112 @@ pub static TABLE: &[Entry] = &[
         Action::Log(log::Do::Clear),
         "all lines again, the newest on top",
     ),
+    entry(
+        Scope::Chart,
+        "earlier",
+        &[Key::Left],
+        Action::Chart(charts::Do::Cross(-1)),
+        "the crosshair a dot earlier",
+    )
+    .hinted("crosshair")
+    .with("later")
+    .narrow(),
+    entry(
+        Scope::Chart,
+        "later",
+        &[Key::Right],
+        Action::Chart(charts::Do::Cross(1)),
+        "the crosshair a dot later",
+    ),
+    entry(
+        Scope::Chart,
+        "chart-above",
+        &[Key::Up],
+        Action::Chart(charts::Do::Chart(-1)),
+        "mark the chart before: pin and log are about it",
+    )
+    .hinted("chart")
+    .with("chart-below"),
+    entry(
+        Scope::Chart,
+        "chart-below",
+        &[Key::Down],
+        Action::Chart(charts::Do::Chart(1)),
+        "mark the next chart",
+    ),
+    entry(
+        Scope::Chart,
+        "pan-earlier",
+        &[Key::PageUp],
+        Action::Chart(charts::Do::Pan(-1)),
+        "half a screen earlier",
+    )
+    .hinted("pan")
+    .with("pan-later")
+    .narrow(),
+    entry(
+        Scope::Chart,
+        "pan-later",
+        &[Key::PageDown],
+        Action::Chart(charts::Do::Pan(1)),
+        "half a screen later",
+    ),
+    entry(
+        Scope::Chart,
+        "oldest",
+        &[Key::Home],
+        Action::Chart(charts::Do::Oldest),
+        "a day back",
+    ),
+    entry(
+        Scope::Chart,
+        "newest",
+        &[Key::End],
+        Action::Chart(charts::Do::Newest),
+        "to the newest",
+    ),
+    entry(
+        Scope::Chart,
+        "zoom-in",
+        &[Key::Char('+'), Key::Char('=')],
+        Action::Chart(charts::Do::Zoom(1)),
+        "more detail, around the crosshair",
+    )
+    .hinted("zoom")
+    .with("zoom-out")
+    .narrow(),
+    entry(
+        Scope::Chart,
+        "zoom-out",
+        &[Key::Char('-')],
+        Action::Chart(charts::Do::Zoom(-1)),
+        "a longer time",
+    ),
+    entry(
+        Scope::Chart,
+        "pin-axis",
+        &[Key::Char('y')],
+        Action::Chart(charts::Do::Pin),
+        "keep this axis as it is, or let it follow the values",
+    )
+    .hinted("pin"),
+    entry(
+        Scope::Chart,
+        "log-axis",
+        &[Key::Char('L')],
+        Action::Chart(charts::Do::Log),
+        "this axis by powers of ten, or evenly",
+    )
+    .hinted("log"),
+    entry(
+        Scope::Chart,
+        "leave",
+        &[Key::Esc, Key::Char('x')],
+        Action::Chart(charts::Do::Look),
+        "no crosshair: the charts follow again",
+    )
+    .hinted("leave")
+    .narrow(),
     entry(
         Scope::Search,
         "keep",
@@ -977,6 +1153,14 @@ pub static TABLE: &[Entry] = &[
         "give it a name",
     )
     .hinted("rename"),
+    entry(
+        Scope::On(Screen::Sessions),
+        "describe-recording",
+        &[Key::Char('i')],
+        Action::Sessions(sessions::Do::Describe),
+        "say what it is: place, robot, operator, notes, Wi-Fi, battery, weather",
+    )
+    .hinted("describe"),
     entry(
         Scope::On(Screen::Sessions),
         "delete-session",

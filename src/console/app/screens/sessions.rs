@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::{App, Effect, Screen, Turn};
+use super::super::{App, Effect, Screen, Turn, Whose};
 use crate::compare::Comparison;
-use crate::session::Card;
+use crate::session::{Card, Meta};
 
 /// Characters of a name.
 const LONGEST: usize = 60;
@@ -19,6 +19,8 @@ pub enum Do {
     Open,
     /// Give it a name.
     Rename,
+    /// Say what it is: place, robot, operator, notes.
+    Describe,
     /// Delete it.
     Delete,
     /// Put it aside to be compared, or compare it with the one put aside.
@@ -79,6 +81,10 @@ pub enum Errand {
     Delete(PathBuf),
     /// Give one a name.
     Rename(PathBuf, String),
+    /// Say what one is.
+    Describe(PathBuf, Box<Meta>),
+    /// Keep what was said for the sessions to come, and that it was asked for.
+    Remember(Box<Meta>),
     /// Compare two.
     Compare(PathBuf, PathBuf),
 }
@@ -90,6 +96,8 @@ pub enum Fetched {
     Rows(Vec<Row>),
     /// Two, side by side.
     Compared(Arc<Comparison>),
+    /// A recording is described anew, with all that holds now.
+    Described(PathBuf, Box<Meta>),
     /// A sentence: what was done, or why not.
     Said(String),
 }
@@ -126,6 +134,10 @@ impl App {
                 sessions.rows = Some(rows);
             }
             Fetched::Compared(comparison) => sessions.compared = Some((comparison, 0)),
+            Fetched::Described(file, about) => {
+                self.notice = Some(format!("{}: kept", file.display()));
+                self.described(file, *about);
+            }
             Fetched::Said(words) => self.notice = Some(words),
         }
     }
@@ -179,6 +191,13 @@ impl App {
             (Do::Open, Some(file)) => errand = Some(Errand::Open(file)),
             (Do::Rename, Some(file)) => {
                 sessions.question = Some(Question::Name(file, String::new()));
+            }
+            (Do::Describe, Some(file)) => {
+                let card = sessions.marked().and_then(|row| row.card.as_ref().ok());
+                match card.map(|card| card.meta.clone()) {
+                    Some(about) => self.open_form(Whose::File(file), &about),
+                    None => self.notice = Some("it cannot be read".to_owned()),
+                }
             }
             (Do::Delete, Some(file)) => sessions.question = Some(Question::Delete(file)),
             (Do::Compare, Some(file)) => match sessions.aside.take() {

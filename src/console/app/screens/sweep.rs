@@ -5,7 +5,7 @@ use super::super::{App, Moment, Proposal, Redraw, Screen, Turn};
 use crate::model::Graph;
 use crate::plan::{Choice, ModeKind};
 use crate::store::Store;
-use crate::sweep::{Cuts, Settings, Until, Wanted, WantedCut};
+use crate::sweep::{Cuts, Method, Settings, Until, Wanted, WantedCut};
 
 /// Choices of rounds.
 const ROUNDS: [Until; 8] = [
@@ -118,6 +118,7 @@ impl SweepScreen {
                 ..Settings::default()
             },
             title: None,
+            expects: None,
             link: None,
             seconds: None,
             force: false,
@@ -132,12 +133,8 @@ fn usual_modes(graph: &Graph) -> Vec<Wanted> {
         let cut = usual.cuts.first().copied().map(WantedCut::At);
         let split = matches!(mode, ModeKind::Split | ModeKind::Pipeline);
         Wanted {
-            mode,
             cut: cut.filter(|_| split),
-            tiles: None,
-            window: None,
-            share: Vec::new(),
-            join: None,
+            ..Wanted::of(Method::Mode(mode))
         }
     };
     let all = ModeKind::ALL.into_iter().map(wanted);
@@ -194,17 +191,17 @@ impl App {
         let Some(line) = line.cloned() else {
             return;
         };
-        if line.cut.is_none() {
+        let (Some(_), Some(plan)) = (line.cut, line.rule.plan()) else {
             self.notice = Some(format!("{} has no cut to go to", line.label));
             return;
-        }
+        };
         let store = self.focus().and_then(|i| self.shown(i));
         let model = store.and_then(Store::model);
         let effective = store.and_then(Store::plan);
-        let differs = effective.is_none_or(|p| p.plan != line.plan);
+        let differs = effective.is_none_or(|p| p.plan != *plan);
         self.proposal = model
             .filter(|_| differs)
-            .map(|model| Proposal::new(line.plan, &model.graph));
+            .map(|model| Proposal::new(plan.clone(), &model.graph));
         self.screens.shown = Screen::Layers;
     }
 }
@@ -229,7 +226,9 @@ mod tests {
                     PlanLine::list(&graph, request.cuts.as_ref(), &request.modes, None).unwrap();
                 assert!(lines.len() > 4, "{plans:?}: {}", lines.len());
             }
-            let data = usual_modes(&graph).iter().any(|w| w.mode == ModeKind::Data);
+            let data = usual_modes(&graph)
+                .iter()
+                .any(|w| w.mode == Method::Mode(ModeKind::Data));
             assert_eq!(data, batch == 2, "data parallelism needs a batch");
         }
     }

@@ -30,6 +30,15 @@ impl Sweeping {
             }
             (Some(Pause::Link(why)), _) => format!("{round}, paused  the link is down: {why}"),
             (Some(Pause::Robot), _) => format!("{round}, paused  the robot is not reached"),
+            (None, _) if progress.is_idle => {
+                let seconds = sweep.settings().idle_ms / 1000;
+                let when = if progress.visits == 0 {
+                    "before"
+                } else {
+                    "after"
+                };
+                format!("idle power is measured {when} the visits, {seconds} s: frames pause")
+            }
             (None, _) => {
                 let label = progress.plan.map(|p| sweep.plans()[p].label.as_str());
                 let left = progress

@@ -89,6 +89,9 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         if let Some(policy) = store.plan().and_then(|p| p.policy) {
             spans.push(Span::styled(format!(" by {policy}"), theme.strong()));
         }
+        if store.pause().is_some() {
+            spans.push(Span::styled("  IDLE", theme.warning()));
+        }
         if local_because(scene.app).is_some() {
             let word = if area.width >= 100 {
                 "  LOCAL (fallback)"
@@ -133,6 +136,9 @@ pub(in crate::console::view) fn narrow(scene: &Scene, area: Rect, buf: &mut Buff
             format!("  {}", plan(store)),
             scene.theme.cut(),
         ));
+        if store.pause().is_some() {
+            line.push_span(Span::styled("  IDLE", scene.theme.warning()));
+        }
         if local_because(scene.app).is_some() {
             line.push_span(Span::styled("  LOCAL", scene.theme.warning()));
         }

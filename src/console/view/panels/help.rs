@@ -36,6 +36,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     buf.set_style(over, scene.theme.base());
     let title = match own {
         Scope::On(screen) => format!("Help: {}", screen.title()),
+        Scope::Chart => "Help: charts".to_owned(),
         Scope::Search => "Help: search".to_owned(),
         Scope::Picker | Scope::Palette | Scope::Anywhere | Scope::Time => {
             "Help: choosing a mode".to_owned()

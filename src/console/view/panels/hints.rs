@@ -19,6 +19,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let shared = keymap.of(anywhere).filter(|row| match own {
         Scope::Palette | Scope::Search => false,
         Scope::Picker => LEAVE.contains(&row.entry.action),
+        Scope::Chart => row.entry.hint.is_some_and(|h| h.narrow),
         Scope::Anywhere | Scope::On(_) | Scope::Time => true,
     });
     let room = usize::from(area.width);

@@ -49,6 +49,28 @@ pub(in crate::console::view) fn lines(
     lines
 }
 
+/// The machine in a few words: `CPU 45 %  GPU 62 % 1.11 GHz  51.0 °C`; what it does not tell is left out.
+pub(in crate::console::view) fn brief(host: &HostRecord) -> String {
+    let mut words = Vec::new();
+    let loads: Vec<f64> = host.cores.iter().filter_map(|c| c.load).collect();
+    if let Some(mean) = crate::statistics::mean(&loads) {
+        words.push(format!("CPU {:.0} %", mean * 100.0));
+    }
+    if let Some(load) = host.gpu.as_ref().and_then(|gpu| gpu.load) {
+        let clock = host.gpu.as_ref().and_then(|gpu| gpu.clock);
+        let clock = clock.map_or_else(String::new, |clock| format!(" {clock}"));
+        words.push(format!("GPU {:.0} %{clock}", load * 100.0));
+    }
+    let temperatures = host.temperatures.iter().map(|t| t.celsius.0);
+    if let Some(hottest) = temperatures.reduce(f64::max) {
+        words.push(format!("{hottest:.1} °C"));
+    }
+    if host.throttling.as_ref().is_some_and(|all| !all.is_empty()) {
+        words.push("THROTTLED".to_owned());
+    }
+    words.join("  ")
+}
+
 /// What slows the machine down, as one word and its parts; none if it does not tell.
 pub(in crate::console::view) fn throttled(host: &HostRecord) -> Option<String> {
     let all = host.throttling.as_ref().filter(|all| !all.is_empty())?;
@@ -69,19 +91,9 @@ fn throttling(host: &HostRecord, theme: Theme, width: usize) -> Vec<Line<'static
     vec![words]
 }
 
-/// Pieces that stay whole, as many a line as fit.
 fn flow(pieces: Vec<String>, style: ratatui::style::Style, width: usize) -> Vec<Line<'static>> {
-    let mut lines: Vec<String> = Vec::new();
-    for piece in pieces {
-        match lines.last_mut() {
-            Some(line) if text::width(line) + 3 + text::width(&piece) <= width => {
-                line.push_str("   ");
-                line.push_str(&piece);
-            }
-            _ => lines.push(piece),
-        }
-    }
     let styled = |line| Line::styled(line, style);
+    let lines = text::flowed(pieces, "   ", width);
     lines.into_iter().map(styled).collect()
 }
 

@@ -1,6 +1,10 @@
-//! The latency of the newest frames, each a bar of its parts, newest on top.
+//! Latency over time, and of the newest frames each a bar of its parts, newest on top. Where there is little room, bars
+//! alone; with a crosshair there, the chart alone.
 //!
 //! ```text
+//!  100┤    ┊split 51 -> tile 2
+//!     │⡠⢄⡀ ┊ ⣀⡠⢄⡀
+//!    0│    ┊
 //! ▓robot ╱up █server ╲down ·wait
 //!   1041 ▓▓▓▓▓╱╱╱╱╱╱╱╱███╲·        61.2
 //!   1040 ▓▓▓▓▓╱╱╱╱╱╱╱╱╱███╲·       63.0 L
@@ -10,6 +14,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::console::app::screens::charts::ChartId;
+use crate::console::view::panels::trend;
 use crate::console::view::theme::{Part, Theme};
 use crate::console::view::widgets::{stack, text};
 use crate::console::view::{Scene, panel};
@@ -17,22 +23,34 @@ use crate::store::Store;
 use crate::wire::console::Role;
 use crate::wire::{FrameRecord, Outcome, Parts};
 
+/// Rows that the chart needs, and that bars keep beside it.
+const CHART: u16 = 5;
+const BARS: u16 = 5;
 /// Columns for the frame's number, its milliseconds and its mark.
 const AROUND: usize = 7 + 1 + 6 + 2;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     match scene.store {
-        Some(store) if store.role() == Some(Role::Server) => server(store, theme, area, buf),
-        Some(store) => robot(store, theme, area, buf),
+        Some(store) if store.role() == Some(Role::Server) => server(scene, store, area, buf),
+        Some(store) => robot(scene, store, area, buf),
         None => {
             panel(area, "Latency  ms", "", theme, buf);
         }
     }
 }
 
-fn robot(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
-    let inner = panel(area, "Latency  ms a frame", &figures(store), theme, buf);
+fn robot(scene: &Scene, store: &Store, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
+    let title = format!(
+        "Latency  ms a frame{}",
+        trend::axis_words(scene, &[ChartId::Latency])
+    );
+    let inner = panel(area, &title, &figures(store), theme, buf);
+    if inner.height < 2 {
+        return;
+    }
+    let inner = history(scene, inner, buf);
     if inner.height < 2 {
         return;
     }
@@ -62,6 +80,28 @@ fn robot(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
             theme,
         );
         buf.set_line(inner.x, y, &line, inner.width);
+    }
+}
+
+/// The chart, where there is room for it or somebody looks; returns what is left.
+fn history(scene: &Scene, area: Rect, buf: &mut Buffer) -> Rect {
+    let looks = scene.app.is_reading_charts();
+    let rows = match area.height {
+        rows if looks && rows < CHART + BARS => rows,
+        rows if rows >= CHART + BARS => rows - BARS,
+        _ => 0,
+    };
+    let chart = Rect {
+        height: rows,
+        ..area
+    };
+    if rows == 0 || !trend::render(scene, ChartId::Latency, chart, buf) {
+        return area;
+    }
+    Rect {
+        y: area.y + rows,
+        height: area.height - rows,
+        ..area
     }
 }
 
@@ -148,7 +188,8 @@ fn predicted(store: &Store) -> Option<String> {
 }
 
 /// What a server knows: its own computing.
-fn server(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
+fn server(scene: &Scene, store: &Store, area: Rect, buf: &mut Buffer) {
+    let theme = scene.theme;
     let total = store.server_frames().total();
     let inner = panel(
         area,
@@ -157,6 +198,10 @@ fn server(store: &Store, theme: Theme, area: Rect, buf: &mut Buffer) {
         theme,
         buf,
     );
+    let inner = history(scene, inner, buf);
+    if inner.height == 0 {
+        return;
+    }
     let rows: Vec<_> = store
         .server_frames()
         .newest()

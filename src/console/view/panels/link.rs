@@ -1,23 +1,24 @@
-//! The data link over time: goodput up and down, each on its own axis; a gap is drawn as a gap.
+//! The data link over time: goodput up and down, each on its own axis, with what is believed of it dashed; a gap is drawn
+//! as a gap.
 
 use std::fmt::Write as _;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 
-use crate::console::view::theme::{Part, Theme};
-use crate::console::view::widgets::{braille, text};
+use crate::console::app::screens::charts::ChartId;
+use crate::console::view::panels::trend;
+use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
 use crate::store::{LinkSeries, Reading};
 use crate::units::{Bytes, DeviceId};
 use crate::wire::TelemetryShare;
 use crate::wire::console::Role;
 
-/// Columns of the axis: three figures and the line.
-const AXIS: u16 = 5;
 /// Rows that the charts keep before words about the link get some.
 const CHARTS: u16 = 5;
+/// Rows of a chart with its readout.
+const READ: u16 = 5;
 /// What numbers in the title look back on.
 const NOW_NS: i64 = 1_000_000_000;
 
@@ -27,9 +28,9 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let title = measured.as_ref().map_or_else(
         || "Link  Mbps".to_owned(),
         |(series, of)| title(series, *of, area.width),
-    );
+    ) + &trend::axis_words(scene, &[ChartId::Up, ChartId::Down]);
     let inner = panel(area, &title, &footer(scene, area.width), theme, buf);
-    let Some((series, _)) = measured else {
+    if measured.is_none() {
         let why = match scene.store.and_then(crate::store::Store::role) {
             Some(Role::Server) => "the robot measures it: attach to it too",
             Some(Role::Robot) => "no sample yet",
@@ -37,32 +38,28 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         };
         buf.set_stringn(inner.x, inner.y, why, inner.width.into(), theme.faint());
         return;
-    };
-    if inner.height < 2 || inner.width <= AXIS {
-        return;
     }
     let mut inner = inner;
-    let words = state_words(scene).join("  ");
-    let lines = if words.is_empty() {
-        Vec::new()
-    } else {
-        text::wrapped(&words, inner.width.into())
-    };
-    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(3);
+    let lines = text::flowed(state_words(scene), "  ", inner.width.into());
+    let room = usize::from(inner.height.saturating_sub(CHARTS) / 2).min(4);
     for line in lines.into_iter().take(room) {
         buf.set_stringn(inner.x, inner.y, line, inner.width.into(), theme.faint());
         inner.y += 1;
         inner.height -= 1;
     }
-    let up_rows = if inner.height >= 5 {
-        (inner.height * 2).div_ceil(3)
-    } else {
-        inner.height - 1
+    if scene.app.is_reading_charts() && inner.height < 2 * READ {
+        // Two readouts and two charts do not fit: the one that keys are about.
+        let down = trend::is_focused(scene, ChartId::Down);
+        let one = if down { ChartId::Down } else { ChartId::Up };
+        trend::render(scene, one, inner, buf);
+        return;
+    }
+    let up_rows = match inner.height {
+        0..3 => inner.height,
+        3..5 => inner.height - 1,
+        rows if scene.app.is_reading_charts() => rows.div_ceil(2),
+        rows => (rows * 2).div_ceil(3),
     };
-    let dots = usize::from(inner.width - AXIS) * 2;
-    let columns = series.columns(dots, scene.app.screens().live.link_scale_ns());
-    let ups: Vec<_> = columns.iter().map(|c| c.up).collect();
-    let downs: Vec<_> = columns.iter().map(|c| c.down).collect();
     let up = Rect {
         height: up_rows,
         ..inner
@@ -72,8 +69,8 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         height: inner.height - up_rows,
         ..inner
     };
-    chart("up", Part::Uplink, &ups, up, theme, buf);
-    chart("down", Part::Downlink, &downs, down, theme, buf);
+    trend::render(scene, ChartId::Up, up, buf);
+    trend::render(scene, ChartId::Down, down, buf);
 }
 
 /// The series shown, and which server's it is where there are several.
@@ -132,6 +129,21 @@ fn state_words(scene: &Scene) -> Vec<String> {
                 words.push(format!("estimate {way} {mean} ±{std} Mbps{old}"));
             }
         }
+    }
+    let radios = store.power().host().map(|h| h.wifi.as_slice());
+    for wifi in radios.unwrap_or_default() {
+        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
+        let rate = wifi
+            .tx_rate
+            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
+        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
+        words.push(format!("{}{signal}{rate}", wifi.interface));
+    }
+    // What comes last is cut off first where there is little room.
+    if let Some(share) = store.telemetry() {
+        words.push(telemetry_words(share));
+    }
+    if let Some(state) = state {
         if let Some(kernel) = state.kernel {
             let us = |us: u32| text::ms(i64::from(us) * 1000);
             let (rtt, deviation) = (us(kernel.rtt_us), us(kernel.rtt_deviation_us));
@@ -145,18 +157,6 @@ fn state_words(scene: &Scene) -> Vec<String> {
             }
         }
         words.push(format!("queue {} values", state.values_waiting));
-    }
-    let radios = store.power().host().map(|h| h.wifi.as_slice());
-    for wifi in radios.unwrap_or_default() {
-        let signal = wifi.signal_dbm.map(|dbm| format!(" {dbm:.0} dBm"));
-        let rate = wifi
-            .tx_rate
-            .map(|r| format!(" {} Mbps", text::mbps(r.as_mbps())));
-        let (signal, rate) = (signal.unwrap_or_default(), rate.unwrap_or_default());
-        words.push(format!("{}{signal}{rate}", wifi.interface));
-    }
-    if let Some(share) = store.telemetry() {
-        words.push(telemetry_words(share));
     }
     words
 }
@@ -175,6 +175,9 @@ fn telemetry_words(share: &TelemetryShare) -> String {
     } else {
         format!("telemetry {:.2} % of {of}", share.share() * 100.0)
     };
+    if share.is_shaped {
+        words += ", shaped with the data";
+    }
     if share.thinned_frames > 0 {
         let _ = write!(words, ", {} frames without steps", share.thinned_frames);
     }
@@ -184,57 +187,11 @@ fn telemetry_words(share: &TelemetryShare) -> String {
 fn footer(scene: &Scene, width: u16) -> String {
     let servers = scene.store.map_or(0, |s| s.links().len());
     let several = servers > 1;
-    let scale = scene.app.screens().live.link_scale_ns();
-    let tenths = scale / 100_000_000;
-    let dot = format!("{}.{} s a dot", tenths / 10, tenths % 10);
+    let dot = trend::time_scale(scene);
     match (width >= 50, several) {
         (true, false) => format!("{dot}   · idle   × no link"),
         (true, true) => format!("{dot}   · idle   × no link   b next server"),
         (false, false) => format!("{dot} · idle × no link"),
         (false, true) => format!("{dot} ·idle ×no link b next"),
     }
-}
-
-fn chart(name: &str, part: Part, readings: &[Reading], area: Rect, theme: Theme, buf: &mut Buffer) {
-    let values: Vec<_> = readings.iter().map(|r| r.mbps()).collect();
-    let most = values.iter().flatten().copied().fold(0.0, f64::max);
-    let top = braille::axis_top(most);
-    let rows = braille::rows(&values, area.height.into(), top);
-    for (row, y) in rows.iter().zip(area.y..) {
-        let index = y - area.y;
-        let label = match index {
-            0 => axis_label(top),
-            1 => name.to_owned(),
-            _ if y + 1 == area.bottom() => "0".to_owned(),
-            _ => String::new(),
-        };
-        let line = if index == 0 { '┤' } else { '│' };
-        let mut spans = vec![Span::styled(format!("{label:>4}{line}"), theme.faint())];
-        if y + 1 == area.bottom() {
-            spans.extend(with_gaps(row, readings, part, theme));
-        } else {
-            spans.push(Span::styled(row.clone(), theme.part(part)));
-        }
-        buf.set_line(area.x, y, &Line::from(spans), area.width);
-    }
-}
-
-fn axis_label(top: f64) -> String {
-    if top < 1.0 {
-        format!("{top:.1}")
-    } else {
-        format!("{top:.0}")
-    }
-}
-
-/// The lowest row of a chart, its gaps named: `·` nothing was under way, `×` not connected, blank not told.
-fn with_gaps(row: &str, readings: &[Reading], part: Part, theme: Theme) -> Vec<Span<'static>> {
-    row.chars()
-        .zip(readings.chunks(2))
-        .map(|(cell, pair)| match cell {
-            ' ' if pair.contains(&Reading::Down) => Span::styled("×", theme.warning()),
-            ' ' if pair.contains(&Reading::Idle) => Span::styled("·", theme.faint()),
-            cell => Span::styled(cell.to_string(), theme.part(part)),
-        })
-        .collect()
 }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
+use crate::console::view::panels::limit;
 use crate::console::view::theme::Theme;
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
@@ -23,6 +24,11 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
     if !trained(store) {
         spans.push(Span::styled("(untrained weights) ", theme.faint()));
     }
+    // What limits stands whole, and only classes that do.
+    let limit = limit::words(scene).filter(|_| area.width >= 80);
+    let taken = limit.as_deref().map_or(0, text::width);
+    let room = usize::from(area.width) - taken;
+    let mut line = Line::from(spans);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
             theme.strong()
@@ -30,9 +36,17 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
             theme.text()
         };
         let name = text::head(&name(store, class), 28);
-        spans.push(Span::styled(format!("{name} {:.2}  ", class.score), style));
+        let words = format!("{name} {:.2}  ", class.score);
+        if place > 0 && taken > 0 && line.width() + text::width(&words) > room {
+            break;
+        }
+        line.push_span(Span::styled(words, style));
     }
-    buf.set_line(area.x, area.y, &Line::from(spans), area.width);
+    buf.set_line(area.x, area.y, &line, area.width);
+    if let Some(words) = limit {
+        let x = area.right() - taken as u16;
+        buf.set_stringn(x, area.y, words, taken, theme.strong());
+    }
 }
 
 /// A panel with five rows.

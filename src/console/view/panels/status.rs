@@ -72,12 +72,29 @@ fn words(scene: &Scene, width: usize) -> Option<(String, Style)> {
     if let Some(proposal) = app.proposal() {
         return Some(proposed(scene, proposal, width));
     }
+    if let Some(text) = scene.store.and_then(paused) {
+        return Some((text, theme.warning()));
+    }
     if let Some(why) = header::local_because(app) {
         return Some((format!("frames run locally: {why}"), theme.warning()));
     }
     let switch = scene.store.and_then(Store::switch)?;
     let text = format!("{}: {}", switch.plan.label(), switch.stages());
     Some((text, theme.text()))
+}
+
+/// A robot without frames is not broken: somebody wants it so.
+fn paused(store: &Store) -> Option<String> {
+    let pause = store.pause()?;
+    let left = store
+        .told()
+        .map(|now| text::seconds_left(pause.until.since(now)));
+    let left = left.map_or_else(String::new, |s| format!(" for {s} s more"));
+    let stage = match pause.quiet_since {
+        Some(_) => "no frames",
+        None => "the last frames end, then none",
+    };
+    Some(format!("{stage}{left}: {} measures idle power", pause.by))
 }
 
 fn is_over(store: Option<&Store>, asked: &Asked) -> bool {

@@ -1,13 +1,14 @@
-//! The small screen, read at arm's length: latency in big digits, bandwidth, mode and cut, one word of state. On a taller
-//! one the layers fill the rest.
+//! The small screen, read at arm's length: latency in big digits, bandwidth and power with their last seconds, mode and
+//! cut, one word of state. On a taller one the layers fill the rest.
 //!
 //! ```text
 //!  LIVE  split 28/54                       state
 //!  ███   █                                 latency
 //!  ...
 //!  ▓▓▓▓╱╱╱╱╱╱╱╱╱╱╱███╲·                    its parts
-//!  up 71.8 down 0.42 Mbps  rtt 4.1 ms      link
-//!  now  50.8 ms 0.37 J ↑1.8 MB             where a plan is proposed, instead of result and event
+//!  up 71.8 down 0.42 Mbps ⣀⣤⣶⣶⣤⣀⣤⣶⣶        link, the last seconds
+//!  6.04 W 0.34 J          ⣶⣶⣤⣤⣤⣤⣶⣶⣶        power; without a sensor, the result
+//!  now  50.8 ms 0.37 J ↑1.8 MB             where a plan is proposed, instead of this line and the event
 //!  split 30: requested                     status
 //!  14:32:10 split 28 applied               event
 //!  ←→ cut Enter apply ? help q quit        keys
@@ -15,16 +16,20 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use super::power;
+use crate::console::app::screens::charts::ChartId;
 use crate::console::view::Scene;
 use crate::console::view::layout::Size;
 use crate::console::view::panels::{
-    events, header, hints, latency, layers, link, outlook, result, status, targets,
+    events, header, hints, latency, layers, link, outlook, result, status, targets, trend,
 };
 use crate::console::view::widgets::{digits, stack, text};
 use crate::store::Store;
+
+/// Columns that words before a sparkline get at least, so that sparklines stand above each other.
+const LINE: u16 = 25;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     // A table of fewer than five rows says little.
@@ -68,12 +73,13 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         targets::paragraphs(scene, between, buf);
         return;
     }
-    let from = latency_digits(scene, number, buf);
-    power_beside(scene, from, number, buf);
+    latency_digits(scene, number, buf);
     parts_bar(scene, parts, buf);
     link_line(scene, link, buf);
-    if what.height > 0 {
-        result::line(scene, what, buf);
+    match power::words(scene) {
+        _ if what.height == 0 => {}
+        Some(words) => power_line(scene, words, what, buf),
+        None => result::line(scene, what, buf),
     }
     outlook::render(scene, forecast, buf);
     if table.height > 0 {
@@ -83,8 +89,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     events::lines(scene, event, buf);
 }
 
-/// Returns the column behind the digits.
-fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) -> u16 {
+fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let newest = scene.store.and_then(|s| s.frames().last());
     let number = newest.map_or_else(|| "---".to_owned(), |f| text::ms(f.latency_ns));
     let rows = digits::rows(&number);
@@ -106,18 +111,24 @@ fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) -> u16 {
         let room = usize::from(area.right() - x);
         buf.set_stringn(x, area.bottom() - 1, unit, room, scene.theme.faint());
     }
-    x
 }
 
-/// Power beside the digits, where latency leaves room.
-fn power_beside(scene: &Scene, from: u16, area: Rect, buf: &mut Buffer) {
-    let Some(words) = power::words(scene) else {
-        return;
-    };
-    let line = Line::from(words);
+/// Watts and joules, and watts over the last seconds.
+fn power_line(scene: &Scene, words: Vec<Span<'static>>, area: Rect, buf: &mut Buffer) {
+    let mut line = Line::from(" ");
+    line.extend(words);
     let taken = line.width() as u16;
-    if from + taken < area.right() {
-        buf.set_line(area.right() - taken - 1, area.y, &line, taken);
+    buf.set_line(area.x, area.y, &line, area.width);
+    trend::sparkline(scene, ChartId::Power, behind(area, taken), buf);
+}
+
+/// What is left of a line for its last seconds.
+const fn behind(area: Rect, taken: u16) -> Rect {
+    let from = area.x + if taken + 1 > LINE { taken + 1 } else { LINE };
+    Rect {
+        x: from,
+        width: area.right().saturating_sub(from + 1),
+        ..area
     }
 }
 
@@ -143,14 +154,10 @@ fn link_line(scene: &Scene, area: Rect, buf: &mut Buffer) {
         return;
     };
     let now = series.recent(1_000_000_000);
-    let rtt = series.rtt_ns();
-    let rtt = rtt.map(|ns| format!("  rtt {} ms", text::ms(ns)));
     let of = of.map(|of| format!(" {of}:")).unwrap_or_default();
-    let text = format!(
-        "{of} up {} down {} Mbps{}",
-        link::word(now.up),
-        link::word(now.down),
-        rtt.unwrap_or_default()
-    );
-    buf.set_stringn(area.x, area.y, text, area.width.into(), scene.theme.text());
+    let (up, down) = (link::word(now.up), link::word(now.down));
+    let words = format!("{of} up {up} down {down} Mbps");
+    let taken = text::width(&words) as u16;
+    buf.set_stringn(area.x, area.y, words, area.width.into(), scene.theme.text());
+    trend::sparkline(scene, ChartId::Up, behind(area, taken), buf);
 }

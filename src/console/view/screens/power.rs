@@ -37,8 +37,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::console::view::layout::{Size, framed, halves};
-use crate::console::view::panels::{header, hints, host};
-use crate::console::view::theme::Theme;
+use crate::console::view::panels::{header, hints, host, observer};
 use crate::console::view::widgets::{digits, text};
 use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
@@ -94,7 +93,7 @@ fn owner(scene: &Scene) -> String {
 }
 
 /// Over what the estimate is, so that nobody takes it for a result.
-fn span_words(estimate: &Estimate) -> String {
+pub(in crate::console::view) fn span_words(estimate: &Estimate) -> String {
     let seconds = estimate.window_ns as f64 / 1e9;
     let window = if seconds < 4.95 {
         format!("{seconds:.1}")
@@ -109,7 +108,7 @@ fn span_words(estimate: &Estimate) -> String {
 }
 
 /// Why there is no estimate.
-fn why_none(store: Option<&Store>) -> String {
+pub(in crate::console::view) fn why_none(store: Option<&Store>) -> String {
     let Some(power) = store.map(Store::power) else {
         return "no worker has told anything yet".to_owned();
     };
@@ -142,13 +141,16 @@ fn absent(sources: &PowerSourcesRecord) -> impl Iterator<Item = String> {
 }
 
 fn host_lines(scene: &Scene, width: usize, core_rows: usize) -> Vec<Line<'static>> {
-    match scene.store.and_then(|s| s.power().host()) {
+    let mut lines = match scene.store.and_then(|s| s.power().host()) {
         Some(told) => host::lines(told, scene.theme, width, core_rows),
         None => vec![Line::styled(
             "this worker has not told of its machine",
             scene.theme.faint(),
         )],
-    }
+    };
+    // Below the first line: what slows the machine down comes first, and so does watching it.
+    lines.splice(1..1, observer::lines(scene, width));
+    lines
 }
 
 fn host_panel(scene: &Scene, lines: &[Line], area: Rect, buf: &mut Buffer) {
@@ -183,8 +185,9 @@ fn power_panel(scene: &Scene, rail: usize, area: Rect, buf: &mut Buffer) {
     let tail = tail(scene, power, rail, width);
     // The rails come first where there is little room.
     let kept = table.lines.len() + tail.len().min(MEANING);
-    if top.len() + kept < rows && power.estimate().is_some() {
-        top.push(net_line(power, scene.theme));
+    let net = net_lines(scene, power, width);
+    if top.len() + net.len() + kept <= rows && power.estimate().is_some() {
+        top.extend(net);
     }
     let rest = rows.saturating_sub(top.len());
     // The rails give way first, but keep half: the one looked at stays in sight, and most of what it means.
@@ -254,15 +257,21 @@ fn estimate_lines(scene: &Scene, width: usize) -> Vec<Line<'static>> {
 }
 
 /// Above idle, and what the energy went to; both estimates.
-fn net_line(power: &Power, theme: Theme) -> Line<'static> {
+fn net_lines(scene: &Scene, power: &Power, width: usize) -> Vec<Line<'static>> {
+    let theme = scene.theme;
     let mut words = Vec::new();
+    let age_ns = scene.store.and_then(Store::idle_age_ns);
+    let how = age_ns.map_or_else(
+        || "seen between frames".to_owned(),
+        |ns| format!("measured {} ago", text::age(ns)),
+    );
     match (power.net_joules(), power.idle()) {
         (Some(net), Some(idle)) => {
             let (net, idle) = (text::figures(net.0), text::figures(idle.0));
-            words.push(format!("{net} J above idle ({idle} W)"));
+            words.push(format!("{net} J above idle ({idle} W, {how})"));
         }
-        (None, Some(idle)) => words.push(format!("idle {} W", text::figures(idle.0))),
-        _ => words.push("idle not seen yet".to_owned()),
+        (None, Some(idle)) => words.push(format!("idle {} W, {how}", text::figures(idle.0))),
+        _ => words.push("idle not known yet: i measures it".to_owned()),
     }
     if let Some(shares) = power.shares() {
         words.push(format!(
@@ -272,7 +281,15 @@ fn net_line(power: &Power, theme: Theme) -> Line<'static> {
             shares.idle * 100.0
         ));
     }
-    Line::styled(words.join("   "), theme.faint())
+    let words = words.join("   ");
+    // On one line the parts stand apart.
+    let lines = if text::width(&words) <= width {
+        vec![words]
+    } else {
+        text::wrapped(&words, width)
+    };
+    let styled = |line| Line::styled(line, theme.faint());
+    lines.into_iter().map(styled).collect()
 }
 
 /// The rails of every source, and the line of the one looked at.

@@ -3,7 +3,7 @@
 //! ```text
 //! | header, screens, targets                                   |
 //! +------------------------------------------------------------+
-//! | name  began  length  model  modes  frames  marks  mean ms  |
+//! | name  began  length  frames  marks  mean ms  model  modes  |
 //! | ▸ ...                                                      |
 //! +------------------------------------------------------------+
 //! | status; hints                                              |
@@ -43,6 +43,7 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = panel(inner, &title, &foot, scene.theme, buf);
     let width = usize::from(inner.width);
     let head = line(
+        width,
         "  session",
         "began",
         "length",
@@ -61,11 +62,11 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
         } else {
             scene.theme.text()
         };
-        buf.set_stringn(inner.x, y, words(row, marked), width, style);
+        buf.set_stringn(inner.x, y, words(row, marked, width), width, style);
     }
 }
 
-fn words(row: &Row, marked: bool) -> String {
+fn words(row: &Row, marked: bool, width: usize) -> String {
     let name = crate::store::clean(&row.name(), 24);
     let name = format!("{} {name}", if marked { '▸' } else { ' ' });
     let card = match &row.card {
@@ -78,11 +79,10 @@ fn words(row: &Row, marked: bool) -> String {
         .map(date_and_time_utc)
         .unwrap_or_default();
     let mean = card.mean_latency_ms().map(|ms| format!("{ms:.1}"));
-    let mut modes = card.modes.join(" ");
-    if card.emulated {
-        modes += " EMULATED";
-    }
+    let mark = if card.emulated { "EMULATED " } else { "" };
+    let modes = format!("{mark}{}", card.modes.join(" "));
     line(
+        width,
         &name,
         &began,
         &format!("{}:{:02}", seconds / 60, seconds % 60),
@@ -96,7 +96,11 @@ fn words(row: &Row, marked: bool) -> String {
     )
 }
 
+/// Columns from which a row has room for everything.
+const WIDE: usize = 110;
+
 fn line(
+    width: usize,
     name: &str,
     began: &str,
     length: &str,
@@ -106,6 +110,14 @@ fn line(
 ) -> String {
     let cut = |text: &str, most| crate::store::clean(text, most);
     let [frames, marks, mean] = counts;
+    if width < WIDE {
+        // Seconds, time zone and model give way.
+        let began = began.get(..16).unwrap_or(began);
+        return format!(
+            "{:<20} {began:<16} {length:>6} {frames:>7} {marks:>5} {mean:>7} {modes}",
+            cut(name, 20),
+        );
+    }
     format!(
         "{:<26} {:<23} {length:>7}  {frames:>7} {marks:>5} {mean:>8}  {:<14} {modes}",
         cut(name, 26),

@@ -62,6 +62,31 @@ pub(in crate::console::view) const fn seconds_since(ns: i64) -> i64 {
     if ns <= 0 { 0 } else { ns / 1_000_000_000 }
 }
 
+/// Pieces that stay whole where they can, as many a line as fit with `gap` between them.
+pub(in crate::console::view) fn flowed(pieces: Vec<String>, gap: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for piece in pieces {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(gap) + width(&piece) <= most => {
+                line.push_str(gap);
+                line.push_str(&piece);
+            }
+            _ if width(&piece) > most => lines.extend(wrapped(&piece, most)),
+            _ => lines.push(piece),
+        }
+    }
+    lines
+}
+
+/// How long ago, in few characters: `12 s`, `3 min`, `2 h`.
+pub(in crate::console::view) fn age(ns: i64) -> String {
+    match seconds_since(ns) {
+        s if s < 120 => format!("{s} s"),
+        s if s < 7200 => format!("{} min", s / 60),
+        s => format!("{} h", s / 3600),
+    }
+}
+
 /// Columns that a text takes.
 pub(in crate::console::view) fn width(text: &str) -> usize {
     Span::raw(text).width()

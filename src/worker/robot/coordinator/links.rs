@@ -49,6 +49,7 @@ impl<E: Engine> Coordinator<E> {
                 result,
             } => self.servers.mesh(device, peer, result),
             LinkEvent::Report(report) => self.reported(device, *report),
+            LinkEvent::Sounded(passage) => self.foresight.tell(Tell::Sounded(passage)),
             LinkEvent::Failed { key, reason } => self.server_failed(device, key, &reason),
             LinkEvent::Down {
                 reason,

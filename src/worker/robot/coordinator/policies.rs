@@ -6,8 +6,9 @@
 use super::super::foresight::Tell;
 use super::Coordinator;
 use crate::engine::Engine;
+use crate::link::{LEAST_SOUNDING_BYTES, MOST_SOUNDING_BYTES, SOUNDING_SHARE};
 use crate::policy::{Objective, Spec};
-use crate::units::ns_to_ms;
+use crate::units::{Bytes, DeviceId, Nanos, ns_to_ms};
 use crate::wire::{DecisionRecord, Level, Record};
 
 /// Numbers of switches that a policy asks for begin here, far from any console's.
@@ -19,6 +20,8 @@ pub(super) struct Reign {
     pub(super) spec: Option<Spec>,
     /// The number of its next switch.
     next_command: u64,
+    /// It was said that the link is sounded.
+    is_sounding: bool,
 }
 
 impl Reign {
@@ -26,6 +29,7 @@ impl Reign {
         Self {
             spec,
             next_command: FIRST_COMMAND,
+            is_sounding: false,
         }
     }
 }
@@ -44,6 +48,7 @@ impl<E: Engine> Coordinator<E> {
         self.hub
             .event(Level::Info, format!("{who} hands the plan to {spec}"));
         self.reign.spec = Some(spec);
+        self.reign.is_sounding = false;
         self.say_who_reigns();
         Ok(())
     }
@@ -71,6 +76,35 @@ impl<E: Engine> Coordinator<E> {
     pub(super) fn say_who_reigns(&self) {
         self.foresight.tell(Tell::Policy(self.reign.spec));
         self.tell_plan();
+    }
+
+    /// While a policy has the say and its plan sends little, the link to the first server, where policies put layers, is
+    /// sounded: else nothing would tell that it has recovered.
+    pub(super) fn sound(&mut self, now: Nanos) {
+        let Some(remote) = self.servers.get(DeviceId::SERVER) else {
+            return;
+        };
+        if let Some(stood) = remote.link.sounding_overdue(now) {
+            self.foresight.tell(Tell::Stalled(vec![stood]));
+        }
+        let (Some(spec), Some(outbox)) = (self.reign.spec, self.servers.ready(DeviceId::SERVER))
+        else {
+            return;
+        };
+        let Some((id, bytes)) = remote.link.sounding_due(now) else {
+            return;
+        };
+        outbox.sounding(id, bytes);
+        if !std::mem::replace(&mut self.reign.is_sounding, true) {
+            let text = format!(
+                "{spec} sounds the link while its plan sends little: {} to {} up, at most ten times a second and 1/{} of \
+                 its time; the link's state counts them",
+                Bytes(LEAST_SOUNDING_BYTES as u64),
+                Bytes(MOST_SOUNDING_BYTES as u64),
+                SOUNDING_SHARE,
+            );
+            self.hub.event(Level::Info, text);
+        }
     }
 
     /// The policy wants another plan. What it did not know of by then wins: another policy, an operator's plan, a switch

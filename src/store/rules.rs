@@ -1,0 +1,191 @@
+//! What divides the time of a worker's charts: another plan, a person's mark, the robot going on alone. On its clock.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::text::clean;
+use crate::units::{Epoch, Nanos};
+use crate::wire::{FrameRecord, Outcome};
+
+/// Rules kept.
+const MOST: usize = 256;
+/// Plans whose names are remembered.
+const MOST_PLANS: usize = 16;
+/// Characters of a label.
+const LONGEST: usize = 120;
+
+/// Why there is a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleKind {
+    /// Frames run under another plan from here on.
+    Plan(Epoch),
+    /// A person marked it.
+    Marker,
+    /// From here on the robot finished frames by itself, or frames failed.
+    Fallback,
+    /// Frames run as planned again.
+    Back,
+}
+
+/// A moment that stands out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// When, on the worker's clock.
+    pub at: Nanos,
+    /// Why.
+    pub kind: RuleKind,
+    /// For people: `split 51 -> tile 2`.
+    pub label: String,
+}
+
+/// The newest rules, in the order of time.
+#[derive(Debug, Clone, Default)]
+pub struct Rules {
+    rows: VecDeque<Rule>,
+    plans: BTreeMap<Epoch, String>,
+    /// Whether the newest frame ran otherwise than planned.
+    astray: bool,
+}
+
+impl Rules {
+    /// The rules, in the order of time.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Rule> {
+        self.rows.iter()
+    }
+
+    /// The rules from one moment (included) to another (excluded).
+    pub fn between(&self, from: Nanos, to: Nanos) -> impl DoubleEndedIterator<Item = &Rule> {
+        self.rows.iter().filter(move |r| r.at >= from && r.at < to)
+    }
+
+    /// Whether frames of two plans lie between these moments.
+    pub fn divide(&self, from: Nanos, to: Nanos) -> bool {
+        let mut inside = self.between(from.shifted(1), to);
+        inside.any(|rule| matches!(rule.kind, RuleKind::Plan(_)))
+    }
+
+    /// A plan's name.
+    pub fn name(&mut self, epoch: Epoch, label: &str) {
+        self.plans.insert(epoch, clean(label, LONGEST));
+        while self.plans.len() > MOST_PLANS {
+            self.plans.pop_first();
+        }
+    }
+
+    /// Frames run under this epoch's plan from this moment on; told more than once, the earliest counts. The plan that a
+    /// console meets first divides nothing.
+    pub fn plan(&mut self, epoch: Epoch, at: Nanos) {
+        let kind = RuleKind::Plan(epoch);
+        if let Some(place) = self.rows.iter().position(|rule| rule.kind == kind) {
+            if at < self.rows[place].at
+                && let Some(mut rule) = self.rows.remove(place)
+            {
+                rule.at = at;
+                self.insert(rule);
+            }
+            return;
+        }
+        let Some((_, before)) = self.plans.range(..epoch).next_back() else {
+            return;
+        };
+        let unnamed = format!("epoch {epoch}");
+        let after = self.plans.get(&epoch).unwrap_or(&unnamed);
+        let label = format!("{before} -> {after}");
+        self.insert(Rule { at, kind, label });
+    }
+
+    /// A person marked a moment.
+    pub fn mark(&mut self, text: &str, at: Nanos) {
+        self.insert(Rule {
+            at,
+            kind: RuleKind::Marker,
+            label: if text.is_empty() {
+                "mark".to_owned()
+            } else {
+                clean(text, LONGEST)
+            },
+        });
+    }
+
+    /// The newest frame was told.
+    pub fn frame(&mut self, frame: &FrameRecord) {
+        let astray = frame.outcome != Outcome::Ok;
+        if astray != self.astray {
+            self.astray = astray;
+            let (kind, label) = match frame.outcome {
+                Outcome::Ok => (RuleKind::Back, "as planned"),
+                Outcome::FinishedLocally => (RuleKind::Fallback, "locally"),
+                Outcome::Failed => (RuleKind::Fallback, "failed"),
+            };
+            let label = label.to_owned();
+            let at = frame.admitted;
+            self.insert(Rule { at, kind, label });
+        }
+    }
+
+    fn insert(&mut self, rule: Rule) {
+        let place = self.rows.partition_point(|old| old.at <= rule.at);
+        if place == 0 && self.rows.len() == MOST {
+            return;
+        }
+        self.rows.insert(place, rule);
+        if self.rows.len() > MOST {
+            self.rows.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::testing::frame_of;
+
+    fn labels(rules: &Rules) -> Vec<(i64, &str)> {
+        rules.iter().map(|r| (r.at.0, r.label.as_str())).collect()
+    }
+
+    #[test]
+    fn a_switch_is_named_by_both_plans_and_stands_where_its_first_frame_does() {
+        let mut rules = Rules::default();
+        rules.name(Epoch(1), "split 51");
+        rules.plan(Epoch(1), Nanos(5));
+        assert_eq!(labels(&rules), []);
+        rules.name(Epoch(2), "tile 2\x1b[2J");
+        rules.plan(Epoch(2), Nanos(100));
+        rules.plan(Epoch(2), Nanos(90));
+        rules.plan(Epoch(2), Nanos(150));
+        assert_eq!(labels(&rules), [(90, "split 51 -> tile 2 [2J")]);
+        assert!(rules.divide(Nanos(80), Nanos(91)));
+        assert!(!rules.divide(Nanos(90), Nanos(200)), "it begins there");
+    }
+
+    #[test]
+    fn frames_that_went_astray_are_told_once_there_and_back() {
+        let mut rules = Rules::default();
+        let outcomes = [
+            Outcome::Ok,
+            Outcome::FinishedLocally,
+            Outcome::FinishedLocally,
+            Outcome::Ok,
+        ];
+        for (at, outcome) in outcomes.into_iter().enumerate() {
+            rules.frame(&FrameRecord {
+                outcome,
+                admitted: Nanos(at as i64),
+                ..frame_of("split", 1, &[])
+            });
+        }
+        assert_eq!(labels(&rules), [(1, "locally"), (3, "as planned")]);
+    }
+
+    #[test]
+    fn markers_take_their_place_and_memory_is_bounded() {
+        let mut rules = Rules::default();
+        for at in 0..2 * MOST as i64 {
+            rules.mark("x", Nanos(at * 10));
+            rules.name(Epoch(at as u32), "");
+        }
+        rules.mark("late", Nanos(4_995));
+        assert!(rules.rows.iter().is_sorted_by_key(|rule| rule.at));
+        assert_eq!((rules.rows.len(), rules.plans.len()), (MOST, MOST_PLANS));
+    }
+}

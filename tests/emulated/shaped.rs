@@ -1,0 +1,53 @@
+//! Telemetry through the emulated link.
+
+use std::process::{Command, Output};
+
+/// Lines of a headless demo on emulated devices.
+fn demo(more: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_splitscope"))
+        .args([
+            "demo",
+            "--engine",
+            "emulated",
+            "--model",
+            "mobilenet_v2",
+            "--size",
+            "96",
+        ])
+        .args(["--headless", "--json", "--no-record"])
+        .args(more)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn shaped_telemetry_counts_as_the_links_and_is_told() {
+    let output = demo(&["--shape-telemetry", "--link", "93", "--seconds", "4"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let last = text
+        .lines()
+        .last()
+        .unwrap_or_else(|| panic!("no frame: {told}"));
+    let line: serde_json::Value = serde_json::from_str(last).unwrap();
+    assert_eq!(line["telemetry_shaped"], true, "{line}");
+    let share = line["telemetry_share"].as_f64().unwrap();
+    assert!(share > 0.0 && share < 0.05, "{line}");
+    assert_eq!(line["frames_without_console"], 0, "{line}");
+    assert!(
+        line["console_effect"].is_null(),
+        "unknown is no number: {line}"
+    );
+}
+
+#[test]
+fn without_a_shaped_link_there_is_nothing_to_go_through() {
+    let output = demo(&["--shape-telemetry", "--link", "none", "--frames", "1"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(
+        told.contains("--shape-telemetry needs a shaped link"),
+        "{told}"
+    );
+}
