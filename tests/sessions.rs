@@ -315,4 +315,26 @@ fn the_sample_from_the_garden_is_what_its_readme_says() {
         "an outage is in it"
     );
     assert_eq!(card["emulated"], true);
+    // What a number of watts contains and what it does not goes with it.
+    let rails = [
+        "export",
+        "garden.mcap",
+        "--to",
+        "csv",
+        "--table",
+        "rails",
+        "--out",
+        "-",
+    ];
+    let out = folder.run(&rails);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let head = text.lines().next().unwrap();
+    assert!(
+        head.ends_with("source,rail,counts,contains,emulated"),
+        "{text}"
+    );
+    assert!(
+        text.contains("total,\"emulated: levels given for idle"),
+        "{text}"
+    );
 }

@@ -61,6 +61,11 @@ pub struct ShowArgs {
     /// With --headless: end after so many seconds
     #[arg(long, value_name = "S", requires = "headless", value_parser = seconds)]
     pub seconds: Option<f64>,
+
+    /// With --headless: first measure what the robot takes while it does nothing, over so many seconds (it admits no
+    /// frame meanwhile); lines begin afterwards, with energy above that
+    #[arg(long, value_name = "S", requires = "headless", value_parser = clap::value_parser!(u32).range(4..=120))]
+    pub measure_idle: Option<u32>,
 }
 
 /// Runs the console. The exit code is 0 after a normal end, 1 when a worker refuses or none was reached in time.
@@ -100,6 +105,7 @@ pub fn show(options: &Options, show: ShowArgs) -> Result<ExitCode> {
         json: show.json,
         frames: show.frames,
         seconds: show.seconds,
+        measure_idle: show.measure_idle,
     };
     match console::run_headless(options, how)? {
         Ended::Done => Ok(ExitCode::SUCCESS),

@@ -23,7 +23,7 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum)]
     to: To,
 
-    /// One table: frames, steps, server-frames, link, power, host, events, plans, switches, markers or gaps [default: all]
+    /// One table: frames, steps, server-frames, link, power, rails, host, events, plans, switches, markers or gaps [default: all]
     #[arg(long, value_name = "TABLE", value_parser = table)]
     table: Option<Table>,
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::app::{App, Effect, Said, Update};
+use super::app::screens::power;
+use super::app::{Action, App, Effect, Said, Update};
 use super::connection::Phase;
 use super::line::FrameLine;
 use super::links::Links;
@@ -15,11 +16,14 @@ use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
 use crate::store::{EventRow, Events};
+use crate::units::Nanos;
 use crate::wire::console::{BackfillPart, Batch};
 use crate::wire::{FrameRecord, Level, Record};
 
 /// Lines that wait for standard output; more make the console, and in the end the worker, wait.
 const LINES: usize = 1024;
+/// A level is told so soon after the pause that it is measured in, if it is told at all.
+const LEVEL_WITHIN_S: u32 = 3;
 /// How long the last lines may take once the end is asked for.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -32,6 +36,8 @@ pub struct Headless {
     pub frames: Option<u64>,
     /// End after so many seconds.
     pub seconds: Option<f64>,
+    /// Measure idle power over so many seconds first.
+    pub measure_idle: Option<u32>,
 }
 
 /// How it ended.
@@ -66,6 +72,7 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
         reached: false,
         fresh: Vec::new(),
         json: headless.json,
+        idle: headless.measure_idle.map(Idle::Wanted),
     };
     watcher.perform(effects);
     let mut left = headless.frames;
@@ -80,6 +87,7 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
             () = sleep_until(wakes) => watcher.update(Update::Tick),
         }
         watcher.notice();
+        watcher.tend_idle(clock::now());
         if watcher.write(&lines, &mut signals, &mut left).await {
             break Ended::Done;
         }
@@ -109,6 +117,16 @@ struct Watcher {
     reached: bool,
     fresh: Vec<String>,
     json: bool,
+    idle: Option<Idle>,
+}
+
+/// Idle power that is measured before the first line.
+#[derive(Debug, Clone, Copy)]
+enum Idle {
+    /// Over so many seconds, once the robot is there.
+    Wanted(u32),
+    /// The robot was asked; lines begin with its level, or by then at the latest.
+    Asked(Nanos),
 }
 
 impl Watcher {
@@ -186,11 +204,47 @@ impl Watcher {
         target.map_or(0, |t| t.store.frames().total())
     }
 
+    /// Asks for the pause once the robot has told what it measures with; then waits for its level.
+    fn tend_idle(&mut self, now: Nanos) {
+        let Some(idle) = self.idle else {
+            return;
+        };
+        let mut targets = self.app.targets().iter();
+        let Some(robot) = targets.find(|t| t.is_robot() && t.connection.is_up()) else {
+            return;
+        };
+        let store = &robot.store;
+        match idle {
+            Idle::Wanted(seconds) => {
+                let power = store.power().sources();
+                let is_told = !power.sources.is_empty() || !power.absent.is_empty();
+                // A robot without any sensor may tell none: frames say that it is there.
+                let is_there = store.lease().is_some() && store.frames().total() > 0;
+                if is_told || is_there {
+                    let late = now.shifted(i64::from(seconds + LEVEL_WITHIN_S) * 1_000_000_000);
+                    self.idle = Some(Idle::Asked(late));
+                    self.apply(Update::Act(Action::Power(power::Do::Idle(seconds))));
+                    let holder = self.app.take_over().map(|question| &question.holder);
+                    let held = holder.map(|who| format!("{who} controls the robot"));
+                    if let Some(why) = held.or_else(|| self.app.notice().map(str::to_owned)) {
+                        say(&format!("idle power is not measured: {why}"));
+                        self.idle = None;
+                    }
+                }
+            }
+            Idle::Asked(late) if store.power().idle_level().is_some() || now > late => {
+                self.idle = None;
+            }
+            Idle::Asked(_) => {}
+        }
+    }
+
     /// Frames of one robot, the first that has any: two robots' numbers in one stream would be confused.
     fn frame(&mut self, target: usize) {
         let robot = *self.robot.get_or_insert(target);
         let store = &self.app.targets()[target].store;
-        if let Some(frame) = store.frames().last().filter(|_| robot == target) {
+        let is_his = robot == target && self.idle.is_none();
+        if let Some(frame) = store.frames().last().filter(|_| is_his) {
             let policy = store.plan().and_then(|p| p.policy);
             let line = FrameLine::new(frame, store.model())
                 .with_power(store)

@@ -37,6 +37,17 @@ pub struct Rail {
     pub counts: Counts,
 }
 
+impl Counts {
+    /// How it counts towards the whole, in words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Within => "not added",
+            Self::Addend => "added up",
+        }
+    }
+}
+
 impl Rail {
     /// A rail with its meaning.
     pub fn new(name: impl Into<String>, counts: Counts, what: impl Into<String>) -> Self {

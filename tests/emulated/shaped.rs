@@ -1,4 +1,4 @@
-//! Telemetry through the emulated link.
+//! The demo on emulated devices in lines: telemetry through the link, energy above idle.
 
 use std::process::{Command, Output};
 
@@ -50,4 +50,35 @@ fn without_a_shaped_link_there_is_nothing_to_go_through() {
         told.contains("--shape-telemetry needs a shaped link"),
         "{told}"
     );
+}
+
+#[test]
+fn lines_have_watts_joules_and_joules_above_an_idle_level_that_was_measured_first() {
+    let output = demo(&["--measure-idle", "4", "--seconds", "9"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("keeps the robot idle for 4.0 s"), "{told}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<serde_json::Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let first = lines.first().unwrap_or_else(|| panic!("no frame: {told}"));
+    assert!(
+        (first["idle_w"].as_f64().unwrap() - 4.7).abs() < 0.02,
+        "{first}"
+    );
+    let line = lines.last().unwrap();
+    assert!(line["idle_age_s"].as_f64().unwrap() < 60.0, "{line}");
+    let of = |name: &str| {
+        line[name]
+            .as_f64()
+            .unwrap_or_else(|| panic!("{name}: {line}"))
+    };
+    let (watts, gross, net) = (of("power_w"), of("energy_j"), of("energy_net_j"));
+    assert!(watts > 4.7 && net > 0.0 && net < gross, "{line}");
+    // Net is the same share of gross as the power above idle of the power.
+    let share = (net / gross) / ((watts - 4.7) / watts);
+    assert!((share - 1.0).abs() < 0.05, "{line}");
+    assert_eq!(line["power_emulated"], true, "{line}");
 }

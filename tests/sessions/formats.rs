@@ -36,7 +36,7 @@ with open(session, "rb") as f:
     assert count(NonSeekingReader(f, validate_crcs=True))[0] == counts
 
 sizes = {}
-for table in ["frames", "steps", "link", "power", "host", "events", "plans", "switches", "markers", "gaps", "server_frames"]:
+for table in ["frames", "steps", "link", "power", "rails", "host", "events", "plans", "switches", "markers", "gaps", "server_frames"]:
     parquet = pq.read_table(f"{tables}/{table}.parquet").to_pylist()
     with open(f"{tables}/{table}.csv", newline="") as f:
         rows = list(csv.DictReader(f))

@@ -151,6 +151,17 @@ pub(super) const POWER: &[Column] = &[
     flag("emulated"),
 ];
 
+pub(super) const RAILS: &[Column] = &[
+    TIME[0],
+    TIME[1],
+    TIME[2],
+    text("source"),
+    text("rail"),
+    text("counts"),
+    text("contains"),
+    flag("emulated"),
+];
+
 pub(super) const HOST: &[Column] = &[
     TIME[0],
     TIME[1],

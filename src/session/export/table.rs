@@ -1,8 +1,8 @@
 //! The tables of a session and their rows.
 
 use super::columns::{
-    Cell, Column, EVENTS, FRAMES, GAPS, HOST, LINK, MARKERS, PLANS, POWER, SERVER_FRAMES, STEPS,
-    SWITCHES,
+    Cell, Column, EVENTS, FRAMES, GAPS, HOST, LINK, MARKERS, PLANS, POWER, RAILS, SERVER_FRAMES,
+    STEPS, SWITCHES,
 };
 use super::names::Names;
 use crate::host::HostRecord;
@@ -23,6 +23,8 @@ pub enum Table {
     Link,
     /// A row per power reading.
     Power,
+    /// A row per rail, with what it contains and what it does not, whenever a worker told what it measures with.
+    Rails,
     /// A row per quantity of a machine and second.
     Host,
     /// A row per event, notice and lost connection.
@@ -56,12 +58,13 @@ const fn count(n: u64) -> Cell {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Frames,
         Self::Steps,
         Self::ServerFrames,
         Self::Link,
         Self::Power,
+        Self::Rails,
         Self::Host,
         Self::Events,
         Self::Plans,
@@ -78,6 +81,7 @@ impl Table {
             Self::ServerFrames => "server_frames",
             Self::Link => "link",
             Self::Power => "power",
+            Self::Rails => "rails",
             Self::Host => "host",
             Self::Events => "events",
             Self::Plans => "plans",
@@ -95,6 +99,7 @@ impl Table {
             Self::ServerFrames => SERVER_FRAMES,
             Self::Link => LINK,
             Self::Power => POWER,
+            Self::Rails => RAILS,
             Self::Host => HOST,
             Self::Events => EVENTS,
             Self::Plans => PLANS,
@@ -112,6 +117,7 @@ impl Table {
             Self::ServerFrames => kind == "server_frame",
             Self::Link => kind == "link",
             Self::Power => matches!(kind, "power" | "power_sources"),
+            Self::Rails => kind == "power_sources",
             Self::Host => kind == "host",
             Self::Events => matches!(kind, "event" | "notice" | "lost"),
             Self::Plans => kind == "plan",
@@ -192,6 +198,19 @@ impl Table {
                         Cell::Float(sample.watts.0),
                         Cell::Flag(power.emulated),
                     ]);
+                }
+            }
+            (Self::Rails, Record::PowerSources(sources)) => {
+                for source in &sources.sources {
+                    for rail in &source.rails {
+                        emit(vec![
+                            words(&source.name),
+                            words(&rail.name),
+                            words(rail.counts.words()),
+                            words(&rail.what),
+                            Cell::Flag(source.emulated),
+                        ]);
+                    }
                 }
             }
             (Self::Host, Record::Host(host)) => host_rows(host, emit),

@@ -335,11 +335,7 @@ fn rails(scene: &Scene, power: &Power, looked_at: usize, width: usize) -> Table 
             let volts = one(newest.and_then(|r| r.volts).map(|v| v.0));
             let amps = one(newest.and_then(|r| r.amps).map(|a| a.0));
             let watts = one(newest.map(|r| r.watts.0));
-            let counts = match rail.counts {
-                Counts::Total => "total",
-                Counts::Within => "not added",
-                Counts::Addend => "added up",
-            };
+            let counts = rail.counts.words();
             let name = text::head(&rail.name, NAME);
             let missing = " ".repeat(NAME.saturating_sub(text::width(&name)));
             let style = if here { theme.picked() } else { theme.text() };
