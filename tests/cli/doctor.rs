@@ -48,7 +48,7 @@ fn a_worker_elsewhere_is_visited_and_one_that_is_not_there_is_a_failure() {
     );
 
     let mut server = splitscope(&["server", "--engine", "emulated", "--until-stdin-ends"])
-        .args(["--listen", "127.0.0.1:0"])
+        .args(["--device", "gpu-server", "--listen", "127.0.0.1:0"])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
