@@ -27,6 +27,7 @@ mod shell;
 mod spool;
 mod started;
 mod sweep;
+mod ticker;
 mod trace;
 mod worker;
 
@@ -173,6 +174,8 @@ fn listen(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::*;
     use clap::CommandFactory;
 
@@ -181,16 +184,30 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// The help of a command and of all below it.
+    fn help(command: &mut clap::Command, above: &str, all: &mut String) {
+        for sub in command.get_subcommands_mut() {
+            let name = format!("{above}{}", sub.get_name());
+            let _ = write!(all, "## {name}\n{}", sub.render_help());
+            help(sub, &format!("{name} "), all);
+        }
+    }
+
     #[test]
     fn help_does_not_drift() {
         let mut all = String::new();
-        let mut command = Cli::command();
-        for sub in command.get_subcommands_mut() {
-            all += "## ";
-            all += sub.get_name();
-            all += "\n";
-            all += &sub.render_help().to_string();
-        }
+        help(&mut Cli::command(), "", &mut all);
         insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn the_manual_page_does_not_drift_and_names_every_command() {
+        let page = String::from_utf8(shell::page().unwrap()).unwrap();
+        for command in Cli::command().get_subcommands() {
+            // A page writes its hyphens so.
+            let name = command.get_name().replace('-', "\\-");
+            assert!(page.contains(&format!("splitscope\\-{name}(1)")), "{name}");
+        }
+        insta::assert_snapshot!(page);
     }
 }

@@ -6,12 +6,13 @@
 //! backlog     which batches did not come, and are asked for again: another one
 //! app         the state and its one reducer; no terminal, no socket, no clock
 //! view        the screen as a pure function of the state
+//! meet        a short visit to a worker, for `splitscope doctor`
 //! journal     what this program says of itself, for the Log screen and a file
 //! tap, tape   what happens as entries of a session; their way to the recorder
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! pace        when the next picture is due
-//! transport, links, terminal, input, signals, runtime, headless, sweep   the thin shell around them
+//! transport, links, terminal, input, signals, job, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
 //! This room and all above it build and run without libtorch.
@@ -23,10 +24,12 @@ pub mod connection;
 mod film;
 mod headless;
 mod input;
+mod job;
 pub mod journal;
 mod keeper;
 pub mod line;
 mod links;
+mod meet;
 mod pace;
 mod runtime;
 pub mod settings;
@@ -46,6 +49,7 @@ use tokio::runtime::Runtime;
 pub use address::{Address, AddressError};
 pub use headless::{Ended, Headless};
 pub use journal::Journal;
+pub use meet::{Met, meet};
 pub use settings::Settings;
 pub use sweep::{Observer, SweepEnded};
 

@@ -6,7 +6,7 @@
 //! sockets.
 
 mod battery;
-mod command;
+pub(crate) mod command;
 mod cpu;
 mod engines;
 mod memory;
@@ -37,7 +37,7 @@ pub struct HostReader {
 
 /// Why a part of a machine says nothing.
 #[derive(Debug, thiserror::Error)]
-enum HostError {
+pub(crate) enum HostError {
     #[error(transparent)]
     Read(#[from] ReadError),
     #[error("{file}: expected {expected}, read {read}")]

@@ -38,6 +38,7 @@ pub mod playback;
 pub mod policy;
 pub mod power;
 pub mod profile;
+pub mod progress;
 pub mod report;
 pub mod session;
 pub mod simulate;

@@ -283,7 +283,7 @@ impl Store {
                 Switch::take(&mut self.switch, switch);
                 Change::State
             }
-            Record::Peer(peer) => changed(self.peers.set(peer)),
+            Record::Peer(peer) => changed(self.peers.set(peer, arrived)),
             Record::Lease(lease) => {
                 let lease = LeaseRecord {
                     name: lease.name.map(|name| clean(&name, 64)),

@@ -108,9 +108,10 @@ impl fmt::Display for BootId {
 pub struct Nanos(pub i64);
 
 impl Nanos {
-    /// Time from `earlier` to `self`, in nanoseconds; negative if `earlier` is later.
+    /// Time from `earlier` to `self`, in nanoseconds; negative if `earlier` is later, kept in range: a peer may claim any
+    /// point in time.
     pub const fn since(self, earlier: Self) -> i64 {
-        self.0 - earlier.0
+        self.0.saturating_sub(earlier.0)
     }
 
     /// This point shifted by a signed number of nanoseconds, kept in range.
@@ -224,6 +225,13 @@ impl<'de> Deserialize<'de> for Hash32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_claimed_point_in_time_overflows() {
+        let (first, last) = (Nanos(i64::MIN), Nanos(i64::MAX));
+        assert_eq!(last.since(first), i64::MAX);
+        assert_eq!(first.since(last), i64::MIN);
+    }
 
     #[test]
     fn bytes_are_shown_in_the_unit_a_person_would_choose() {

@@ -8,6 +8,8 @@ mod live;
 #[path = "cli/support.rs"]
 mod support;
 
+#[path = "cli/doctor.rs"]
+mod doctor;
 #[cfg(feature = "torch")]
 #[path = "cli/input.rs"]
 mod input;

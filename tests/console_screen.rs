@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "console_screen/charts.rs"]
+mod charts;
 #[path = "console_screen/console.rs"]
 mod console;
 #[path = "console_screen/grid.rs"]

@@ -397,6 +397,51 @@ fn live_is_rewound_in_place_while_it_goes_on_and_end_goes_live() {
     assert_eq!(app.time_shown(now.now), now.now);
 }
 
+/// At a moment of a recording, every screen's foot: what orders a robot is not offered, and its key means what it means
+/// anywhere.
+#[test]
+fn in_a_recording_only_what_works_is_offered_on_every_screen() {
+    let live = experiment(|_| {});
+    let mut film = Film::in_memory(first(&[]));
+    live.entries.into_iter().for_each(|entry| film.add(entry));
+    let (from, to) = film.span().unwrap();
+    let mut app = App::replay(Setup::default(), "a".to_owned(), from, to, Nanos(0));
+    let at = Moment::default();
+    let whole = reel(&film);
+    serve(&mut app, &mut film, whole, at);
+    for key in "g7".chars().map(Key::Char).chain([Key::Enter]) {
+        serve(&mut app, &mut film, Update::Key(key), at);
+    }
+    for screen in "12345678".chars() {
+        serve(&mut app, &mut film, Update::Key(Key::Char(screen)), at);
+        let shown = text(&app, at.now, HEIGHT);
+        let foot = shown.lines().last().unwrap();
+        for word in [
+            "apply", "undo", "control", "mode", "cut", "start", "skip", "stop",
+        ] {
+            assert!(!foot.contains(&format!(" {word}")), "{screen}: {foot}");
+        }
+        assert!(foot.contains("quit"), "{foot}");
+    }
+    // The table is sorted and searched there, too.
+    serve(&mut app, &mut film, Update::Key(Key::Char('2')), at);
+    let title = |app: &App| {
+        let shown = text(app, at.now, HEIGHT);
+        shown
+            .lines()
+            .find(|l| l.contains("┌ Layers  "))
+            .unwrap()
+            .to_owned()
+    };
+    for key in "o/conv2d".chars().map(Key::Char).chain([Key::Enter]) {
+        serve(&mut app, &mut film, Update::Key(key), at);
+    }
+    assert!(title(&app).contains("by p50  /conv2d"), "{}", title(&app));
+    // On the Layers screen `g` would propose a cut; of a recording it asks for a moment.
+    serve(&mut app, &mut film, Update::Key(Key::Char('g')), at);
+    assert!(app.deck().typed().is_some() && app.proposal().is_none());
+}
+
 /// A sample from another version of the protocol: it must not be refused like a worker of that version.
 #[test]
 fn the_sample_recording_shows_its_frames() {

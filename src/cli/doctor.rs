@@ -1,6 +1,7 @@
 //! `splitscope doctor`: what of this machine works for an experiment, and what to do about the rest.
 
 mod checks;
+mod clocks;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -9,9 +10,16 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 
+use crate::console::Address;
+
 /// Check this machine: ports, clock, sensors, libtorch, disk, terminal.
 #[derive(Debug, Clone, Args)]
 pub(super) struct DoctorArgs {
+    /// A worker on another machine to look at, too: whether it answers, its version, round trip and clock; may be given
+    /// several times
+    #[arg(long, value_name = "HOST:PORT")]
+    to: Vec<Address>,
+
     /// One JSON object per line
     #[arg(long)]
     json: bool,
@@ -76,7 +84,8 @@ impl Finding {
 
 /// Prints a line per check. The exit code is 1 if one failed.
 pub(super) fn run(args: &DoctorArgs) -> Result<ExitCode> {
-    let findings = checks::all();
+    let mut findings = checks::all();
+    findings.extend(args.to.iter().flat_map(clocks::other));
     let mut out = std::io::stdout().lock();
     for finding in &findings {
         if args.json {

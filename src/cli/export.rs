@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use super::ticker::Ticker;
 use super::usage;
 use crate::session::export::{self, Exported, Format, Table};
 use crate::session::{Reader, folder};
@@ -70,12 +71,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
             }
             let out = args.out.clone();
             let out = out.unwrap_or_else(|| format!("{stem}.trace.json").into());
+            let ticker = ticker(&reader, "timeline");
             let done = write(&out, |to| export::chrome_trace(&reader, to))?;
+            drop(ticker);
             return Ok(said(&out, done, "events"));
         }
     };
     let write_table = |table: Table, out: &Path| -> Result<ExitCode> {
+        let ticker = ticker(&reader, table.name());
         let done = write(out, |to| export::table(&reader, table, format, to))?;
+        drop(ticker);
         Ok(said(out, done, "rows"))
     };
     if let Some(table) = args.table {
@@ -96,6 +101,13 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         write_table(table, &out.join(format!("{}.{ending}", table.name())))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How far the reading of a long session is, for who looks on.
+fn ticker(reader: &Reader, what: &str) -> Ticker {
+    let watched = reader.clone();
+    let (_, all) = reader.place();
+    Ticker::start(what, all as u64, move || watched.place().0 as u64)
 }
 
 /// Writes to a file, or to standard output for `-`.

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 
 use super::card::{CardLine, began, duration};
 use super::record::MetaArgs;
+use super::ticker::Ticker;
 use super::usage;
 use crate::clock;
 use crate::session::{Card, Meta, Reader, folder, snapshot};
@@ -220,7 +221,12 @@ fn copy(file: &Path, from: f64, to: Option<f64>, out: &Path) -> Result<ExitCode>
         "there is nothing between these times: the session is {} long",
         duration(card.duration_ns())
     );
-    let bytes = snapshot(&reader, from, to, out)?;
+    let bytes = {
+        let watched = reader.clone();
+        let (_, all) = reader.place();
+        let _ticker = Ticker::start("copying", all as u64, move || watched.place().0 as u64);
+        snapshot(&reader, from, to, out)?
+    };
     writeln!(
         io::stdout(),
         "{}: {} of {}, {bytes}",

@@ -33,13 +33,18 @@ pub(super) fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The program's own manual page.
+pub(super) fn page() -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    Ok(page)
+}
+
 /// Prints or writes manual pages.
 pub(super) fn man(args: &ManArgs) -> Result<ExitCode> {
     match &args.dir {
         None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
-            io::stdout().write_all(&page)?;
+            io::stdout().write_all(&page()?)?;
         }
         Some(dir) => {
             clap_mangen::generate_to(Cli::command(), dir)

@@ -16,6 +16,7 @@ mod palette;
 mod picker;
 mod policies;
 mod proposal;
+mod reach;
 mod replayed;
 pub mod screens;
 pub mod sweeping;
@@ -45,6 +46,7 @@ pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use policies::PolicyPicker;
 pub use proposal::Proposal;
+pub use reach::{Reach, Skew};
 use screens::log::Log;
 use screens::sessions::{self, Errand, Fetched, Question};
 pub use screens::{Screen, Screens};
@@ -70,6 +72,8 @@ pub enum Said {
     Backfill(Backfill),
     /// The answer to a command.
     Reply(Reply),
+    /// A ping came back after so many nanoseconds.
+    RoundTrip(i64),
     /// The connection did not come about, or ended.
     Lost(String),
     /// What answers there is of no use.
@@ -389,7 +393,16 @@ impl App {
                 let works = matches!(action, Action::Pick(_) | Action::Quit | Action::Help);
                 works.then_some(action)
             }
-            _ => self.keymap.action(&scopes, key),
+            _ => {
+                let own = self.keymap.action(&scopes, key)?;
+                // At another time than now, a key that orders something is free for what it means anywhere.
+                let anywhere = self.keymap.action(&[Scope::Anywhere], key);
+                let free = anywhere.filter(|a| !a.commands());
+                Some(
+                    free.filter(|_| !self.deck.is_live() && own.commands())
+                        .unwrap_or(own),
+                )
+            }
         }
     }
 

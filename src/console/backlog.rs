@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::progress::Progress;
 use crate::units::{BootId, Nanos};
 use crate::wire::BatchId;
 use crate::wire::console::{BACKFILL, Backfill, BackfillPart, Missed, WorkerHello};
@@ -29,17 +30,6 @@ impl Gap {
         let to = self.to_seq?;
         Some(to.saturating_add(1).saturating_sub(self.from_seq))
     }
-}
-
-/// How far the present hole is filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Catching {
-    /// Batches that came.
-    pub done: u64,
-    /// Batches that were missed; none where nobody knows.
-    pub total: Option<u64>,
-    /// Nanoseconds until it is filled, at the speed so far.
-    pub left_ns: Option<i64>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -193,16 +183,10 @@ impl Backlog {
     }
 
     /// How far the hole under way is filled.
-    pub fn catching(&self, now: Nanos) -> Option<Catching> {
+    pub fn catching(&self, now: Nanos) -> Option<Progress> {
         let (asked, hole) = (self.asked.as_ref()?, self.holes.front()?);
-        let left = gap(*hole).batches();
-        let elapsed = now.since(asked.since).max(0);
-        let left_ns = left.filter(|_| asked.done > 0);
-        Some(Catching {
-            done: asked.done,
-            total: left.map(|left| asked.done + left),
-            left_ns: left_ns.map(|left| (elapsed as f64 * left as f64 / asked.done as f64) as i64),
-        })
+        let total = gap(*hole).batches().map(|left| asked.done + left);
+        Some(Progress::begun(0, total, asked.since).reached(asked.done, now))
     }
 }
 
@@ -279,7 +263,7 @@ mod tests {
         assert_eq!(backlog.filled(&late(A, 6)), Ok(None));
         let half = backlog.catching(Nanos(1_000)).unwrap();
         assert_eq!(
-            (half.done, half.total, half.left_ns),
+            (half.done(), half.total(), half.left_ns()),
             (1, Some(4), Some(3_000))
         );
         // Cut again: the rest is asked for again, and so is what comes on top.
@@ -313,7 +297,7 @@ mod tests {
         assert_eq!(backlog.ask(Nanos(0)), Some(missed(A, 6, None)));
         assert_eq!(backlog.filled(&late(B, 1)), Err(NotAsked));
         assert_eq!(backlog.filled(&late(A, 6)), Ok(None));
-        assert_eq!(backlog.catching(Nanos(5)).unwrap().total, None);
+        assert_eq!(backlog.catching(Nanos(5)).unwrap().total(), None);
         let gap = Backfill {
             boot: A,
             part: BackfillPart::Gap {

@@ -81,7 +81,7 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
         let wakes = wakes.into_iter().flatten().min();
         tokio::select! {
             biased;
-            () = signals.next() => break Ended::Done,
+            _ = signals.next() => break Ended::Done,
             _ = &mut broken => break Ended::Done,
             Some(update) = watcher.links.next() => watcher.update(update),
             () = sleep_until(wakes) => watcher.update(Update::Tick),
@@ -288,7 +288,7 @@ impl Watcher {
             }
             tokio::select! {
                 biased;
-                () = signals.next() => return true,
+                _ = signals.next() => return true,
                 sent = lines.sender.send(line) => if sent.is_err() { return true },
             }
         }

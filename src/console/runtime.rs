@@ -18,7 +18,7 @@ use super::keeper::Keeper;
 use super::links::Links;
 use super::pace::Pace;
 use super::shelf::{Back, Shelf};
-use super::signals::Signals;
+use super::signals::{Signals, Wish};
 use super::tape::Tape;
 use super::terminal::Screen;
 use super::{ConsoleError, Journal, Options, Settings, input, tap};
@@ -32,7 +32,7 @@ const DRAIN: usize = 512;
 
 /// Shows the workers until the person leaves; gives the recording that was opened instead, if one was.
 pub(super) async fn watch(options: &Options) -> Result<Option<Reader>, ConsoleError> {
-    let signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let signals = Signals::with_screen().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter(&options.settings).map_err(ConsoleError::Terminal)?;
     let (app, effects) = App::new(options.setup(), clock::now());
     // The first picture comes before any connection exists.
@@ -56,7 +56,7 @@ pub(super) async fn play(
     settings: &Settings,
     journal: &Journal,
 ) -> Result<Option<Reader>, ConsoleError> {
-    let signals = Signals::new().map_err(ConsoleError::Signals)?;
+    let signals = Signals::with_screen().map_err(ConsoleError::Signals)?;
     let mut screen = Screen::enter(settings).map_err(ConsoleError::Terminal)?;
     let setup = settings.setup();
     let app = match &reader {
@@ -96,6 +96,15 @@ pub(super) fn now() -> Moment {
     }
 }
 
+/// Who stops until the shell says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Suspend {
+    /// This process: it was asked to by a signal.
+    Alone,
+    /// The whole job: a person pressed Ctrl-Z.
+    WithJob,
+}
+
 struct Console {
     app: App,
     links: Links,
@@ -108,7 +117,7 @@ struct Console {
     keeper: Keeper,
     pace: Pace,
     quit: bool,
-    suspend: bool,
+    suspend: Option<Suspend>,
     /// The recording to be shown after this.
     next: Option<Reader>,
 }
@@ -132,7 +141,7 @@ impl Console {
             keeper: Keeper::start().map_err(ConsoleError::Thread)?,
             taps: false,
             quit: false,
-            suspend: false,
+            suspend: None,
             next: None,
         })
     }
@@ -150,7 +159,10 @@ impl Console {
             let wakes = self.wakes();
             tokio::select! {
                 biased;
-                () = signals.next() => break,
+                wish = signals.next() => match wish {
+                    Wish::End => break,
+                    Wish::Stop => self.suspend = Some(Suspend::Alone),
+                },
                 event = keys.next() => {
                     self.event(event.as_ref(), &screen);
                     while !self.quit && let Some(event) = ready(&mut keys).await {
@@ -170,8 +182,12 @@ impl Console {
                 () = journal.said() => self.update(Update::Logged(journal.news())),
                 () = sleep_until(wakes) => self.update(Update::Tick),
             }
-            if std::mem::take(&mut self.suspend) {
-                screen.suspend().map_err(ConsoleError::Terminal)?;
+            if let Some(suspend) = self.suspend.take() {
+                let with_job = suspend == Suspend::WithJob;
+                if with_job {
+                    signals.expect_own();
+                }
+                screen.suspend(with_job).map_err(ConsoleError::Terminal)?;
                 // What waited meanwhile is taken in before the first picture.
                 self.pace.want(Redraw::AtOnce);
             }
@@ -274,7 +290,7 @@ impl Console {
                     self.update(Update::Film(Shot::Failed(why)));
                 }
             } else if effect == Effect::Suspend {
-                self.suspend = true;
+                self.suspend = Some(Suspend::WithJob);
             } else if let Some(update) = self.links.perform(effect, &self.app) {
                 self.update(update);
             }

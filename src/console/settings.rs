@@ -369,6 +369,19 @@ mod tests {
         assert_eq!(keys(&again), keys(&settings));
     }
 
+    /// What `splitscope config` prints: every setting, its value here, and where it comes from.
+    #[test]
+    fn the_effective_settings_and_their_origins_do_not_drift() {
+        let file = "mouse = false\nssh = \"no\"\n[keys.live]\nnext-link = [\"y\", \"f\"]\n";
+        let chosen = Chosen {
+            theme: Some((Palette::Daylight, Origin::Flag("--theme"))),
+            ascii: Some((Auto::No, Origin::Environment("SPLITSCOPE_ASCII"))),
+            ..Chosen::default()
+        };
+        let settings = Settings::resolve(chosen, None, file.parse().unwrap());
+        insta::assert_snapshot!(settings.explain(&TERMINAL));
+    }
+
     #[test]
     fn encodings_are_taken_from_the_locale() {
         for (locale, utf8) in [

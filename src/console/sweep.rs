@@ -109,7 +109,7 @@ impl Driver {
             let wakes = [self.app.next_tick(clock::now()), Some(next_progress)];
             tokio::select! {
                 biased;
-                () = signals.next() => {
+                _ = signals.next() => {
                     if std::mem::replace(&mut self.stopped, true) || self.app.sweeping().is_none() {
                         return self.left();
                     }

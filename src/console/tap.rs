@@ -56,7 +56,7 @@ pub fn heard(app: &App, update: &Update, at: Moment) -> Vec<Entry> {
                 to_seq: *to_seq,
             },
         ),
-        Said::Backfill(_) => return Vec::new(),
+        Said::Backfill(_) | Said::RoundTrip(_) => return Vec::new(),
         Said::Hello(hello) => {
             let lost = worker.backlog.clone().greeted(hello);
             let hello = What::Hello(Greeting {

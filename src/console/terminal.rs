@@ -13,8 +13,10 @@ use crossterm::terminal::{
 use crossterm::{execute, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::{Position, Rect};
 
 use super::app::{Action, App};
+use super::job;
 use super::settings::{self, Settings};
 use super::view::{Hits, Theme, draw};
 use crate::units::Nanos;
@@ -103,18 +105,20 @@ impl Drop for Screen {
 }
 
 impl Screen {
-    /// Gives the terminal back, stops this job as its shell expects it of Ctrl-Z, and takes the terminal over again when
-    /// the shell lets it go on. Where no shell could do that, the system stops nothing.
+    /// Gives the terminal back, stops this process (`with_job`: and its job, as Ctrl-Z does), and takes the terminal over
+    /// again when the shell lets it go on.
     ///
     /// # Errors
     /// The terminal does not obey any more.
-    pub(super) fn suspend(&mut self) -> io::Result<()> {
+    pub(super) fn suspend(&mut self, with_job: bool) -> io::Result<()> {
         give_back();
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        job::stop(with_job)?;
         enable_raw_mode()?;
         TAKEN.store(true, Ordering::SeqCst);
         take(self.terminal.backend_mut(), self.mouse)?;
-        self.terminal.clear()
+        // Not `clear`: that asks the terminal where its cursor is, and a slow one answers late or never.
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect::from((Position::ORIGIN, size)))
     }
 }
 

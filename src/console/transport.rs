@@ -16,6 +16,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 use super::address::Address;
 use super::app::{Said, Update};
 use super::connection::{Order, Refusal};
+use crate::clock;
+use crate::units::Nanos;
 use crate::wire::console::{
     CommandMessage, ConsoleHello, Encoding, MAX_MESSAGE_BYTES, Missed, Packed, SUBPROTOCOL,
     ToConsole, ToWorker, unpack_binary,
@@ -24,6 +26,8 @@ use crate::wire::{PROTOCOL, VERSION};
 
 /// A small message that cannot be written for this long will not be.
 const WRITE_WITHIN: Duration = Duration::from_secs(2);
+/// Between two pings, which measure the round trip: 20 bytes each way.
+const PING_EVERY: Duration = Duration::from_secs(2);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -109,8 +113,18 @@ impl Line {
 
     async fn talk(&mut self, dial: u64, mut socket: Socket) -> End {
         let mut greeted = false;
+        let mut pings = tokio::time::interval(PING_EVERY);
+        let mut pinged: Option<(u64, Nanos)> = None;
         loop {
             tokio::select! {
+                _ = pings.tick(), if greeted => {
+                    let number = pinged.map_or(0, |(number, _)| number + 1);
+                    pinged = Some((number, clock::now()));
+                    let ping = Message::Ping(number.to_le_bytes().to_vec().into());
+                    if let Err(said) = send(&mut socket, ping).await {
+                        return End::Said(said);
+                    }
+                }
                 told = self.told.recv() => {
                     let message = match told {
                         Some(Told::Send(message)) => ToWorker::Command(message),
@@ -125,6 +139,15 @@ impl Line {
                     }
                 }
                 message = socket.next() => {
+                    if let Some(Ok(Message::Pong(echo))) = &message {
+                        // An echo of anything but the last ping says nothing.
+                        let of = pinged.filter(|(n, _)| echo[..] == n.to_le_bytes());
+                        if let Some((_, sent)) = of {
+                            let rtt_ns = clock::now().since(sent);
+                            self.pass_on(dial, Said::RoundTrip(rtt_ns)).await;
+                        }
+                        continue;
+                    }
                     let said = match understand(message) {
                         Ok(None) => continue,
                         Ok(Some(said)) => said,
@@ -186,6 +209,10 @@ async fn write(socket: &mut Socket, message: &ToWorker) -> Result<(), Said> {
         Packed::Binary(bytes) => Message::binary(bytes),
         Packed::Text(text) => Message::text(text),
     };
+    send(socket, message).await
+}
+
+async fn send(socket: &mut Socket, message: Message) -> Result<(), Said> {
     match tokio::time::timeout(WRITE_WITHIN, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(Said::Lost(error.to_string())),

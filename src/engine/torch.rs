@@ -24,6 +24,27 @@ pub fn describe(threads: u16) -> String {
     )
 }
 
+/// Computes something small, so that a libtorch that cannot is found out; says what computes.
+///
+/// # Errors
+/// libtorch's own words.
+pub fn try_out() -> Result<String, String> {
+    let tensor = ops::from_f32(&[1.0, 2.0, 3.0, 4.0], &[2, 2]).map_err(|e| e.to_string())?;
+    match tensor.size().as_slice() {
+        [2, 2] => Ok(format!("{}: a tensor was made", describe(1))),
+        other => Err(format!("four numbers became a tensor of {other:?}")),
+    }
+}
+
+/// CUDA devices that this libtorch can use.
+pub fn cuda_devices() -> i64 {
+    if tch::Cuda::is_available() {
+        tch::Cuda::device_count()
+    } else {
+        0
+    }
+}
+
 /// A tensor handle that can be cloned: libtorch counts the references.
 #[derive(Debug)]
 pub struct Handle(Tensor);

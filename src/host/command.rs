@@ -14,7 +14,7 @@ const MAX_OUTPUT: u64 = 16 * 1024;
 const LIMIT_NS: i64 = 1_000_000_000;
 
 /// What a command writes before it ends. One that takes longer than a second is killed and gives an error.
-pub(super) fn output(command: &mut Command) -> Result<Vec<u8>, HostError> {
+pub(crate) fn output(command: &mut Command) -> Result<Vec<u8>, HostError> {
     let shown = command.get_program().to_string_lossy().into_owned();
     let failed = |problem: String| HostError::Command {
         command: shown.clone(),

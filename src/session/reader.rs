@@ -5,6 +5,7 @@ use std::fs::File;
 use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::card::Card;
 use super::container::{ChunkFault, Index, Piece, Source, pieces, read_chunk};
@@ -33,6 +34,8 @@ struct Inner {
     card: Card,
     whole: bool,
     damaged: u64,
+    /// The place of the stretch that was read last.
+    last_read: AtomicUsize,
 }
 
 impl Reader {
@@ -73,6 +76,7 @@ impl Reader {
             card: opened.card,
             whole: opened.whole,
             damaged: opened.damaged,
+            last_read: AtomicUsize::new(0),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -96,6 +100,7 @@ impl Reader {
                 card: Card::default(),
                 whole: false,
                 damaged: 0,
+                last_read: AtomicUsize::new(0),
             }),
         }
     }
@@ -127,6 +132,12 @@ impl Reader {
     pub fn bytes(&self) -> Result<u64, SessionError> {
         let length = self.inner.source.length();
         length.map_err(SessionError::io("read", &self.inner.path))
+    }
+
+    /// At which stretch whoever reads the file is, and how many there are: for a word on how far that is. Clones share it.
+    pub fn place(&self) -> (usize, usize) {
+        let at = self.inner.last_read.load(Ordering::Relaxed);
+        (at, self.inner.index.chunks.len())
     }
 
     /// Entries in the order of time, from a range of the console's clock. A damaged stretch is one error, and what comes
@@ -231,6 +242,7 @@ impl Entries {
     fn read(&mut self, chunk: usize) -> Result<(), SessionError> {
         let inner = &self.inner;
         let index = &inner.index.chunks[chunk];
+        inner.last_read.store(chunk, Ordering::Relaxed);
         let content = match read_chunk(inner.source.as_ref(), index) {
             Ok(content) => content,
             Err(ChunkFault::Io(error)) => {

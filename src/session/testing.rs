@@ -35,6 +35,7 @@ pub(super) fn hello(role: Role, boot: u64) -> Box<WorkerHello> {
         nonce: Hash32::of(b"nonce"),
         capabilities: Vec::new(),
         now: Nanos(5),
+        unix_ms: None,
         model: None,
     })
 }

@@ -117,7 +117,7 @@ impl Activity {
     }
 
     fn is_busy(&self, from: Nanos, to: Nanos) -> bool {
-        let (from, to) = (from.0 - MARGIN_NS, to.0 + MARGIN_NS);
+        let (from, to) = (from.shifted(-MARGIN_NS).0, to.shifted(MARGIN_NS).0);
         self.frames
             .iter()
             .any(|f| f.frame.0 < to && f.frame.1 > from)

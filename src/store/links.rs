@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::link::LinkSeries;
 use super::text::clean;
+use crate::progress::Progress;
 use crate::units::{DeviceId, Nanos};
 use crate::wire::{LinkSample, LinkState, PeerRecord, PeerState};
 
@@ -86,16 +87,45 @@ impl Links {
 #[derive(Debug, Clone, Default)]
 pub struct Peers {
     all: BTreeMap<DeviceId, PeerRecord>,
+    loading: BTreeMap<DeviceId, Progress>,
 }
 
 impl Peers {
-    /// Takes a state in; says whether it changed anything.
-    pub fn set(&mut self, peer: PeerRecord) -> bool {
+    /// How far a peer is that takes a model or weights in.
+    pub fn loading(&self, device: DeviceId) -> Option<&Progress> {
+        self.loading.get(&device)
+    }
+
+    /// What loads goes on from what was known of it; whatever else a peer does, it loads no more.
+    fn load(&mut self, peer: &PeerRecord, now: Nanos) {
+        let PeerState::Loading {
+            done_bytes,
+            total_bytes,
+            ..
+        } = &peer.state
+        else {
+            self.loading.remove(&peer.device);
+            return;
+        };
+        let total = Some(*total_bytes);
+        let known = self.loading.get(&peer.device);
+        // Less than before is another value.
+        let same = known.filter(|p| p.total() == total && p.done() <= *done_bytes);
+        let progress = match same {
+            Some(progress) => progress.reached(*done_bytes, now),
+            None => Progress::begun(*done_bytes, total, now),
+        };
+        self.loading.insert(peer.device, progress);
+    }
+
+    /// Takes a state in that came then; says whether it changed anything.
+    pub fn set(&mut self, peer: PeerRecord, now: Nanos) -> bool {
         let peer = cleaned(peer);
         let known = self.all.get(&peer.device);
         if known == Some(&peer) || known.is_none() && self.all.len() == MOST {
             return false;
         }
+        self.load(&peer, now);
         self.all.insert(peer.device, peer);
         true
     }
@@ -188,14 +218,48 @@ mod tests {
         let mut peers = Peers::default();
         for device in 0..=255 {
             links.push(sample(100, device));
-            peers.set(PeerRecord {
+            let peer = PeerRecord {
                 device: DeviceId(device),
                 address: String::new(),
                 state: PeerState::Connecting,
                 clock: None,
-            });
+            };
+            peers.set(peer, Nanos(0));
         }
         assert_eq!((links.len(), peers.len()), (MOST, MOST));
         assert!(Links::default().at(3).is_none());
+    }
+
+    #[test]
+    fn weights_on_their_way_have_a_speed_and_a_time_left_until_the_peer_does_something_else() {
+        let mut peers = Peers::default();
+        let mut tell = |done_bytes, at, total_bytes| {
+            let state = PeerState::Loading {
+                what: "weights".to_owned(),
+                done_bytes,
+                total_bytes,
+            };
+            let peer = PeerRecord {
+                device: DeviceId::SERVER,
+                address: String::new(),
+                state,
+                clock: None,
+            };
+            peers.set(peer, Nanos(i64::from(at) * 1_000_000_000));
+            peers.loading(DeviceId::SERVER).map(Progress::words)
+        };
+        assert_eq!(tell(0, 1, 1_000).as_deref(), Some("0 %"));
+        assert_eq!(tell(400, 5, 1_000).as_deref(), Some("40 %, 6 s left"));
+        // Another value begins anew.
+        assert_eq!(tell(100, 6, 1_000).as_deref(), Some("10 %"));
+        assert_eq!(tell(100, 7, 500).as_deref(), Some("20 %"));
+        let ready = PeerRecord {
+            device: DeviceId::SERVER,
+            address: String::new(),
+            state: PeerState::Ready,
+            clock: None,
+        };
+        peers.set(ready, Nanos(8_000_000_000));
+        assert_eq!(peers.loading(DeviceId::SERVER), None);
     }
 }

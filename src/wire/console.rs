@@ -66,6 +66,9 @@ pub struct WorkerHello {
     pub capabilities: Vec<String>,
     /// The worker's clock when this was written.
     pub now: Nanos,
+    /// Its host's time of day then, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unix_ms: Option<u64>,
     /// The model, once there is one.
     pub model: Option<Box<ModelRecord>>,
 }

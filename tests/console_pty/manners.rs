@@ -97,6 +97,36 @@ fn ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_back() {
     assert!(terminal.text().contains("icanon"));
 }
 
+/// The same when something else stops it: `kill -TSTP`.
+#[test]
+fn a_stop_from_outside_gives_the_terminal_back_and_fg_brings_the_screen_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pid");
+    let script = format!(
+        "sh -c 'echo $$ > {}; exec {PROGRAM} attach {} {}'; stty -a | grep -o ' icanon'; echo IS-STOPPED; fg; echo IS-OVER",
+        file.display(),
+        nobody(),
+        nobody()
+    );
+    let mut terminal = shell(&script);
+    terminal.first_picture();
+    let pid = std::fs::read_to_string(&file).unwrap().trim().parse();
+    let pid = rustix::process::Pid::from_raw(pid.unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TSTP).unwrap();
+    terminal.read_until("the end of the screen", |s| {
+        !s.alternate_screen() || s.contents().contains("IS-STOPPED")
+    });
+    terminal.read_until("the screen after fg", |s| {
+        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
+    });
+    terminal.press(b"q");
+    terminal.read_until("the end", |s| {
+        let text = s.contents();
+        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
+    });
+    assert!(terminal.text().contains("icanon"));
+}
+
 #[test]
 fn a_storm_of_sizes_ends_with_the_last_one() {
     let mut terminal = start();

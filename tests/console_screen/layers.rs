@@ -1,12 +1,16 @@
 //! The Layers and Workers screens, and what may not be changed when what is seen does not hold.
 
-use splitscope::console::app::{Key, Screen};
+use splitscope::console::app::{Key, Said, Screen};
 use splitscope::console::view::Theme;
-use splitscope::plan::Plan;
-use splitscope::units::DeviceId;
-use splitscope::wire::console::Command;
+use splitscope::plan::{Codec, Plan, StepKind, StepTime, ValueCodec};
+use splitscope::units::{DeviceId, NodeId};
+use splitscope::wire::Record;
+use splitscope::wire::console::{Command, Role};
 
-use crate::{ROBOT, lease, live, snapshots, text};
+use crate::console::UNIX_MS;
+use crate::predictions::predicted;
+use crate::script::{frame, hello};
+use crate::{ROBOT, SERVER, lease, live, snapshots, text};
 
 fn letters(console: &mut crate::Console, typed: &str) {
     for letter in typed.chars() {
@@ -61,6 +65,54 @@ fn the_table_is_sorted_filtered_and_searched() {
 }
 
 #[test]
+fn what_a_codec_makes_of_a_value_stands_in_its_row() {
+    let mut console = live();
+    let coded = Plan::split(28).with_codec(Codec::Auto);
+    let mut newest = frame(2_000, 8, 28);
+    let step = |kind, start_ns, duration_ns| StepTime {
+        device: DeviceId::ROBOT,
+        to: DeviceId::SERVER,
+        kind,
+        node: NodeId(28),
+        start_ns,
+        duration_ns,
+        bytes: 1_806_336,
+        wire_bytes: 903_168,
+        codec: ValueCodec::ZeroBitmap,
+        error_ppb: 0,
+    };
+    newest.steps.push(step(StepKind::Encode, 0, 410_000));
+    newest
+        .steps
+        .push(step(StepKind::Transfer, 410_000, 17_000_000));
+    newest
+        .steps
+        .push(step(StepKind::Decode, 17_410_000, 300_000));
+    let records = vec![crate::plan(8, coded), Record::Frame(Box::new(newest))];
+    console.records(ROBOT, records);
+    console.key(Key::Char('2'));
+    for (size, has) in [((160, 48), true), ((80, 24), true), ((40, 12), false)] {
+        let screen = console.screen(size);
+        assert_eq!(screen.contains("codec"), has, "{screen}");
+        assert_eq!(screen.contains("x2.00  0.71 ms"), has, "{screen}");
+    }
+}
+
+#[test]
+fn the_table_is_ordered_by_what_a_cut_behind_the_row_is_predicted_to_take() {
+    let mut console = predicted();
+    console.key(Key::Char('2'));
+    console.keys(Key::Char('o'), 4);
+    let screen = console.screen((160, 48));
+    assert!(screen.contains("by predicted if cut"), "{screen}");
+    // Cut 41 is the cheapest of the script; it lies behind operator 40.
+    let first = screen
+        .lines()
+        .find(|l| l.contains('▸') && l.contains("◀ best"));
+    assert!(first.is_some_and(|l| l.contains(" 40 ")), "{screen}");
+}
+
+#[test]
 fn a_cut_is_proposed_behind_the_row_looked_at() {
     let mut console = live();
     console.records(ROBOT, vec![lease(Some((5, "me@laptop")))]);
@@ -84,6 +136,55 @@ fn workers_table() {
     console.key(Key::Char('5'));
     assert_eq!(console.app.screen(), Screen::Power);
     assert!(console.screen((80, 24)).contains("server gpu-box"));
+}
+
+#[test]
+fn the_console_measures_how_far_workers_are_and_marks_versions_and_clocks_that_differ() {
+    let mut console = crate::Console::new();
+    console.wait(20);
+    let mut robot = hello(Role::Robot, 1, 5);
+    robot.unix_ms = Some(UNIX_MS + 20);
+    console.hear(ROBOT, Said::Hello(Box::new(robot)));
+    let mut server = hello(Role::Server, 2, 3);
+    server.version = "0.2.0".to_owned();
+    server.unix_ms = Some(UNIX_MS + 20 + 3_600_000);
+    console.hear(SERVER, Said::Hello(Box::new(server)));
+    console.key(Key::Char('6'));
+    assert!(!console.screen((160, 48)).contains('±'), "no ping is back");
+    for rtt_ns in [4_000_000, 4_100_000, 90_000_000] {
+        console.hear(ROBOT, Said::RoundTrip(rtt_ns));
+        console.hear(SERVER, Said::RoundTrip(rtt_ns / 2));
+    }
+    snapshots("workers_apart", &console);
+    for size in [(80, 24), (160, 48)] {
+        let screen = console.screen(size);
+        let line = |word: &str| screen.lines().find(|l| l.contains(word)).unwrap();
+        assert!(
+            line("robot jetson-nx").contains("4.10 +2.00 ±3.00"),
+            "{screen}"
+        );
+        assert!(
+            line("server gpu-box").contains("+3600001 ±2.00"),
+            "{screen}"
+        );
+        assert!(screen.contains("0.2.0 ≠ 0.1.0"), "{screen}");
+    }
+}
+
+#[test]
+fn the_foot_offers_no_order_to_a_silent_robot() {
+    let mut console = live();
+    let foot = |console: &crate::Console| console.row(47);
+    assert!(foot(&console).contains("apply") && foot(&console).contains("control"));
+    console.wait(2_500);
+    let silent = foot(&console);
+    for word in ["apply", "undo", "control"] {
+        assert!(!silent.contains(word), "{silent}");
+    }
+    assert!(
+        silent.contains("screens") && silent.contains("quit"),
+        "{silent}"
+    );
 }
 
 #[test]

@@ -45,6 +45,7 @@ pub(crate) fn hello(role: Role, boot: u64, session: u64) -> WorkerHello {
         nonce: Hash32::of(b"nonce"),
         capabilities: Vec::new(),
         now: Nanos(0),
+        unix_ms: None,
         model: (role == Role::Robot).then(|| Box::new(model(true))),
     }
 }

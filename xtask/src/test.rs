@@ -82,13 +82,9 @@ fn stages(filters: &[String], nextest: bool) -> Vec<Stage> {
     ]
 }
 
-/// Our own crate is compiled without optimisation here, twice with all its tests: that takes most of a run's time, and
-/// hardly a test is slower for it. Dependencies keep the profile that the demo and the benches share with the tests.
 fn stage(name: &'static str, arguments: &str) -> Stage {
     let mut command = libtorch::cargo();
     command.args(arguments.split_whitespace());
-    command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
-    command.env("CARGO_PROFILE_DEV_DEBUG", "false");
     Stage { name, command }
 }
 
@@ -111,7 +107,12 @@ fn tests(name: &'static str, packages: &str, filters: &[String], nextest: bool) 
 }
 
 /// Nothing in such a stage may reach for libtorch: there is none to find.
+///
+/// Our own crate is compiled without optimisation here: with all its tests that takes longer than running them, and
+/// what would run slowly (weights made from seeds, whole models) is tested with libtorch. Dependencies stay as they are.
 fn without_torch(mut stage: Stage) -> Stage {
+    stage.command.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0");
+    stage.command.env("CARGO_PROFILE_DEV_DEBUG", "false");
     stage.command.env("LIBTORCH", "/nonexistent");
     stage.command.env_remove("LIBTORCH_USE_PYTORCH");
     stage

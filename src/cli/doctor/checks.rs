@@ -3,12 +3,14 @@
 use std::io::{self, ErrorKind, IsTerminal};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::Finding;
+use super::{Finding, clocks};
 use crate::cli::cache;
 use crate::console::settings::Terminal;
 use crate::host::HostReader;
-use crate::power::discover;
+use crate::power::{PowerSource, discover};
+use crate::session::folder;
 use crate::sysfs::{self, Absent};
 use crate::units::Bytes;
 use crate::wire::{PROTOCOL, VERSION};
@@ -18,6 +20,11 @@ const LEAST_FREE: Bytes = Bytes(2 << 30);
 /// Free space below which nothing can be recorded.
 const NONE_FREE: Bytes = Bytes(100 << 20);
 
+/// A source that gives readings more rarely is not waited for.
+const MOST_WAIT: Duration = Duration::from_millis(250);
+const MAY_NOT: &str =
+    "give this user the right to read it (a udev rule, or sudo chmod a+r on the file named above)";
+
 /// All of them, in the order in which a person would look.
 pub(super) fn all() -> Vec<Finding> {
     let mut all = vec![
@@ -25,12 +32,18 @@ pub(super) fn all() -> Vec<Finding> {
         port("robot", 7401),
         port("server", 7402),
         clock(),
+        clocks::synchronised(),
     ];
     all.extend(power());
     all.extend(host());
     all.push(libtorch());
     all.push(cuda());
-    all.push(disk());
+    all.push(disk(
+        "recordings",
+        "SPLITSCOPE_DATA",
+        folder::default_folder(),
+    ));
+    all.push(disk("cache", "SPLITSCOPE_CACHE", cache::dir()));
     all.push(terminal());
     all
 }
@@ -93,27 +106,44 @@ fn clock() -> Finding {
 }
 
 fn power() -> Vec<Finding> {
-    let found = discover(Path::new("/"));
-    let mut all: Vec<Finding> = found
-        .sources
-        .iter()
-        .map(|source| {
-            let rails: Vec<&str> = source
-                .rails()
-                .iter()
-                .map(|rail| rail.name.as_str())
-                .collect();
-            let period = source.period().as_millis();
-            let rails = rails.join(", ");
-            Finding::ok(
-                "power",
-                format!("{}: {rails} every {period} ms", source.name()),
-            )
-        })
-        .collect();
+    let mut found = discover(Path::new("/"));
+    let mut all: Vec<Finding> = found.sources.iter_mut().map(reading).collect();
     let none = all.is_empty();
     all.extend(found.absent.iter().map(|absent| sensor(absent, none)));
     all
+}
+
+/// Reads a source as a robot would: being there is not the same as being readable.
+fn reading(source: &mut Box<dyn PowerSource>) -> Finding {
+    // Energy counters need two readings before they tell a power.
+    let first = source.sample();
+    std::thread::sleep(source.period().min(MOST_WAIT));
+    let read = first.and_then(|first| Ok((first, source.sample()?)));
+    let rails: Vec<&str> = source.rails().iter().map(|r| r.name.as_str()).collect();
+    let (name, rails) = (source.name(), rails.join(", "));
+    match read {
+        Ok((first, second)) if first.is_empty() && second.is_empty() => Finding::warning(
+            "power",
+            format!("{name}: {rails}: it is there, but gave no reading"),
+            "look whether it goes on saying nothing: splitscope attach, screen 5",
+        ),
+        Ok(_) => {
+            let period = source.period().as_millis();
+            Finding::ok("power", format!("{name}: {rails} every {period} ms, read"))
+        }
+        Err(error) => {
+            let found = format!("{name}: {error}");
+            if found.to_lowercase().contains("permission denied") {
+                Finding::warning("power", found, MAY_NOT)
+            } else {
+                Finding::warning(
+                    "power",
+                    found,
+                    "its readings will be missing, never zero; see the system's log for the driver",
+                )
+            }
+        }
+    }
 }
 
 /// A sensor that is not there is none of this machine's; one that may not be read is a matter of permission.
@@ -121,8 +151,7 @@ fn sensor(absent: &Absent, none: bool) -> Finding {
     let found = format!("{}: {}", absent.name, absent.reason);
     let lower = absent.reason.to_lowercase();
     if lower.contains("permission denied") {
-        let advice = "give this user the right to read it (a udev rule, or sudo chmod a+r on the file named above)";
-        Finding::warning("power", found, advice)
+        Finding::warning("power", found, MAY_NOT)
     } else if none {
         let advice = "power is then absent, never zero; an external meter can be given with robot --power-meter COMMAND";
         Finding::warning("power", found, advice)
@@ -163,13 +192,20 @@ fn host() -> Vec<Finding> {
     all
 }
 
+#[cfg(feature = "torch")]
 fn libtorch() -> Finding {
-    if cfg!(feature = "torch") {
-        return Finding::ok(
+    match crate::engine::torch::try_out() {
+        Ok(found) => Finding::ok("libtorch", found),
+        Err(error) => Finding::failure(
             "libtorch",
-            "built in: robot and server compute for real, on the CPU",
-        );
+            format!("it is built in and does not compute: {error}"),
+            "cargo xtask libtorch fetches the right version; or emulate: --engine emulated",
+        ),
     }
+}
+
+#[cfg(not(feature = "torch"))]
+fn libtorch() -> Finding {
     Finding::warning(
         "libtorch",
         "this program was built without it: workers can only emulate (--engine emulated)",
@@ -177,35 +213,64 @@ fn libtorch() -> Finding {
     )
 }
 
+/// CUDA devices that libtorch can use; none where this program has no libtorch to ask.
+fn cuda_devices() -> Option<i64> {
+    #[cfg(feature = "torch")]
+    return Some(crate::engine::torch::cuda_devices());
+    #[cfg(not(feature = "torch"))]
+    None
+}
+
 fn cuda() -> Finding {
     let devices = ["/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu"];
-    match devices.into_iter().find(|path| Path::new(path).exists()) {
+    let device = devices.into_iter().find(|path| Path::new(path).exists());
+    let usable = match cuda_devices() {
+        None => "this build has no libtorch to ask for CUDA".to_owned(),
+        Some(0) => "this libtorch has no CUDA device".to_owned(),
+        Some(n) => format!("this libtorch sees {n} CUDA devices"),
+    };
+    match device {
         Some(device) => Finding::warning(
             "CUDA",
             format!(
-                "there is an NVIDIA GPU ({device}), which this program does not compute on yet"
+                "there is an NVIDIA GPU ({device}), which this program does not compute on yet; {usable}"
             ),
             "figures of this machine are its CPU's; do not take them for the GPU's",
         ),
-        None => Finding::ok("CUDA", "no NVIDIA GPU is here; none is needed"),
+        None => Finding::ok(
+            "CUDA",
+            format!("no NVIDIA GPU is here, and none is needed; {usable}"),
+        ),
     }
 }
 
-fn disk() -> Finding {
-    let dir = existing(cache::dir());
+/// Whether a folder can be written, and how much room is there.
+fn disk(what: &str, variable: &str, wanted: PathBuf) -> Finding {
+    let dir = existing(wanted);
+    let shown = dir.display();
+    if let Err(error) = rustix::fs::access(&dir, rustix::fs::Access::WRITE_OK) {
+        return Finding::failure(
+            "disk",
+            format!("{what}: {shown} cannot be written: {error}"),
+            format!("set {variable} to a folder that can be"),
+        );
+    }
     let free = match rustix::fs::statvfs(&dir) {
         Ok(stat) => Bytes(stat.f_bavail.saturating_mul(stat.f_frsize)),
         Err(error) => {
-            let found = format!("{}: {error}", dir.display());
             return Finding::failure(
                 "disk",
-                found,
-                "set SPLITSCOPE_CACHE to a folder that can be written",
+                format!("{what}: {shown}: {error}"),
+                format!("set {variable} to a folder on another disk"),
             );
         }
     };
-    let found = format!("{free} free in {}", dir.display());
-    let advice = "make room, or set SPLITSCOPE_CACHE to a folder on another disk";
+    room(what, variable, free, &shown.to_string())
+}
+
+fn room(what: &str, variable: &str, free: Bytes, dir: &str) -> Finding {
+    let found = format!("{what}: {free} free in {dir}");
+    let advice = format!("make room, or set {variable} to a folder on another disk");
     if free < NONE_FREE {
         Finding::failure("disk", found, advice)
     } else if free < LEAST_FREE {
@@ -272,6 +337,22 @@ mod tests {
         let gone = Absent::new("ina3221", "no such driver");
         assert_eq!(sensor(&gone, false).state, State::Ok);
         assert_eq!(sensor(&gone, true).state, State::Warning);
+    }
+
+    #[test]
+    fn little_room_is_a_warning_none_a_failure_and_a_folder_that_cannot_be_written_too() {
+        let state = |mb: u64| room("cache", "X", Bytes(mb << 20), "/x").state;
+        assert_eq!(
+            [4_000, 500, 50].map(state),
+            [State::Ok, State::Warning, State::Failure]
+        );
+        // Of what is not made yet, the folder above is looked at. Root may write anywhere.
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(existing(dir.path().join("a/b")), dir.path());
+        if !rustix::process::geteuid().is_root() {
+            let finding = disk("cache", "X", PathBuf::from("/proc/1"));
+            assert_eq!(finding.state, State::Failure, "{finding:?}");
+        }
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl Action {
             self,
             Self::Cut(_)
                 | Self::Policy
-                | Self::Sweep(sweep::Do::Start)
+                | Self::Sweep(sweep::Do::Start | sweep::Do::Layer)
+                | Self::Layers(layers::Do::Cut)
                 | Self::Power(power::Do::Idle(_) | power::Do::StepAway)
                 | Self::Modes
                 | Self::Pick(_)

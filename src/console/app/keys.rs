@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::screens::sessions::Errand;
+use super::screens::sweep;
 use super::{
     Action, App, Effect, Frozen, Moment, Move, Noting, Palette, Pick, Picker, PlanRequest,
     PolicyPicker, Proposal, Screen, TakeOver, Turn, proposal,
@@ -174,6 +175,28 @@ impl App {
     /// Why a proposal cannot be applied now, if so.
     pub fn hindrance(&self, now: Nanos) -> Option<String> {
         self.obstacle(self.focus()?, now)
+    }
+
+    /// Whether an action would do what it says in the present state: what is not offered says why when it is tried.
+    pub fn offers(&self, action: Action, now: Nanos) -> bool {
+        let orders = matches!(
+            action,
+            Action::Apply
+                | Action::Revert
+                | Action::Policy
+                | Action::Control
+                | Action::Sweep(sweep::Do::Start)
+        );
+        let sweeps = self.sweeping().is_some_and(|s| !s.is_over());
+        match action {
+            _ if !self.deck.is_live() && action.commands() => false,
+            _ if orders && self.hindrance(now).is_some() => false,
+            Action::Sweep(sweep::Do::Start | sweep::Do::SetUp | sweep::Do::Change(_)) => !sweeps,
+            Action::Sweep(sweep::Do::Skip | sweep::Do::Stop) => sweeps,
+            Action::Mark | Action::NameSession => self.recording().is_some(),
+            Action::NextTarget => self.targets.len() > 1,
+            _ => true,
+        }
     }
 
     /// The robot that may be changed now; says why there is none.

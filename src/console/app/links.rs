@@ -1,6 +1,6 @@
 //! What connections do to the state.
 
-use super::{App, Effect, Moment, Pending, Redraw, Said, Turn};
+use super::{App, Effect, Moment, Pending, Redraw, Said, Screen, Turn};
 use crate::console::backlog::Gap;
 use crate::console::connection::{Order, Phase, Refusal, Signal};
 use crate::store::{Change, Greeting, clean};
@@ -38,6 +38,12 @@ impl App {
                 target.connection.signal(Signal::Message, at.now);
                 self.answer(index, &reply, at, turn);
             }
+            Said::RoundTrip(rtt_ns) => {
+                target.reach.trip(rtt_ns);
+                if self.screens.shown == Screen::Workers {
+                    turn.redraw(Redraw::Soon);
+                }
+            }
             Said::Lost(reason) => {
                 let reason = clean(&reason, 200);
                 target
@@ -73,6 +79,7 @@ impl App {
         }
         target.connection.signal(Signal::Hello, at.now);
         let greeting = target.store.hello(hello);
+        target.reach.greeted(hello, at);
         let lost = target.backlog.greeted(hello);
         let name = target.name();
         match greeting {
@@ -127,6 +134,7 @@ impl App {
         let target = &mut self.targets[index];
         let lost = target.backlog.live(batch.id);
         target.newest = Some((batch.sent, at.now));
+        target.reach.heard(batch.sent, at);
         if !target.backlog.is_able() {
             target.store.set_lost_batches(batch.lost_batches);
         }

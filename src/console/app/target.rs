@@ -1,5 +1,6 @@
 //! One worker as the console sees it: its address, its connection, what it told.
 
+use super::Reach;
 use crate::console::address::Address;
 use crate::console::backlog::Backlog;
 use crate::console::connection::{Connection, Order};
@@ -18,6 +19,8 @@ pub struct Target {
     pub store: Store,
     /// What it told while nobody heard.
     pub backlog: Backlog,
+    /// How far away it is.
+    pub reach: Reach,
     /// When the newest live batch was sent on its clock, and came on ours.
     pub(super) newest: Option<(Nanos, Nanos)>,
 }
@@ -31,6 +34,7 @@ impl Target {
             connection,
             store: Store::default(),
             backlog: Backlog::default(),
+            reach: Reach::default(),
             newest: None,
         };
         (target, order)

@@ -204,8 +204,8 @@ fn marks(chart: &Chart) -> Vec<Mark> {
     rules.between(from, to).filter_map(mark).collect()
 }
 
-/// The glyphs of rules, and their labels as far as there is room: behind the rule or else before it, plans first and
-/// the newest of them before the others.
+/// The glyphs of rules, and their labels as far as there is room: behind the rule or else before it. Plans come first, the
+/// newest of them before the others; what finds no room has its rule alone.
 fn labels(marks: &[Mark], theme: Theme, area: Rect, buf: &mut Buffer) {
     let columns = usize::from(area.width - AXIS);
     let mut taken = vec![false; columns];
@@ -215,13 +215,14 @@ fn labels(marks: &[Mark], theme: Theme, area: Rect, buf: &mut Buffer) {
         let x = area.x + AXIS + from as u16;
         buf.set_stringn(x, area.y, words, width, theme.strong());
     };
-    for mark in marks {
-        put(mark.dot / 2, &mark.glyph.to_string(), &mut taken);
-    }
     let mut order: Vec<&Mark> = marks.iter().rev().collect();
     order.sort_by_key(|mark| !mark.divides);
     for mark in order {
         let column = mark.dot / 2;
+        if taken.get(column) != Some(&false) {
+            continue;
+        }
+        put(column, &mark.glyph.to_string(), &mut taken);
         let free = |cells: &mut dyn Iterator<Item = &bool>| cells.take_while(|t| !**t).count();
         let behind = free(&mut taken[column + 1..].iter());
         let before = free(&mut taken[..column].iter().rev());

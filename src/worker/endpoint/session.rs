@@ -91,6 +91,7 @@ async fn converse(wire: &mut Wire, shared: &Shared) -> End {
         nonce,
         capabilities: shared.capabilities(),
         now: clock::now(),
+        unix_ms: Some(clock::unix_ms()),
         model: shared.hub.model(),
     };
     let greeted = async {

@@ -57,6 +57,7 @@ fn robot(app: &mut App) {
         nonce: Hash32::of(b"n"),
         capabilities: Vec::new(),
         now: Nanos(5),
+        unix_ms: None,
         model: None,
     };
     let update = said(app, Said::Hello(Box::new(hello)));

@@ -624,7 +624,7 @@ pub static TABLE: &[Entry] = &[
         "sort",
         &[Key::Char('o')],
         Action::Layers(layers::Do::Sort),
-        "order by the next of: model, p50, p95, bytes, name",
+        "order by the next of: model, p50, p95, bytes, predicted, name",
     )
     .hinted("order")
     .narrow(),

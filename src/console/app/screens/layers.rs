@@ -1,10 +1,13 @@
 //! The Layers screen's state: how the table of operators is sorted and filtered, and the table itself, as pure data.
 
+use std::collections::BTreeSet;
+
 use super::super::{App, Move, Proposal, Typed, proposal};
 use crate::model::Graph;
 use crate::plan::Plan;
 use crate::store::Store;
 use crate::units::{Bytes, DeviceId};
+use crate::wire::Packing;
 
 /// What keys ask of the Layers screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +40,21 @@ pub enum Sort {
     P95,
     /// What is put out.
     Bytes,
+    /// What a frame is predicted to take with the cut behind it, the least first.
+    IfCut,
     /// The name.
     Name,
 }
 
 impl Sort {
-    const ALL: [Self; 5] = [Self::Order, Self::P50, Self::P95, Self::Bytes, Self::Name];
+    const ALL: [Self; 6] = [
+        Self::Order,
+        Self::P50,
+        Self::P95,
+        Self::Bytes,
+        Self::IfCut,
+        Self::Name,
+    ];
 
     /// A word for the title.
     pub const fn word(self) -> &'static str {
@@ -51,6 +63,7 @@ impl Sort {
             Self::P50 => "p50",
             Self::P95 => "p95",
             Self::Bytes => "bytes",
+            Self::IfCut => "predicted if cut",
             Self::Name => "name",
         }
     }
@@ -77,6 +90,10 @@ pub struct Row {
     pub count: usize,
     /// What it puts out, whole.
     pub bytes: Bytes,
+    /// How its output is packed for the link, where it is.
+    pub packing: Option<Packing>,
+    /// A frame's latency with the cut behind it, predicted; none without a prediction, or where it never arrives.
+    pub if_cut_ns: Option<i64>,
 }
 
 /// The Layers screen.
@@ -146,6 +163,8 @@ impl Layers {
                 share: None,
                 count: 0,
                 bytes: node.output_bytes(),
+                packing: store.packings().node(node.id),
+                if_cut_ns: if_cut(store, i as u32 + 1),
             };
             let medians = store.operators().medians(node.id);
             if medians.is_empty() {
@@ -177,16 +196,31 @@ impl Layers {
             Sort::P50 => rows.sort_by_key(|row| std::cmp::Reverse(row.p50_ns)),
             Sort::P95 => rows.sort_by_key(|row| std::cmp::Reverse(row.p95_ns)),
             Sort::Bytes => rows.sort_by_key(|row| std::cmp::Reverse(row.bytes)),
+            // What has no prediction comes last.
+            Sort::IfCut => rows.sort_by_key(|row| row.if_cut_ns.unwrap_or(i64::MAX)),
             Sort::Name => rows.sort_by(|a, b| a.name.cmp(&b.name)),
         }
         if self.reverse {
             rows.reverse();
-            if matches!(self.sort, Sort::P50 | Sort::P95) {
-                rows.sort_by_key(|row| row.p50_ns.is_none());
+            match self.sort {
+                Sort::P50 | Sort::P95 => rows.sort_by_key(|row| row.p50_ns.is_none()),
+                Sort::IfCut => rows.sort_by_key(|row| row.if_cut_ns.is_none()),
+                Sort::Order | Sort::Bytes | Sort::Name => {}
             }
         }
         rows
     }
+}
+
+fn if_cut(store: &Store, k: u32) -> Option<i64> {
+    store.predictions().cut(k)?.latency_ns
+}
+
+/// Where operators were measured in this epoch, in order.
+fn devices(store: &Store, graph: &Graph) -> BTreeSet<DeviceId> {
+    let nodes = graph.operators().iter();
+    let medians = nodes.flat_map(|node| store.operators().medians(node.id));
+    medians.map(|median| median.device).collect()
 }
 
 impl App {
@@ -215,9 +249,8 @@ impl App {
             self.screens.layers.rows(store, &model.graph)
         });
         let last = rows.len().saturating_sub(1);
-        let mut devices: Vec<DeviceId> = rows.iter().filter_map(|row| row.device).collect();
-        devices.sort_unstable();
-        devices.dedup();
+        let devices =
+            model.map_or_else(BTreeSet::new, |(store, model)| devices(store, &model.graph));
         let cut = model.and_then(|(store, model)| store.plan()?.plan.cut(&model.graph));
         let at = self.screens.layers.looked_at(&rows, cut);
         let here = rows.get(at).map(|row| row.index);
@@ -231,11 +264,10 @@ impl App {
             }
             Do::Reverse => layers.reverse = !layers.reverse,
             Do::Device => {
-                layers.device = match layers.device {
-                    None => devices.first().copied(),
-                    Some(DeviceId::ROBOT) => Some(DeviceId::SERVER),
-                    Some(_) => None,
-                };
+                let next = devices
+                    .into_iter()
+                    .find(|device| layers.device < Some(*device));
+                layers.device = next;
                 layers.row = None;
             }
             Do::Search => layers.typing = true,

@@ -69,6 +69,8 @@ pub struct TimelineView<'a> {
     pub start_ns: i64,
     /// Shown so long.
     pub span_ns: i64,
+    /// Where the step looked at begins and ends, drawn through all lanes.
+    pub guide: Option<(i64, i64)>,
 }
 
 impl TimelineView<'_> {
@@ -78,11 +80,13 @@ impl TimelineView<'_> {
         Some(self.lanes[lane].steps[place])
     }
 
-    /// Other steps in the same part of the time.
+    /// Other steps in the same part of the time, among them the one looked at, as it went there.
     pub fn beside(&self, steps: &Steps) -> TimelineView<'_> {
+        let lanes = lanes_of(steps);
+        let looked_at = self.cursor.and_then(|(l, p)| name(&self.lanes, l, p));
         TimelineView {
-            lanes: lanes_of(steps),
-            cursor: None,
+            cursor: looked_at.and_then(|name| find(&lanes, name)),
+            lanes,
             ..*self
         }
     }
@@ -104,7 +108,10 @@ impl Timeline {
             .cursor
             .and_then(|name| find(&lanes, name))
             .or_else(|| longest(&lanes));
+        let looked_at = cursor.map(|(lane, place)| &lanes[lane].steps[place]);
+        let guide = looked_at.map(|s| (s.start_ns, s.start_ns.saturating_add(s.duration_ns)));
         Some(TimelineView {
+            guide,
             frame,
             follows: self.pinned.is_none(),
             cursor,

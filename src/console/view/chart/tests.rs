@@ -113,7 +113,7 @@ fn labels_stand_behind_their_rules_or_before_them_and_plans_come_first() {
     rules.mark("near", at(38));
     let shown = drawn(&chart(&series, &rules, 80, TENTH), Theme::PLAIN, 5);
     let row: String = shown.lines().next().unwrap().chars().skip(5).collect();
-    assert_eq!(row, "     behind the tree◆ ┊split 51 -> ti… ◆");
+    assert_eq!(row, "    split 51 -> tile 2┊            near◆");
 }
 
 #[test]

@@ -63,6 +63,15 @@ pub(in crate::console::view) fn render(
         buf.set_line(area.x, y, &line, area.width);
         y += 1;
     }
+    guide(
+        &scale,
+        theme,
+        Rect {
+            height: y - area.y,
+            ..area
+        },
+        buf,
+    );
     if marks {
         if let Some((from, to)) = view.step().and_then(|step| scale.columns_of(&step)) {
             let marks = " ".repeat(from) + &"▲".repeat(to - from);
@@ -104,6 +113,25 @@ impl Scale<'_> {
         let from = from.max(0.0).floor() as usize;
         let to = (to.ceil() as usize).clamp(from + 1, self.columns.max(from + 1));
         Some((from, to))
+    }
+}
+
+/// The beginning and the end of the step looked at, through what is blank of all lanes.
+fn guide(scale: &Scale, theme: Theme, lanes: Rect, buf: &mut Buffer) {
+    let Some((start, end)) = scale.view.guide else {
+        return;
+    };
+    for place in [scale.place(start).floor(), scale.place(end).ceil() - 1.0] {
+        if place < 0.0 || place >= scale.columns as f64 {
+            continue;
+        }
+        let x = lanes.x + NAME + place as u16;
+        for y in lanes.y..lanes.bottom() {
+            let cell = &mut buf[(x, y)];
+            if cell.symbol() == " " {
+                cell.set_char('┊').set_style(theme.faint());
+            }
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The keys that matter now, in the last line; each is a place to click.
+//! The keys that matter and work now, in the last line; each is a place to click.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -33,6 +33,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let mut hints: Vec<(String, &str, Action, bool)> = keymap
         .of(own)
         .chain(shared)
+        .filter(|row| scene.app.offers(row.entry.action, scene.now))
         .filter_map(|row| {
             let hint = row.entry.hint.as_ref()?;
             let keys = keymap.hint_keys(&row, hint);

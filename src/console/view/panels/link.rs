@@ -28,7 +28,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let title = measured.as_ref().map_or_else(
         || "Link  Mbps".to_owned(),
         |(series, of)| title(series, *of, area.width),
-    ) + &trend::axis_words(scene, &[ChartId::Up, ChartId::Down]);
+    );
     let inner = panel(area, &title, &footer(scene, area.width), theme, buf);
     if measured.is_none() {
         let why = match scene.store.and_then(crate::store::Store::role) {
@@ -198,7 +198,8 @@ fn telemetry_words(share: &TelemetryShare) -> String {
 fn footer(scene: &Scene, width: u16) -> String {
     let servers = scene.store.map_or(0, |s| s.links().len());
     let several = servers > 1;
-    let dot = trend::time_scale(scene);
+    let axes = trend::axis_words(scene, &[ChartId::Up, ChartId::Down]);
+    let dot = format!("{}{axes}", trend::time_scale(scene));
     match (width >= 50, several) {
         (true, false) => format!("{dot}   · idle   × no link"),
         (true, true) => format!("{dot}   · idle   × no link   b next server"),

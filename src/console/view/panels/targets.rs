@@ -5,11 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use crate::console::app::Target;
-use crate::console::backlog::Catching;
 use crate::console::connection::Phase;
 use crate::console::view::Scene;
 use crate::console::view::panels::header;
 use crate::console::view::widgets::text;
+use crate::progress::{Progress, time_left};
 use crate::store::Store;
 use crate::wire::console::Role;
 use crate::wire::{PeerRecord, PeerState};
@@ -78,17 +78,19 @@ fn line(scene: &Scene, index: usize, width: u16) -> Line<'static> {
 }
 
 /// How far missed telemetry has come in: `  missed ####------ 120 of 300, 4 s left`.
-fn catching_up(catching: &Catching) -> String {
+fn catching_up(catching: &Progress) -> String {
     const CELLS: u64 = 10;
-    let done = catching.done;
-    let Some(total) = catching.total else {
+    let done = catching.done();
+    let Some(total) = catching.total() else {
         return format!("  missed {done} batches so far");
     };
     let full = done.saturating_mul(CELLS) / total.max(1);
     let cell = |n| if n < full { '#' } else { '-' };
     let bar: String = (0..CELLS).map(cell).collect();
-    let left = catching.left_ns.map(text::seconds_left);
-    let left = left.map(|s| format!(", {s} s left")).unwrap_or_default();
+    let left = catching.left_ns().map(time_left);
+    let left = left
+        .map(|left| format!(", {left} left"))
+        .unwrap_or_default();
     format!("  missed {bar} {done} of {total}{left}")
 }
 
@@ -108,7 +110,9 @@ fn facts(store: &Store) -> String {
     };
     let mut facts = Vec::new();
     let peers = store.peers().iter();
-    facts.extend(peers.map(|peer| peer_words(worker.role, peer)));
+    facts.extend(
+        peers.map(|peer| peer_words(worker.role, peer, store.peers().loading(peer.device))),
+    );
     if worker.role == Role::Server {
         facts.push(format!("{} frames", store.server_frames().total()));
     }
@@ -153,7 +157,7 @@ pub(in crate::console::view) fn paragraphs(scene: &Scene, area: Rect, buf: &mut 
 }
 
 /// The data link as this worker sees it.
-fn peer_words(role: Role, peer: &PeerRecord) -> String {
+fn peer_words(role: Role, peer: &PeerRecord, loading: Option<&Progress>) -> String {
     let other = match role {
         Role::Robot => peer.device.to_string(),
         Role::Server => "robot".to_owned(),
@@ -161,15 +165,10 @@ fn peer_words(role: Role, peer: &PeerRecord) -> String {
     match &peer.state {
         PeerState::None => format!("no {other}"),
         PeerState::Connecting => format!("{other}: connecting"),
-        PeerState::Loading {
-            what,
-            done_bytes,
-            total_bytes,
-        } if *total_bytes > 0 => {
-            let percent = done_bytes.saturating_mul(100) / total_bytes;
-            format!("{other}: {what} {percent} %")
+        PeerState::Loading { what, .. } => {
+            let words = loading.map(Progress::words).unwrap_or_default();
+            format!("{other}: {what} {words}").trim_end().to_owned()
         }
-        PeerState::Loading { what, .. } => format!("{other}: {what}"),
         PeerState::Ready => match peer.clock {
             Some(clock) => format!("{other} ready ±{} ms", text::ms(clock.error_ns)),
             None => format!("{other} ready"),

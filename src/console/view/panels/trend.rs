@@ -111,6 +111,18 @@ const fn words(id: ChartId) -> (&'static str, &'static str) {
     }
 }
 
+/// What a panel with this chart is called.
+pub(in crate::console::view) const fn title(id: ChartId) -> &'static str {
+    match id {
+        ChartId::Up => "Link up  Mbps",
+        ChartId::Down => "Link down  Mbps",
+        ChartId::Latency => "Latency  ms",
+        ChartId::Power => "Watts over time",
+        ChartId::Load => "Load  %",
+        ChartId::Temperature => "hottest sensor  °C",
+    }
+}
+
 /// A curve's name, what it counts, and its look.
 fn told(store: &Store, trend: Trend, theme: Theme) -> (&str, &'static str, Style) {
     let part = |part| theme.part(part);

@@ -32,6 +32,9 @@ use crate::store::Store;
 const LINE: u16 = 25;
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    if scene.app.is_reading_charts() && scene.store.is_some() {
+        return reading(scene, area, buf);
+    }
     // A table of fewer than five rows says little.
     let ahead = outlook::height(scene, Size::Glance);
     let spare = area.height.saturating_sub(12);
@@ -87,6 +90,46 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     }
     status::render(scene, status_row, buf);
     events::lines(scene, event, buf);
+}
+
+/// The marked chart over the whole of a small screen, while there is a crosshair.
+pub(super) fn reading(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let [state, chart, status_row, keys] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Min(4),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    header::narrow(scene, state, buf);
+    status::render(scene, status_row, buf);
+    hints::render(scene, keys, buf);
+    let focus = scene.app.screens().charts.focus(scene.app.screen());
+    if let Some(id) = focus {
+        let words = format!(" {}{}", trend::title(id), trend::axis_words(scene, &[id]));
+        buf.set_stringn(
+            chart.x,
+            chart.y,
+            words,
+            chart.width.into(),
+            scene.theme.strong(),
+        );
+        let below = Rect {
+            y: chart.y + 1,
+            height: chart.height - 1,
+            ..chart
+        };
+        if !trend::render(scene, id, below, buf) {
+            let words = " nothing told of it";
+            buf.set_stringn(
+                below.x,
+                below.y,
+                words,
+                below.width.into(),
+                scene.theme.faint(),
+            );
+        }
+    }
 }
 
 fn latency_digits(scene: &Scene, area: Rect, buf: &mut Buffer) {

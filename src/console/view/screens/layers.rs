@@ -13,8 +13,9 @@
 //!
 //! Where predictions are told and there is room, what whole plans would cost stands beside the table.
 //!
-//! A row is one operator on one device: what is divided has a row for each. Where there is less room the bar gives way,
-//! then the kind; on the smallest screens p95, share and bytes too.
+//! A row is one operator on one device: what is divided has a row for each. Where the plan has a codec, what packing makes
+//! of an output stands behind its bytes: `x1.91 0.71 ms`, the ratio and the time of packing and unpacking. Where there is
+//! less room the bar gives way, then the kind; on the smallest screens p95, share, bytes and packing too.
 
 use std::fmt::Write as _;
 
@@ -32,14 +33,17 @@ use crate::console::view::panels::layers::{
 use crate::console::view::panels::plans;
 use crate::console::view::theme::Part;
 use crate::console::view::widgets::text;
-use crate::console::view::{Scene, panel};
+use crate::console::view::{Scene, Theme, panel};
 use crate::store::{ModelView, Store};
 use crate::units::DeviceId;
+use crate::wire::Packing;
 
 /// Columns of number, where, p50, p95, share and bytes with their spaces.
 const FIXED: usize = 7 + 8 + 8 + 8 + 8 + 9;
 /// The same without p95, share and bytes.
 const LEAST: usize = 7 + 8 + 8;
+/// Columns of what packing does.
+const PACKING: usize = 17;
 /// Columns of the plans, and of the table that leaves them room.
 const PLANS: u16 = 52;
 const TABLE: u16 = 74;
@@ -70,7 +74,8 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
         return;
     }
     let width = usize::from(inner.width);
-    let columns = Columns::of(width - ahead);
+    let packs = store.packings().all().is_some();
+    let columns = Columns::of(width - ahead, packs);
     let mut heading = columns.heading(scene);
     if ahead > 0 {
         let words = format!("  {:>7} {:>6} if cut", "predict", "J");
@@ -123,6 +128,22 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// What packing makes of an output: the ratio, and the time of packing and unpacking. A lossy one is marked.
+fn packing(packing: Option<&Packing>, theme: Theme) -> Span<'static> {
+    let Some(packing) = packing else {
+        return Span::raw(" ".repeat(PACKING));
+    };
+    let ns = packing.encode_ns + packing.decode_ns;
+    let mark = if packing.is_lossy() { "!" } else { "" };
+    let words = format!("{mark}x{:.2} {:>5} ms", packing.ratio(), text::ms(ns));
+    let style = if packing.is_lossy() {
+        theme.warning()
+    } else {
+        theme.text()
+    };
+    Span::styled(format!("{words:>PACKING$}"), style)
+}
+
 fn title(scene: &Scene, store: &Store, shown: usize, count: u32) -> String {
     let table = &scene.app.screens().layers;
     let mut title = format!("Layers  {shown} of {count}");
@@ -160,6 +181,9 @@ fn foot(store: &Store, model: &ModelView, ahead: bool) -> String {
     } else {
         ""
     };
+    let lossy = store.packings().all().is_some_and(Packing::is_lossy);
+    let lossy = if lossy { "  ! LOSSY codec" } else { "" };
+    let marked = format!("{lossy}{marked}");
     match priced(store).filter(|_| ahead) {
         Some(priced) => format!("{priced}{marked}"),
         None => format!("ms; share of the sum of medians  {}{marked}", model.weights),
@@ -173,35 +197,50 @@ struct Columns {
     bar: usize,
     /// Whether there is no room for p95, share and bytes.
     least: bool,
+    /// Whether packing has a column.
+    packs: bool,
 }
 
 impl Columns {
-    const fn of(width: usize) -> Self {
-        let left = width.saturating_sub(FIXED);
+    const fn of(width: usize, packs: bool) -> Self {
+        let packs = packs && width >= FIXED + PACKING + 12;
+        let taken = if packs { FIXED + PACKING } else { FIXED };
+        let left = width.saturating_sub(taken);
+        let mut columns = Self::shared(left, width);
+        columns.packs = packs;
+        columns
+    }
+
+    /// Columns where `left` are left of the fixed ones.
+    const fn shared(left: usize, width: usize) -> Self {
         match left {
             0..12 => Self {
                 name: width.saturating_sub(LEAST),
                 kind: 0,
                 bar: 0,
                 least: true,
+                packs: false,
             },
             12..32 => Self {
                 name: left,
                 kind: 0,
                 bar: 0,
                 least: false,
+                packs: false,
             },
             32..60 => Self {
                 name: left - 13,
                 kind: 12,
                 bar: 0,
                 least: false,
+                packs: false,
             },
             _ => Self {
                 name: 34,
                 kind: 19,
                 bar: left.saturating_sub(55),
                 least: false,
+                packs: false,
             },
         }
     }
@@ -220,6 +259,9 @@ impl Columns {
                 " {:>7} {:>7} {:<bar$}{:>8}",
                 "p95", "share", "", "out"
             );
+        }
+        if self.packs {
+            let _ = write!(text, "{:>PACKING$}", "codec");
         }
         Line::styled(text, scene.theme.faint())
     }
@@ -271,6 +313,9 @@ impl Columns {
             ));
         }
         spans.push(Span::raw(format!("{:>8}", row.bytes.to_string())));
+        if self.packs {
+            spans.push(packing(row.packing.as_ref(), theme));
+        }
         Line::from(spans)
     }
 }

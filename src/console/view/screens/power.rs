@@ -17,9 +17,16 @@
 //! | VDD_IN: what it contains ... |                               |
 //! | absent  rapl: why            |                               |
 //! +------------------------------+-------------------------------+
+//! | Watts of VDD_IN over time    | Load and temperature          |
+//! |  10┤  the rail looked at,    | 100┤  CPU, GPU, EMC, memory   |
+//! |    │  the total              |    │                          |
+//! |   0┤                         |   0┤                          |
+//! | -15 s                    now | -15 s                     now |
+//! +------------------------------+-------------------------------+
 //! ```
 //!
-//! From 80x24 the host is below the power, with cores in columns. Below that, at arm's length:
+//! The charts get what the rails leave. From 80x24 the host is below the power, with cores in columns; with a
+//! crosshair the marked chart stands in its place. Below that, at arm's length:
 //!
 //! ```text
 //!  LIVE  split 28/153
@@ -36,8 +43,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
+use super::glance;
+use crate::console::app::screens::charts::ChartId;
 use crate::console::view::layout::{Size, framed, halves};
-use crate::console::view::panels::{header, hints, host, observer};
+use crate::console::view::panels::{header, hints, host, observer, trend};
 use crate::console::view::widgets::{digits, text};
 use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
@@ -46,6 +55,10 @@ use crate::store::{Power, Store};
 
 /// Columns of a rail's name.
 const NAME: usize = 18;
+/// Rows of the panel beside rails and words: border, estimate, gaps.
+const AROUND: usize = 7;
+/// Rows of a panel with a chart at least.
+const LEAST_CHART: usize = 8;
 /// Rows kept for what the rail looked at means.
 const MEANING: usize = 4;
 
@@ -57,7 +70,13 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let rail = scene.app.screens().power.rail;
     let middle = framed(scene, area, buf);
     if wide {
-        let [left, right] = halves(middle);
+        let over_time = rows_over_time(scene, rail, middle);
+        let [now, charts] =
+            Layout::vertical([Constraint::Min(6), Constraint::Length(over_time)]).areas(middle);
+        let [left, right] = halves(now);
+        if over_time > 0 {
+            over_time_panels(scene, charts, buf);
+        }
         power_panel(scene, rail, left, buf);
         let width = usize::from(right.width) - 4;
         host_panel(scene, &host_lines(scene, width, 16), right, buf);
@@ -69,7 +88,78 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
         let [above, below] =
             Layout::vertical([Constraint::Min(6), Constraint::Length(height)]).areas(middle);
         power_panel(scene, rail, above, buf);
-        host_panel(scene, &lines, below, buf);
+        if scene.app.is_reading_charts() {
+            focused_panel(scene, below, buf);
+        } else {
+            host_panel(scene, &lines, below, buf);
+        }
+    }
+}
+
+/// Rows that charts get: what the table of rails and its words leave, if that is enough for a chart.
+fn rows_over_time(scene: &Scene, rail: usize, middle: Rect) -> u16 {
+    let none = Power::default();
+    let power = scene.store.map_or(&none, Store::power);
+    let width = usize::from(middle.width / 2).saturating_sub(4);
+    let words = tail(scene, power, rail, width).len();
+    let told = rails(scene, power, rail, width).lines.len() + words;
+    let left = usize::from(middle.height).saturating_sub(told + AROUND);
+    if left < LEAST_CHART {
+        0
+    } else {
+        left.min(20) as u16
+    }
+}
+
+/// Watts, and beside them load with temperature below it.
+fn over_time_panels(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let [left, right] = halves(area);
+    chart_panel(scene, &[ChartId::Power], left, buf);
+    let both = [ChartId::Load, ChartId::Temperature];
+    if right.height < 12 {
+        // One of them, the one that keys are about.
+        let one = both.into_iter().find(|&id| trend::is_focused(scene, id));
+        chart_panel(scene, &[one.unwrap_or(ChartId::Load)], right, buf);
+    } else {
+        chart_panel(scene, &both, right, buf);
+    }
+}
+
+fn focused_panel(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    let charts = &scene.app.screens().charts;
+    if let Some(id) = charts.focus(scene.app.screen()) {
+        chart_panel(scene, &[id], area, buf);
+    }
+}
+
+/// Charts above each other in one panel.
+fn chart_panel(scene: &Scene, ids: &[ChartId], area: Rect, buf: &mut Buffer) {
+    let names: Vec<&str> = ids.iter().map(|&id| trend::title(id)).collect();
+    let title = names.join(", ") + &trend::axis_words(scene, ids);
+    let inner = panel(area, &title, &trend::time_scale(scene), scene.theme, buf);
+    let share = inner.height / ids.len().max(1) as u16;
+    for (i, &id) in ids.iter().enumerate() {
+        let i = i as u16;
+        let rows = if usize::from(i) + 1 == ids.len() {
+            inner.height - share * i
+        } else {
+            share
+        };
+        let part = Rect {
+            y: inner.y + share * i,
+            height: rows,
+            ..inner
+        };
+        if !trend::render(scene, id, part, buf) {
+            let words = "nothing told of it";
+            buf.set_stringn(
+                part.x,
+                part.y,
+                words,
+                part.width.into(),
+                scene.theme.faint(),
+            );
+        }
     }
 }
 
@@ -381,6 +471,9 @@ fn tail(scene: &Scene, power: &Power, looked_at: usize, width: usize) -> Vec<Lin
 }
 
 fn small(scene: &Scene, area: Rect, buf: &mut Buffer) {
+    if scene.app.is_reading_charts() {
+        return glance::reading(scene, area, buf);
+    }
     let rows = digits::ROWS as u16;
     let [state, number, below, keys] = Layout::vertical([
         Constraint::Length(1),

@@ -1,36 +1,45 @@
-//! The Workers screen: every robot and server in a table, and the one that is shown with all that is to be said of it.
+//! The Workers screen: every robot and server in a table, and the links of the one that is shown.
+//!
+//! From 120x30:
 //!
 //! ```text
-//! | header, screens                                                                         |
-//! +- Workers -------------------------------------------------------------------------------+
-//! |   worker          state    last message  version  CPU     memory     engine             |
-//! | ▸ robot jetson-nx LIVE     0.1 s         0.1.0    62 %    3.1 of 8 GB  libtorch ...     |
-//! |   server gpu-box  STALE    2.4 s         ...                                            |
-//! +- Data links of robot jetson-nx ---------------------------------------------------------+
-//! |   to       address        state    rtt      clock offset                                |
-//! |   server 1 10.0.0.3:7402  ready    4.1 ms   -12.031 ms ±0.31                            |
-//! +-----------------------------------------------------------------------------------------+
-//! | status; hints                                                                           |
+//! +- Workers --------------------------------------------------------------------------------------+
+//! |   worker          state    last    rtt ms  clock ms       version  CPU   memory  telemetry     |
+//! | ▸ robot jetson-nx LIVE     0.1 s   4.10    +12.3 ±2.1     0.1.0    62 %  3.1 GB  0.4 % of link |
+//! |     libtorch 2.11, CPU, 1 thread                                                               |
+//! |   server gpu-box  STALE    2.4 s   ...                    0.2.0 ≠ 0.1.0                        |
+//! +- Data links of robot jetson-nx ----------------------------------------------------------------+
+//! |   to       address        state    rtt      clock offset                                       |
+//! |   server 1 10.0.0.3:7402  ready    4.1 ms   -12.031 ms ±0.31                                   |
+//! +------------------------------------------------------------------------------------------------+
+//! | status; hints                                                                                  |
 //! ```
 //!
-//! On screens of less than 80 columns each worker is a paragraph.
+//! From 80x24 version, memory and engine share the second line; below, each worker is a paragraph.
+//! `rtt` and `clock` are between this console and the worker: the median of pings, and the worker's time of day against
+//! this one's with its bound. A version that is not this console's is marked.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::console::app::Action;
-use crate::console::app::Target;
 use crate::console::app::screens::workers::Do;
+use crate::console::app::{Action, Skew, Target};
 use crate::console::connection::Phase;
 use crate::console::view::layout::{Size, framed};
 use crate::console::view::panels::{header, targets};
 use crate::console::view::widgets::text;
-use crate::console::view::{Scene, panel};
+use crate::console::view::{Scene, Theme, panel};
 use crate::host::HostRecord;
 use crate::store::{LinkSeries, Store};
 use crate::units::{DeviceId, ns_to_ms};
-use crate::wire::{PeerRecord, PeerState};
+use crate::wire::{PeerRecord, PeerState, VERSION};
+
+/// Columns from which every figure has its own.
+const WIDE: u16 = 110;
+/// Clocks further apart make times of day of two machines hard to set beside each other.
+const APART_NS: i64 = 100_000_000;
 
 pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let inner = framed(scene, area, buf);
@@ -54,12 +63,17 @@ fn workers(scene: &Scene, area: Rect, buf: &mut Buffer) {
         theme,
         buf,
     );
-    let wide = inner.width >= 110;
-    let who = if wide { 30 } else { 20 };
-    let heading = format!(
-        "  {:<who$} {:<16} {:>8}  {:<8} {:>5}  {:<13} {}",
-        "worker", "state", "last", "version", "CPU", "memory free", "engine"
+    let wide = inner.width >= WIDE;
+    let who = if wide { 28 } else { 20 };
+    let mut heading = format!(
+        "  {:<who$} {:<13} {:>6} {:>7} {:<15}",
+        "worker", "state", "last", "rtt ms", " clock ms"
     );
+    heading += if wide {
+        " version          CPU   memory free  telemetry"
+    } else {
+        "   CPU"
+    };
     let width = usize::from(inner.width);
     buf.set_stringn(inner.x, inner.y, heading, width, theme.faint());
     let mut y = inner.y + 1;
@@ -67,11 +81,19 @@ fn workers(scene: &Scene, area: Rect, buf: &mut Buffer) {
         if y >= inner.bottom() {
             break;
         }
-        let line = row(scene, index, target, who);
-        buf.set_line(inner.x, y, &line, inner.width);
-        let place = Rect::new(inner.x, y, inner.width, 1);
-        scene.target(place, Action::Workers(Do::Show(index)));
-        y += 1;
+        let lines = [
+            row(scene, index, target, who, wide),
+            second(scene, index, wide),
+        ];
+        for line in lines.into_iter().filter(|line| line.width() > 0) {
+            if y >= inner.bottom() {
+                break;
+            }
+            buf.set_line(inner.x, y, &line, inner.width);
+            let place = Rect::new(inner.x, y, inner.width, 1);
+            scene.target(place, Action::Workers(Do::Show(index)));
+            y += 1;
+        }
         // Why it is not there needs its own line.
         let why = match target.connection.phase() {
             Phase::Retry { reason, .. } => reason.clone(),
@@ -87,37 +109,98 @@ fn workers(scene: &Scene, area: Rect, buf: &mut Buffer) {
     }
 }
 
-fn row(scene: &Scene, index: usize, target: &Target, who: usize) -> Line<'static> {
+fn row(scene: &Scene, index: usize, target: &Target, who: usize, wide: bool) -> Line<'static> {
     let theme = scene.theme;
     let phase = target.connection.phase();
     let (word, style) = header::state(scene, phase);
     let chosen = scene.app.focus() == Some(index);
     let store = scene.app.shown(index);
-    let worker = store.and_then(Store::worker);
     let host = store.and_then(|s| s.power().host());
     let name = text::head(&target.name(), who);
     let state = format!("{word}{}", header::since(phase, scene.now));
-    let emulated = if worker.is_some_and(|w| w.emulated) {
-        "EMULATED "
-    } else {
-        ""
-    };
-    let engine = worker.map_or_else(String::new, |w| w.engine.clone());
     let style_of_name = if chosen { theme.picked() } else { theme.text() };
-    Line::from(vec![
+    let dash = || "-".to_owned();
+    let rtt = target.reach.rtt_ns().map_or_else(dash, text::ms);
+    let cpu = host.and_then(cpu).unwrap_or_else(dash);
+    let mut spans = vec![
         Span::styled(if chosen { "▸ " } else { "  " }, theme.strong()),
         Span::styled(format!("{name:<who$}"), style_of_name),
-        Span::styled(format!(" {state:<16}"), style),
-        Span::raw(format!(
-            " {:>8}  {:<8} {:>5}  {:<13} ",
-            last_heard(phase, scene),
-            worker.map_or("", |w| &w.version),
-            host.and_then(cpu).unwrap_or_else(|| "-".to_owned()),
-            host.and_then(memory).unwrap_or_else(|| "-".to_owned()),
-        )),
-        Span::styled(emulated, theme.warning()),
-        Span::raw(engine),
-    ])
+        Span::styled(format!(" {state:<13}"), style),
+        Span::raw(format!(" {:>6} {rtt:>7} ", last_heard(phase, scene))),
+        clock(target.reach.skew(), theme),
+    ];
+    if wide {
+        let (version, style) = version(store, theme);
+        let memory = host.and_then(memory).unwrap_or_else(dash);
+        spans.push(Span::styled(format!(" {version:<14}"), style));
+        spans.push(Span::raw(format!(" {cpu:>5}   {memory:>11}  ")));
+        spans.push(Span::raw(store.and_then(telemetry).unwrap_or_else(dash)));
+    } else {
+        spans.push(Span::raw(format!(" {cpu:>5}")));
+    }
+    Line::from(spans)
+}
+
+/// What needs no column: the engine, and on narrow screens what has none.
+fn second(scene: &Scene, index: usize, wide: bool) -> Line<'static> {
+    let theme = scene.theme;
+    let store = scene.app.shown(index);
+    let Some(worker) = store.and_then(Store::worker) else {
+        return Line::default();
+    };
+    let mut spans = vec![Span::raw("    ")];
+    if !wide {
+        let (version, style) = version(store, theme);
+        spans.push(Span::styled(format!("{version}  "), style));
+    }
+    if worker.emulated {
+        spans.push(Span::styled("EMULATED ", theme.warning()));
+    }
+    spans.push(Span::styled(worker.engine.clone(), theme.faint()));
+    if !wide {
+        let host = store.and_then(|s| s.power().host());
+        let free = host.and_then(memory).map(|m| format!("  {m} free"));
+        let share = store.and_then(telemetry);
+        let share = share.map(|share| format!("  telemetry {share}"));
+        for words in [free, share].into_iter().flatten() {
+            spans.push(Span::styled(words, theme.faint()));
+        }
+    }
+    Line::from(spans)
+}
+
+/// A worker's version, and this console's beside it where they differ.
+fn version(store: Option<&Store>, theme: Theme) -> (String, Style) {
+    match store.and_then(Store::worker) {
+        None => ("-".to_owned(), theme.faint()),
+        Some(worker) if worker.version == VERSION => (worker.version.clone(), theme.text()),
+        Some(worker) => (
+            format!("{} ≠ {VERSION}", text::head(&worker.version, 9)),
+            theme.warning(),
+        ),
+    }
+}
+
+/// The worker's time of day against ours: a difference worth a word is louder than one within its bound.
+fn clock(skew: Option<Skew>, theme: Theme) -> Span<'static> {
+    let Some(Skew { ahead_ns, error_ns }) = skew else {
+        return Span::raw(format!("{:<15}", " -"));
+    };
+    let sign = if ahead_ns < 0 { "-" } else { "+" };
+    let words = format!("{sign}{} ±{}", text::ms(ahead_ns.abs()), text::ms(error_ns));
+    let style = if ahead_ns.abs() > APART_NS.max(error_ns) {
+        theme.warning()
+    } else {
+        theme.text()
+    };
+    Span::styled(format!("{words:<15}"), style)
+}
+
+/// What telemetry takes of the robot's link.
+fn telemetry(store: &Store) -> Option<String> {
+    let share = store.telemetry()?;
+    let of = if share.is_estimate { "" } else { " of 93 Mbps" };
+    Some(format!("{:.2} %{of}", share.share() * 100.0))
 }
 
 /// How long ago it last said something, in steps of a tenth of a second.

@@ -87,6 +87,10 @@ impl<E: Engine> Coordinator<E> {
         if let Some(stood) = remote.link.sounding_overdue(now) {
             self.foresight.tell(Tell::Stalled(vec![stood]));
         }
+        // What is measured in a pause is the power of a robot that does nothing.
+        if self.pausing.is_some() {
+            return;
+        }
         let (Some(spec), Some(outbox)) = (self.reign.spec, self.servers.ready(DeviceId::SERVER))
         else {
             return;
