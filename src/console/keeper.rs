@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -17,22 +18,50 @@ const QUEUE: usize = 256;
 const ANSWERS: usize = 8;
 /// Sweeps that begin within one second.
 const MOST_ALIKE: u32 = 100;
+/// How long a leaving console waits for the disk to take the rest.
+const LAST_WRITE: Duration = Duration::from_secs(1);
 
 /// The thread's handle; it ends when this is dropped.
 pub(super) struct Keeper {
     kept: SyncSender<Kept>,
     stored: mpsc::Receiver<Stored>,
+    /// Hangs up when the thread ends.
+    ended: Receiver<()>,
 }
 
 impl Keeper {
     /// Starts the thread. Nothing is written before a sweep begins.
     pub(super) fn start() -> io::Result<Self> {
+        Self::into(default_folder())
+    }
+
+    fn into(folder: PathBuf) -> io::Result<Self> {
         let (kept, asked) = sync_channel(QUEUE);
         let (tell, stored) = mpsc::channel(ANSWERS);
+        let (ends, ended) = sync_channel(0);
         std::thread::Builder::new()
             .name("sweep file".to_owned())
-            .spawn(move || run(&default_folder(), &asked, &tell))?;
-        Ok(Self { kept, stored })
+            .spawn(move || {
+                let _ends: SyncSender<()> = ends;
+                run(&folder, &asked, &tell);
+            })?;
+        Ok(Self {
+            kept,
+            stored,
+            ended,
+        })
+    }
+
+    /// Waits until everything handed on is written, for a second at most.
+    pub(super) fn finish(self) {
+        let Self {
+            kept,
+            stored: _told_to_nobody,
+            ended,
+        } = self;
+        drop(kept);
+        // Nothing is ever sent: the thread hangs up at its end.
+        let _ = ended.recv_timeout(LAST_WRITE);
     }
 
     /// Hands on what is new of a sweep. Never waits.

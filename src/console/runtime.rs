@@ -201,6 +201,7 @@ impl Console {
         }
         drop(screen);
         self.tape.finish();
+        self.keeper.finish();
         self.journal.finish();
         Ok(self.next)
     }

@@ -42,6 +42,8 @@ pub struct Rule {
 pub struct Rules {
     rows: VecDeque<Rule>,
     plans: BTreeMap<Epoch, String>,
+    /// The newest plan whose rule had to go: frames that run under it still are no switch.
+    forgotten: Option<Epoch>,
     /// Whether the newest frame ran otherwise than planned.
     astray: bool,
 }
@@ -82,6 +84,9 @@ impl Rules {
                 rule.at = at;
                 self.insert(rule);
             }
+            return;
+        }
+        if Some(epoch) <= self.forgotten {
             return;
         }
         let Some((_, before)) = self.plans.range(..epoch).next_back() else {
@@ -128,8 +133,11 @@ impl Rules {
             return;
         }
         self.rows.insert(place, rule);
-        if self.rows.len() > MOST {
-            self.rows.pop_front();
+        if self.rows.len() > MOST
+            && let Some(gone) = self.rows.pop_front()
+            && let RuleKind::Plan(epoch) = gone.kind
+        {
+            self.forgotten = self.forgotten.max(Some(epoch));
         }
     }
 }
@@ -175,6 +183,19 @@ mod tests {
             });
         }
         assert_eq!(labels(&rules), [(1, "locally"), (3, "as planned")]);
+    }
+
+    #[test]
+    fn a_switch_long_ago_is_not_told_again() {
+        let mut rules = Rules::default();
+        rules.name(Epoch(1), "local");
+        rules.name(Epoch(2), "remote");
+        rules.plan(Epoch(2), Nanos(1));
+        for at in 0..MOST as i64 {
+            rules.mark("x", Nanos(10 + at));
+        }
+        rules.plan(Epoch(2), Nanos(9_999));
+        assert!(rules.iter().all(|rule| rule.kind == RuleKind::Marker));
     }
 
     #[test]

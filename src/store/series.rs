@@ -235,6 +235,8 @@ impl Level {
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     levels: [Level; 4],
+    /// The earliest that is known: coarse buckets say nothing of before.
+    first: Option<Nanos>,
     last: Option<(Nanos, Measured)>,
 }
 
@@ -247,7 +249,8 @@ impl Series {
             weight,
             ..
         } = measured;
-        if ![value, spread, weight].iter().all(|n| n.is_finite()) {
+        let stored = [value, value - spread, value + spread, weight];
+        if !stored.iter().all(|n| (*n as f32).is_finite()) {
             return;
         }
         self.each(at, |bucket| bucket.add(measured));
@@ -262,6 +265,7 @@ impl Series {
     }
 
     fn each(&mut self, at: Nanos, change: impl Fn(&mut Bucket)) {
+        self.first = Some(self.first.map_or(at, |first| first.min(at)));
         for (level, (width, most)) in self.levels.iter_mut().zip(LEVELS) {
             if let Some(bucket) = level.get_mut(at.0.div_euclid(width), most) {
                 change(bucket);
@@ -295,6 +299,9 @@ impl Series {
 
     fn stretch(&self, from: Nanos, to: Nanos, finest: usize) -> Bucket {
         let mut sum = Bucket::default();
+        if self.first.is_some_and(|first| to <= first) {
+            return sum;
+        }
         for (level, (width, _)) in self.levels.iter().zip(LEVELS).skip(finest) {
             let first = from.0.div_euclid(width);
             let kept = level.first.saturating_mul(BLOCK as i64);
@@ -358,6 +365,15 @@ mod tests {
     }
 
     #[test]
+    fn there_is_nothing_before_the_first_measurement() {
+        let mut series = Series::default();
+        // Within a block of the finest buckets, and in the middle of a minute.
+        series.add(at(6_450), Measured::reading(1.0));
+        let dots = series.dots(&Window::ending(at(6_450), TENTH, 500));
+        assert_eq!(dots.iter().filter(|b| b.count() > 0).count(), 1);
+    }
+
+    #[test]
     fn memory_is_bounded_whatever_comes() {
         let mut series = of_hours(1);
         for far in [i64::MAX, i64::MIN, 0, i64::MAX / 2, -1] {
@@ -371,6 +387,7 @@ mod tests {
         series.dots(&Window::ending(Nanos(i64::MIN), SECOND, 10));
         let mut other = Series::default();
         other.add(at(1), Measured::reading(f64::NAN));
+        other.add(at(1), Measured::reading(1e39));
         assert_eq!(other.last(), None);
     }
 

@@ -8,7 +8,7 @@ use crate::power::RailSample;
 use crate::units::{DeviceId, Nanos};
 use crate::wire::{Flow, FrameRecord, LinkSample, LinkState, RateEstimate, ServerFrameRecord};
 
-/// Series kept of a worker; more would be a faulty peer.
+/// Series at which no further rail gets its own; what else there is of a worker is few.
 const MOST: usize = 64;
 
 /// What a series is of.
@@ -74,7 +74,8 @@ impl Trends {
     }
 
     fn at(&mut self, trend: Trend, at: Nanos) -> Option<&mut Series> {
-        if self.series.len() == MOST && !self.series.contains_key(&trend) {
+        let is_one_more = matches!(trend, Trend::Rail(..)) && !self.series.contains_key(&trend);
+        if is_one_more && self.series.len() >= MOST {
             return None;
         }
         self.newest = self.newest.max(Some(at));

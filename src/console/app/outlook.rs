@@ -141,13 +141,13 @@ fn now(store: &Store) -> Cost {
     let counts = |f: &&FrameRecord| f.epoch == epoch && !f.warmup && f.outcome != Outcome::Failed;
     let newest = store.frames().newest().find(counts);
     let estimate = store.power().estimate();
-    let listed = store.plan().and_then(|p| listed(store, &p.plan));
     Cost {
         latency_ns: store.frames().figures(epoch).map(|f| f.p50_ns),
         energy_j: estimate.and_then(|(e, _)| Some(e.joules_per_frame()?.0)),
         up: newest.map(|f| Bytes(f.bytes_up)),
         down: newest.map(|f| Bytes(f.bytes_down)),
-        limit: listed.map(|cost| cost.limit.clone()),
+        // What limits is measured beside it (Limited by); this is only ever said of predictions.
+        limit: None,
     }
 }
 
