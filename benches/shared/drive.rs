@@ -154,7 +154,7 @@ impl<'a> Chooser<'a> {
         let mut at = Nanos(tick * TICK_NS + PHASE_NS);
         while at <= until {
             self.sounded(at);
-            if let Some(stood) = self.sounder.overdue(at) {
+            if let Some(stood) = self.sounder.overdue(at, false) {
                 self.belief.stalled(stood);
             }
             if let Some((id, bytes)) = self.sounder.due(at) {
@@ -164,12 +164,13 @@ impl<'a> Chooser<'a> {
                     end: at.shifted(ns),
                     bytes: bytes as u64,
                 });
+                self.sounder.began(id, at);
                 self.sounding = Some((id, passage));
             }
             at = at.shifted(TICK_NS);
         }
         self.sounded(until);
-        if let Some(stood) = self.sounder.overdue(until) {
+        if let Some(stood) = self.sounder.overdue(until, false) {
             self.belief.stalled(stood);
         }
     }

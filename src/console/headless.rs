@@ -15,10 +15,11 @@ use super::signals::Signals;
 use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
+use crate::power::IdleLevel;
 use crate::store::{EventRow, Events};
 use crate::units::Nanos;
 use crate::wire::console::{BackfillPart, Batch};
-use crate::wire::{FrameRecord, Level, Record};
+use crate::wire::{FrameRecord, Level, Pause, Record};
 
 /// Lines that wait for standard output; more make the console, and in the end the worker, wait.
 const LINES: usize = 1024;
@@ -126,7 +127,23 @@ enum Idle {
     /// Over so many seconds, once the robot is there.
     Wanted(u32),
     /// The robot was asked; lines begin with its level, or by then at the latest.
-    Asked(Nanos),
+    Asked {
+        late: Nanos,
+        /// When the robot came to rest in this pause, on its clock.
+        quiet_since: Option<Nanos>,
+    },
+}
+
+impl Idle {
+    /// Whether lines may begin: a level was measured in the pause that was asked for, not in an earlier one, or it is late.
+    fn is_over(&mut self, now: Nanos, pause: Option<&Pause>, level: Option<&IdleLevel>) -> bool {
+        let Self::Asked { late, quiet_since } = self else {
+            return false;
+        };
+        *quiet_since = pause.and_then(|p| p.quiet_since).or(*quiet_since);
+        let is_measured = level.zip(*quiet_since);
+        now > *late || is_measured.is_some_and(|(level, since)| level.from >= since)
+    }
 }
 
 impl Watcher {
@@ -222,7 +239,10 @@ impl Watcher {
                 let is_there = store.lease().is_some() && store.frames().total() > 0;
                 if is_told || is_there {
                     let late = now.shifted(i64::from(seconds + LEVEL_WITHIN_S) * 1_000_000_000);
-                    self.idle = Some(Idle::Asked(late));
+                    self.idle = Some(Idle::Asked {
+                        late,
+                        quiet_since: None,
+                    });
                     self.apply(Update::Act(Action::Power(power::Do::Idle(seconds))));
                     let holder = self.app.take_over().map(|question| &question.holder);
                     let held = holder.map(|who| format!("{who} controls the robot"));
@@ -232,10 +252,10 @@ impl Watcher {
                     }
                 }
             }
-            Idle::Asked(late) if store.power().idle_level().is_some() || now > late => {
-                self.idle = None;
+            mut asked @ Idle::Asked { .. } => {
+                let is_over = asked.is_over(now, store.pause(), store.power().idle_level());
+                self.idle = (!is_over).then_some(asked);
             }
-            Idle::Asked(_) => {}
         }
     }
 
@@ -427,5 +447,42 @@ impl Lines {
     async fn finish(self) {
         drop(self.sender);
         tokio::time::timeout(LAST_LINES, self.done).await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::Watts;
+
+    #[test]
+    fn lines_wait_for_the_level_of_the_pause_that_was_asked_for() {
+        let level = |from| IdleLevel {
+            source: "s".to_owned(),
+            watts: Watts(4.0),
+            from: Nanos(from),
+            until: Nanos(from + 50),
+            covered_ns: 50,
+            emulated: false,
+        };
+        let pause = |quiet_since| Pause {
+            by: "ada".to_owned(),
+            began: Nanos(190),
+            until: Nanos(300),
+            quiet_since,
+        };
+        let [earlier, own] = [100, 210].map(level);
+        let [draining, quiet] = [None, Some(Nanos(200))].map(pause);
+        let mut idle = Idle::Asked {
+            late: Nanos(1000),
+            quiet_since: None,
+        };
+        // The robot's clock and ours have nothing to do with each other.
+        assert!(!idle.is_over(Nanos(1), None, Some(&earlier)));
+        assert!(!idle.is_over(Nanos(2), Some(&draining), Some(&earlier)));
+        assert!(!idle.is_over(Nanos(3), Some(&quiet), Some(&earlier)));
+        assert!(!idle.is_over(Nanos(4), None, None));
+        assert!(idle.is_over(Nanos(5), None, Some(&own)));
+        assert!(idle.is_over(Nanos(1001), None, Some(&earlier)), "late");
     }
 }

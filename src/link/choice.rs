@@ -99,7 +99,33 @@ pub fn open_trace(name_or_path: &str) -> Result<Trace, LinkChoiceError> {
     }
 }
 
+/// Megabits per second, where the text says a rate at all: `93`, `93mbps` or `1gbps`. It may be none that can be.
+fn read_mbps(text: &str) -> Option<f64> {
+    let lower = text.trim().to_ascii_lowercase();
+    let (number, factor) = match (lower.strip_suffix("mbps"), lower.strip_suffix("gbps")) {
+        (Some(number), _) => (number, 1.0),
+        (_, Some(number)) => (number, 1e3),
+        _ => (lower.as_str(), 1.0),
+    };
+    Some(number.trim_end().parse::<f64>().ok()? * factor)
+}
+
 impl LinkChoice {
+    /// What a link's results are called by: a rate or shipped trace as it was written, a trace file's name without its
+    /// folder and ending; behind it the overhead.
+    pub fn short_name(text: &str) -> String {
+        let (base, overhead) = text.split_once(',').unwrap_or((text, ""));
+        let base = base.trim();
+        let base = match read_mbps(base) {
+            Some(_) => base.into(),
+            None => (Path::new(base).file_stem().unwrap_or_default()).to_string_lossy(),
+        };
+        match overhead.trim() {
+            "" => base.into_owned(),
+            overhead => format!("{base},{overhead}"),
+        }
+    }
+
     /// Reads a link's description: `93`, `93mbps` or `1gbps` is a constant rate, `none` or `unshaped` no shaping,
     /// `outdoors` a shipped trace, everything else a file. Behind a rate or a trace may stand what another system's
     /// transport costs on top: `,delay=7ms` in each direction, `,slope=1.05` times as long on the medium.
@@ -111,20 +137,13 @@ impl LinkChoice {
         if let Some((base, overhead)) = text.split_once(',') {
             return Self::open(base)?.with_overhead(text, overhead);
         }
-        let lower = text.to_ascii_lowercase();
-        if matches!(lower.as_str(), "none" | "unshaped") {
+        if ["none", "unshaped"].map(|no| text.eq_ignore_ascii_case(no)) != [false; 2] {
             return Ok(Self::Unshaped);
         }
-        let (number, factor) = match (lower.strip_suffix("mbps"), lower.strip_suffix("gbps")) {
-            (Some(number), _) => (number, 1.0),
-            (_, Some(number)) => (number, 1e3),
-            _ => (lower.as_str(), 1.0),
-        };
         let unknown = || LinkChoiceError::Unknown {
             read: text.to_owned(),
         };
-        if let Ok(number) = number.trim_end().parse::<f64>() {
-            let mbps = number * factor;
+        if let Some(mbps) = read_mbps(text) {
             return if mbps.is_finite() && mbps > 0.0 {
                 Ok(Self::Constant(BitsPerSecond::from_mbps(mbps)))
             } else {

@@ -24,15 +24,20 @@ const LENGTH_NS: f64 = 4e6;
 pub const LEAST_BYTES: usize = 4 << 10;
 /// The longest sounding, in bytes.
 pub const MOST_BYTES: usize = 48 << 10;
-/// A sounding that has not come after so long is news of a link that stands still, and again after as long.
+/// A sounding that has not come so long after its first byte left is news of a link that stands still, and again after as
+/// long; or after twice the time that it takes at the last sounding's rate, where that is longer.
 const LOST_NS: i64 = 60_000_000;
+/// A link slower than this, half a megabit per second in bytes per nanosecond, counts as standing still; so slow one may
+/// be of which nothing is known yet.
+const SLOWEST: f64 = 0.5e6 / 8e9;
 
 /// A sounding on its way.
 #[derive(Debug, Clone, Copy)]
 struct UnderWay {
     id: u64,
-    /// It was asked for, or last told to stand still.
-    since: Nanos,
+    bytes: usize,
+    /// Its first byte left, or it was last told to stand still; none while it waits to be sent.
+    since: Option<Nanos>,
 }
 
 /// See the [module](self).
@@ -61,15 +66,26 @@ impl Sounder {
         }
         self.next_id += 1;
         let id = self.next_id;
-        self.under_way = Some(UnderWay { id, since: now });
         self.next = now.shifted(EVERY_NS);
         let bytes = self
             .rate
             .map_or(LEAST_BYTES, |rate| (rate * LENGTH_NS) as usize);
         let bytes = bytes.clamp(LEAST_BYTES, MOST_BYTES);
+        self.under_way = Some(UnderWay {
+            id,
+            bytes,
+            since: None,
+        });
         self.cost.count += 1;
         self.cost.bytes += bytes as u64;
         Some((id, bytes))
+    }
+
+    /// A sounding's first byte leaves.
+    pub fn began(&mut self, id: u64, at: Nanos) {
+        if let Some(under_way) = self.under_way.as_mut().filter(|u| u.id == id) {
+            under_way.since = Some(at);
+        }
     }
 
     /// A sounding's last byte is there, or it will never be: the next one waits until this one was its share of the
@@ -87,13 +103,21 @@ impl Sounder {
         is_it
     }
 
-    /// What a sounding says that should have come long ago, once per [`LOST_NS`]: nothing passed.
-    pub fn overdue(&mut self, now: Nanos) -> Option<Passage> {
+    /// What a sounding says that should have come long ago, once per [`LOST_NS`] or more: nothing passed. While values
+    /// share the link (`is_shared`), they tell, and the time does not count.
+    pub fn overdue(&mut self, now: Nanos, is_shared: bool) -> Option<Passage> {
         let under_way = self.under_way.as_mut()?;
-        if now.since(under_way.since) < LOST_NS {
+        let since = under_way.since.as_mut()?;
+        if is_shared {
+            *since = now;
             return None;
         }
-        let start = std::mem::replace(&mut under_way.since, now);
+        let rate = self.rate.unwrap_or(SLOWEST).max(SLOWEST);
+        let limit_ns = LOST_NS.max((2.0 * under_way.bytes as f64 / rate) as i64);
+        if now.since(*since) < limit_ns {
+            return None;
+        }
+        let start = std::mem::replace(since, now);
         Some(Passage {
             start,
             end: now,
@@ -153,11 +177,20 @@ mod tests {
             assert!(came.len() >= least, "{mbps} Mbps: {}", came.len());
             let cost = sounder.cost();
             let useful = mbps >= 1.0;
+            let busy_ns: i64 = came.iter().map(|p| p.end.since(p.start)).sum();
+            let most_ns = 10_050 * MS / SHARE + 20 * MS;
+            assert!(!useful || busy_ns <= most_ns, "{mbps} Mbps: {busy_ns} ns");
+            // What it is said to cost is what went over the link, and the one that may be on its way.
+            assert_eq!(cost.busy_ns, busy_ns);
+            let bytes: u64 = came.iter().map(|p| p.bytes).sum();
+            let on_its_way = cost.count - came.len() as u64;
+            assert!(on_its_way <= 1, "{mbps} Mbps: {cost:?}");
+            let most = bytes + on_its_way * MOST_BYTES as u64;
+            let least = bytes + on_its_way * LEAST_BYTES as u64;
             assert!(
-                !useful || cost.busy_ns <= 10_050 * MS / SHARE + 20 * MS,
-                "{cost:?}"
+                (least..=most).contains(&cost.bytes),
+                "{mbps} Mbps: {cost:?}"
             );
-            assert!(cost.count >= came.len() as u64 && cost.bytes >= 4 << 10);
         }
     }
 
@@ -176,15 +209,20 @@ mod tests {
     #[test]
     fn a_sounding_that_does_not_come_tells_of_an_outage_and_none_follows_it() {
         let mut sounder = Sounder::default();
-        let (id, _) = sounder.due(at(0)).unwrap();
+        // A first one tells that the link is fast.
+        assert_eq!(sounded(&mut sounder, 15.0, 0..90).len(), 1);
+        let (id, _) = sounder.due(at(480)).unwrap();
         let mut told = Vec::new();
-        for ms in 1..1000 {
+        for ms in 480..1500 {
             assert_eq!(sounder.due(at(ms)), None);
-            told.extend(sounder.overdue(at(ms)));
+            if ms == 500 {
+                sounder.began(id, at(500));
+            }
+            told.extend(sounder.overdue(at(ms), false));
         }
-        let stood = |start, end| Passage {
-            start: at(start),
-            end: at(end),
+        let stood = |start: i64, end: i64| Passage {
+            start: at(500 + start),
+            end: at(500 + end),
             bytes: 0,
         };
         assert_eq!(told.len(), 16);
@@ -194,6 +232,31 @@ mod tests {
             !sounder.came(id, &stood(0, 1000)),
             "of the connection before"
         );
-        assert!(sounder.due(at(1000)).is_some());
+        assert!(sounder.due(at(1500)).is_some());
+    }
+
+    #[test]
+    fn a_slow_link_and_a_sounding_that_waits_are_no_outage() {
+        // 4 KiB take 65 ms at half a megabit per second, whether the rate is known yet or not.
+        let mut sounder = Sounder::default();
+        for begin in [0, 1000] {
+            let (id, bytes) = sounder.due(at(begin)).unwrap();
+            assert_eq!(bytes, LEAST_BYTES);
+            // Asked for, and not on the link yet.
+            let waits = (begin..begin + 200).find_map(|ms| sounder.overdue(at(ms), false));
+            assert_eq!(waits, None);
+            let start = begin + 200;
+            sounder.began(id, at(start));
+            // Values share the link for a while.
+            let shared = (start..start + 100).find_map(|ms| sounder.overdue(at(ms), true));
+            let alone = (start + 100..start + 166).find_map(|ms| sounder.overdue(at(ms), false));
+            assert_eq!((shared, alone), (None, None));
+            let passage = Passage {
+                start: at(start + 100),
+                end: at(start + 166),
+                bytes: bytes as u64,
+            };
+            assert!(sounder.came(id, &passage));
+        }
     }
 }

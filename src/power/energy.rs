@@ -15,7 +15,7 @@ pub use blocks::{
     Block, BlockEnergy, Conclusion, Interval, Missing, NotEnough, PlanEnergy, Protocol, conclude,
     idle_pieces, interleave, measure,
 };
-pub use idle::{IdleMeter, Quiet, TooShort};
+pub use idle::{IdleMeter, Quiet, SETTLE_NS, TooShort};
 pub use integral::{Integral, Sample, integrate, integrate_covered};
 pub use live::{Estimate, Live};
 pub use series::{Gatherer, total};

@@ -307,6 +307,30 @@ mod tests {
             let error = with(old, new);
             assert!(parts.iter().all(|p| error.contains(p)), "{new}: {error}");
         }
+        let probe = |links: &str| {
+            let text = format!(
+                "format = 1\ntitle = \"t\"\n[[servers]]\nemulated = \"gpu-server\"\n[probe]\nlinks = {links}\n\
+                 seconds = 1\ninterval = 0.1\n"
+            );
+            Experiment::parse("x.toml", &text).map_err(|e| e.to_string())
+        };
+        for same in [r#"["a/x.csv", "b/x.csv"]"#, r#"["93", "none", "93"]"#] {
+            let error = probe(same).unwrap_err();
+            let parts = ["probe.links", "would both be called"];
+            assert!(parts.iter().all(|p| error.contains(p)), "{same}: {error}");
+        }
+        let differ =
+            r#"["12", "12.5", "12,delay=7.5ms", "12,delay=7ms", "a/x.csv", "a/x.csv,slope=1.05"]"#;
+        let endings = probe(differ).unwrap().probe.unwrap().endings();
+        let expected = [
+            "12",
+            "12.5",
+            "12,delay=7.5ms",
+            "12,delay=7ms",
+            "x",
+            "x,slope=1.05",
+        ];
+        assert_eq!(endings, expected);
         let long = "#".repeat(MAX_FILE_BYTES as usize + 1);
         assert!(Experiment::parse("x", &long).is_err());
         let neither = "format = 1\ntitle = \"t\"";

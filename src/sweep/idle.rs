@@ -5,11 +5,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::Meter;
+use crate::power::energy::SETTLE_NS;
 use crate::units::Nanos;
 use crate::wire::PauseRecord;
 
-/// The beginning of a pause that is left out: clocks and averaging sensors come to rest in it.
-pub(super) const SETTLE_NS: i64 = 1_000_000_000;
 /// Pauses that wait for their samples of power, at most.
 const MOST_OPEN: usize = 64;
 

@@ -82,7 +82,7 @@ pub struct PlanSummary {
     pub one_host: bool,
 }
 
-/// Energy per inference, in joules, with everything the robot took.
+/// Energy per inference, in joules, with everything the robot took. Every image of a frame is an inference.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EnergySummary {
     /// The mean over visits.
@@ -97,7 +97,7 @@ pub struct EnergySummary {
     pub blocks: usize,
     /// Their time.
     pub seconds: f64,
-    /// Their inferences.
+    /// Their frames.
     pub frames: u64,
     /// What the block method's protocol still lacks: such a number is preliminary.
     pub short: Option<String>,
@@ -145,7 +145,7 @@ fn summarize(
         }
     }
     let labels: Vec<&str> = header.plans.iter().map(|p| p.label.as_str()).collect();
-    let (energies, idle) = energies(&labels, visits, idle);
+    let (energies, idle) = energies(&labels, visits, idle, header.model.batch);
     let plans: Vec<PlanSummary> = header
         .plans
         .iter()
@@ -248,11 +248,12 @@ fn plan_summary(
     }
 }
 
-/// Energy of every plan by the block method, a visit being a block, or why there is none; and idle power.
+/// Energy of every plan by the block method, a visit being a block of frames of so many images, or why there is none; and idle power.
 pub(crate) fn energies(
     labels: &[&str],
     visits: &[VisitRow],
     idle: &[IdleRow],
+    images: u32,
 ) -> (Vec<Result<EnergySummary, String>>, Option<IdleSummary>) {
     let block = |visit: &VisitRow| {
         let power = visit.power.as_ref()?;
@@ -260,6 +261,7 @@ pub(crate) fn energies(
         Some(BlockEnergy {
             plan: (*labels.get(visit.plan)?).to_owned(),
             frames: visit.frames,
+            images,
             integral: Integral {
                 energy: Joules(power.joules),
                 covered_ns: power.covered_ns,

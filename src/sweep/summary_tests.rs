@@ -223,6 +223,17 @@ fn net_energy_is_what_is_left_above_idle_with_the_idles_own_uncertainty() {
     );
     assert!(net.half > energy.half, "{energy:?}");
     assert_eq!(net.short, None);
+    // Of frames with four images each, an inference is a quarter.
+    let mut fours = header.clone();
+    fours.model.batch = 4;
+    let [whole, quarter] = [&header, &fours].map(|header| {
+        let summary = summarize(header, &[], (&visits, &[idle(5), idle(5)]), &[]);
+        summary.plans[0].energy.clone().unwrap()
+    });
+    assert!((quarter.joules - 0.5).abs() < 1e-9, "{quarter:?}");
+    assert!((4.0 * quarter.half - whole.half).abs() < 1e-9);
+    let [whole, quarter] = [whole, quarter].map(|energy| energy.net.unwrap());
+    assert!((4.0 * quarter.joules - whole.joules).abs() < 1e-9);
     // Less idle time than the protocol asks for: a number that says so. None at all: no number.
     let short = summarize(&header, &[], (&visits, &[idle(3)]), &[]);
     let net = short.plans[0].energy.as_ref().unwrap().net.clone().unwrap();

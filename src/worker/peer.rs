@@ -230,7 +230,9 @@ impl PeerLink {
 
     /// A sounding's first byte is handed to the socket.
     pub fn sounding_began(&self, id: u64, bytes: u64, at: Nanos) {
-        self.lock().sounding = Some((id, at, bytes));
+        let mut s = self.lock();
+        s.sounding = Some((id, at, bytes));
+        s.sounder.began(id, at);
     }
 
     /// The server had a sounding's last byte at `received`, on its clock. Gives its way over the link, on ours.
@@ -245,9 +247,11 @@ impl PeerLink {
         s.sounder.came(id, &passage).then_some(passage)
     }
 
-    /// What a sounding says that should have come long ago.
+    /// What a sounding says that should have come long ago; nothing while something else goes up.
     pub fn sounding_overdue(&self, now: Nanos) -> Option<Passage> {
-        self.lock().sounder.overdue(now)
+        let mut s = self.lock();
+        let is_shared = !s.uploads.is_empty();
+        s.sounder.overdue(now, is_shared)
     }
 
     /// A part of a value from the server is here. `began` is on the server's clock; `id` names the transfer.

@@ -36,7 +36,7 @@ pub(super) fn probes(
     let Some(spec) = experiment.servers.first() else {
         return Err(usage("probes need a server: [[servers]] says which"));
     };
-    let endings: Vec<String> = links.iter().map(|(name, _)| short(name)).collect();
+    let endings = probe.endings();
     let sessions = endings.iter().map(|ending| {
         let title = format!("{}: {ending}", experiment.title);
         recording(args, &with(stem, &format!("-{ending}")), &title)
@@ -77,10 +77,4 @@ pub(super) fn probes(
 
 fn any_port() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 0))
-}
-
-/// What a link's results are called by: `indoors`, or a trace file's name.
-fn short(link: &str) -> String {
-    let stem = Path::new(link).file_stem().unwrap_or_default();
-    stem.to_string_lossy().into_owned()
 }

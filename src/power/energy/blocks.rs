@@ -54,7 +54,7 @@ pub struct Block {
     pub plan: String,
     /// From the first admission to the last result.
     pub window: Range<Nanos>,
-    /// Inferences in it.
+    /// Frames in it, of one image each.
     pub frames: u64,
 }
 
@@ -63,8 +63,10 @@ pub struct Block {
 pub struct BlockEnergy {
     /// The plan, by a name of the caller's.
     pub plan: String,
-    /// Inferences in it.
+    /// Frames in it.
     pub frames: u64,
+    /// Images of a frame, each of them an inference.
+    pub images: u32,
     /// Its energy, and how much of it samples cover.
     pub integral: Integral,
 }
@@ -89,7 +91,7 @@ pub struct PlanEnergy {
     pub watts: Watts,
     /// Blocks: the number of values behind the mean.
     pub blocks: usize,
-    /// Inferences in all.
+    /// Frames in all.
     pub frames: u64,
     /// Time in all.
     pub time_ns: i64,
@@ -222,6 +224,7 @@ pub fn measure(
     let with_energy = |block: &Block| BlockEnergy {
         plan: block.plan.clone(),
         frames: block.frames,
+        images: 1,
         integral: integrate_covered(samples, &block.window, protocol.max_gap_ns),
     };
     let blocks: Vec<BlockEnergy> = blocks.iter().map(with_energy).collect();
@@ -321,7 +324,7 @@ fn plan_energy(
     let frames: u64 = own().map(|(_, b)| b.frames).sum();
     let mut missing = shortfalls(own().count(), time_ns, frames, protocol);
     missing.extend(not_interleaved(all, plan));
-    let (mut gross, mut per_frame_s, mut joules) = (Vec::new(), Vec::new(), 0.0);
+    let (mut gross, mut inference_s, mut joules) = (Vec::new(), Vec::new(), 0.0);
     for (place, block) in own() {
         let integral = &block.integral;
         let block_number = place + 1;
@@ -329,8 +332,9 @@ fn plan_energy(
             Some(watts) if integral.coverage() >= protocol.min_coverage => {
                 let energy = watts.over_ns(seconds(block)).0;
                 joules += energy;
-                gross.push(energy / block.frames as f64);
-                per_frame_s.push(seconds(block) as f64 / 1e9 / block.frames as f64);
+                let inferences = block.frames as f64 * f64::from(block.images.max(1));
+                gross.push(energy / inferences);
+                inference_s.push(seconds(block) as f64 / 1e9 / inferences);
             }
             _ => missing.push(Missing::Samples {
                 block: block_number,
@@ -358,7 +362,7 @@ fn plan_energy(
     Ok(PlanEnergy {
         gross: interval(mean, error2, degrees).ok_or_else(too_few)?,
         net: match idle {
-            Ok(idle) => net(&gross, &per_frame_s, idle).ok_or_else(too_few),
+            Ok(idle) => net(&gross, &inference_s, idle).ok_or_else(too_few),
             Err(e) => Err(e.clone()),
         },
         watts: Joules(joules).mean_over_ns(time_ns).ok_or_else(too_few)?,
@@ -416,11 +420,11 @@ fn not_interleaved(all: &[BlockEnergy], plan: &str) -> Vec<Missing> {
 }
 
 /// Energy above idle per inference: each block less the idle power over its time.
-fn net(gross: &[f64], per_frame_s: &[f64], idle: &Idle) -> Option<Interval> {
-    let above = gross.iter().zip(per_frame_s);
+fn net(gross: &[f64], inference_s: &[f64], idle: &Idle) -> Option<Interval> {
+    let above = gross.iter().zip(inference_s);
     let above: Vec<_> = above.map(|(g, s)| g - idle.interval.mean * s).collect();
     let (mean, blocks2) = mean_and_error(&above)?;
-    let mean_s = per_frame_s.iter().sum::<f64>() / per_frame_s.len() as f64;
+    let mean_s = inference_s.iter().sum::<f64>() / inference_s.len() as f64;
     let idle2 = idle.error2 * mean_s.powi(2);
     let error2 = blocks2 + idle2;
     let degrees = if error2 > 0.0 {

@@ -7,8 +7,8 @@ use super::{Gatherer, MAX_GAP_NS, Sample, integrate_covered};
 use crate::power::{Counts, IdleLevel, PowerRecord, PowerSourcesRecord, RailSample};
 use crate::units::{Joules, Nanos};
 
-/// The beginning of a stretch that is left out.
-const SETTLE_NS: i64 = 1_000_000_000;
+/// The beginning of a stretch that is left out: clocks and averaging sensors come to rest in it.
+pub const SETTLE_NS: i64 = 1_000_000_000;
 /// Samples cover at least so much of the rest.
 const LEAST_NS: i64 = 2_000_000_000;
 /// And this share of it.

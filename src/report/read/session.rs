@@ -283,14 +283,15 @@ impl Reading {
         let labels: Vec<&str> = self.labels.iter().map(String::as_str).collect();
         let idle = self.pauses.measured(&mut self.meter, true);
         self.idle.extend(idle);
-        let (found, _) = energies(&labels, &self.visits, &self.idle);
+        let images = self.graph.as_ref().map_or(1, |g| g.input.batch.max(1));
+        let (found, _) = energies(&labels, &self.visits, &self.idle, images);
         for plan in &mut evidence.plans {
             let place = labels.iter().position(|l| *l == plan.label);
             plan.energy = place.and_then(|place| {
                 let strict = found.get(place)?;
                 match strict {
                     Ok(found) => Some(energy(found.clone())),
-                    Err(why) => mean_energy(&self.visits, place, why),
+                    Err(why) => mean_energy(&self.visits, place, images, why),
                 }
             });
             name_layer(plan, self.graph.as_ref());
@@ -313,8 +314,8 @@ impl Reading {
     }
 }
 
-/// Where the block method gives no number: all joules over all frames, as preliminary.
-fn mean_energy(visits: &[VisitRow], plan: usize, why: &str) -> Option<Energy> {
+/// Where the block method gives no number: all joules over all images, as preliminary.
+fn mean_energy(visits: &[VisitRow], plan: usize, images: u32, why: &str) -> Option<Energy> {
     let mut joules = 0.0;
     let mut frames = 0.0;
     for visit in visits.iter().filter(|v| v.plan == plan) {
@@ -325,7 +326,7 @@ fn mean_energy(visits: &[VisitRow], plan: usize, why: &str) -> Option<Energy> {
         }
     }
     (frames > 0.0).then(|| Energy {
-        joules: joules / frames,
+        joules: joules / (frames * f64::from(images)),
         half: None,
         net: None,
         preliminary: Some(why.to_owned()),

@@ -104,6 +104,16 @@ fn check_probe(probe: &ProbeSpec) -> Result<(), (&'static str, String)> {
     if probe.links.is_empty() || probe.links.len() > MAX_PROBES {
         return Err(("probe.links", format!("expected 1 to {MAX_PROBES}")));
     }
+    let endings = probe.endings();
+    for (place, ending) in endings.iter().enumerate() {
+        if let Some(first) = endings[..place].iter().position(|e| e == ending) {
+            let problem = format!(
+                "the results of {:?} and {:?} would both be called {ending:?}: expected links that differ in that",
+                probe.links[first], probe.links[place]
+            );
+            return Err(("probe.links", problem));
+        }
+    }
     number("probe.seconds", Some(probe.seconds), 1.0, 3_600.0)?;
     number("probe.interval", Some(probe.interval), 0.01, 60.0)
 }

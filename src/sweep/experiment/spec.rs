@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::link::LinkChoice;
 use crate::sweep::{Settings, Until, Wanted};
 
 /// Rounds at most, where an interval is the end.
@@ -104,6 +105,14 @@ pub struct ProbeSpec {
     pub seconds: f64,
     /// Length of one measurement.
     pub interval: f64,
+}
+
+impl ProbeSpec {
+    /// What each link's results are called by.
+    pub fn endings(&self) -> Vec<String> {
+        let names = self.links.iter().map(|link| LinkChoice::short_name(link));
+        names.collect()
+    }
 }
 
 /// What a shortened run does otherwise, for a look or a test.

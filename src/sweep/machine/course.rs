@@ -1,10 +1,10 @@
 //! What comes next, what a pause does, and when a visit is closed.
 
-use super::super::idle::SETTLE_NS;
 use super::super::visit::Visit;
 use super::super::{Pauses, Schedule, Until};
 use super::standing::Standing;
 use super::{APPLIED_WITHIN_NS, How, Order, Pause, Phase, SECOND, Sweep, Task};
+use crate::power::energy::SETTLE_NS;
 use crate::units::{DeviceId, Nanos};
 
 /// Samples of power come after their frames by a batch or two; longer than this is not waited.
