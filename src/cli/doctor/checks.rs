@@ -216,9 +216,10 @@ fn libtorch() -> Finding {
 /// CUDA devices that libtorch can use; none where this program has no libtorch to ask.
 fn cuda_devices() -> Option<i64> {
     #[cfg(feature = "torch")]
-    return Some(crate::engine::torch::cuda_devices());
+    let devices = Some(crate::engine::torch::cuda_devices());
     #[cfg(not(feature = "torch"))]
-    None
+    let devices = None;
+    devices
 }
 
 fn cuda() -> Finding {
