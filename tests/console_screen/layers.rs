@@ -150,7 +150,7 @@ fn the_console_measures_how_far_workers_are_and_marks_versions_and_clocks_that_d
     server.unix_ms = Some(UNIX_MS + 20 + 3_600_000);
     console.hear(SERVER, Said::Hello(Box::new(server)));
     console.key(Key::Char('6'));
-    assert!(!console.screen((160, 48)).contains('±'), "no ping is back");
+    // Dialled 20 ms before the hello came: the clock is known to half of that, and what milliseconds leave open.
     for rtt_ns in [4_000_000, 4_100_000, 90_000_000] {
         console.hear(ROBOT, Said::RoundTrip(rtt_ns));
         console.hear(SERVER, Said::RoundTrip(rtt_ns / 2));
@@ -160,11 +160,11 @@ fn the_console_measures_how_far_workers_are_and_marks_versions_and_clocks_that_d
         let screen = console.screen(size);
         let line = |word: &str| screen.lines().find(|l| l.contains(word)).unwrap();
         assert!(
-            line("robot jetson-nx").contains("4.10 +2.00 ±3.00"),
+            line("robot jetson-nx").contains("4.10 +10.0 ±11.0"),
             "{screen}"
         );
         assert!(
-            line("server gpu-box").contains("+3600001 ±2.00"),
+            line("server gpu-box").contains("+3600010 ±11.0"),
             "{screen}"
         );
         assert!(screen.contains("0.2.0 ≠ 0.1.0"), "{screen}");

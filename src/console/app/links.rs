@@ -77,9 +77,13 @@ impl App {
             };
             return self.refused(index, why, &before, at);
         }
+        let dialled = match target.connection.phase() {
+            Phase::Connecting { since } => Some(*since),
+            _ => None,
+        };
         target.connection.signal(Signal::Hello, at.now);
         let greeting = target.store.hello(hello);
-        target.reach.greeted(hello, at);
+        target.reach.greeted(hello, dialled, at);
         let lost = target.backlog.greeted(hello);
         let name = target.name();
         match greeting {

@@ -1,4 +1,7 @@
 //! How far away a worker is: the round trips of pings, and its time of day against this console's. Pure.
+//!
+//! A worker's clock lies between two bounds, and neither supposes anything of the way that messages take: what it sent was
+//! sent before it came here, and its hello was written after it was dialled.
 
 use std::collections::VecDeque;
 
@@ -28,34 +31,49 @@ pub struct Reach {
     trips: VecDeque<i64>,
     /// The worker's start, a moment on its clock and the time of day then.
     wall: Option<(BootId, Nanos, u64)>,
-    /// The greatest differences of the span under way and of the one before; each is the offset less one way.
+    /// Its clock is no more ahead than this: the hello was written after the dial.
+    most: Option<i64>,
+    /// The greatest differences of the span under way and of the one before: it is no less ahead than that.
     fastest: Option<i64>,
     fastest_before: Option<i64>,
     span_began: Nanos,
 }
 
 impl Reach {
-    /// A worker said hello; another start has another clock.
-    pub(in crate::console::app) fn greeted(&mut self, hello: &WorkerHello, at: Moment) {
+    /// A worker that was dialled then said hello; another start has another clock.
+    pub(in crate::console::app) fn greeted(
+        &mut self,
+        hello: &WorkerHello,
+        dialled: Option<Nanos>,
+        at: Moment,
+    ) {
         if self.wall.is_none_or(|(boot, ..)| boot != hello.boot) {
             *self = Self::default();
         }
         self.wall = hello.unix_ms.map(|ms| (hello.boot, hello.now, ms));
+        let way = dialled.map(|dialled| at.now.since(dialled));
+        let most = self.ahead(hello.now, at).zip(way);
+        self.most = most.map(|(ahead, way)| ahead + way);
         self.heard(hello.now, at);
     }
 
     /// Something that was sent then, on the worker's clock, is here.
     pub(in crate::console::app) fn heard(&mut self, sent: Nanos, at: Moment) {
-        let Some((_, mark, unix_ms)) = self.wall else {
+        let Some(ahead) = self.ahead(sent, at) else {
             return;
         };
-        let theirs = unix_ms as i64 * GRAIN_NS + sent.since(mark);
-        let ahead = theirs - at.unix_ms as i64 * GRAIN_NS;
         if at.now.since(self.span_began) > SPAN_NS {
             self.fastest_before = self.fastest.take();
             self.span_began = at.now;
         }
         self.fastest = Some(self.fastest.map_or(ahead, |fastest| fastest.max(ahead)));
+    }
+
+    /// The worker's time of day at a moment on its clock, less ours now.
+    fn ahead(&self, sent: Nanos, at: Moment) -> Option<i64> {
+        let (_, mark, unix_ms) = self.wall?;
+        let theirs = unix_ms as i64 * GRAIN_NS + sent.since(mark);
+        Some(theirs - at.unix_ms as i64 * GRAIN_NS)
     }
 
     /// A ping came back after so long.
@@ -73,15 +91,15 @@ impl Reach {
         trips.get(trips.len() / 2).copied()
     }
 
-    /// The worker's time of day against ours. The fastest message took between nothing and the least round trip: half
-    /// of that is taken for its way, and is the bound, beside what milliseconds cannot tell. None before a ping is back,
-    /// and of workers that do not tell their time of day.
+    /// The worker's time of day against ours: the middle between the two bounds, each of which milliseconds make a little
+    /// wider. None of workers that do not tell their time of day, and where a clock that was set has moved past a bound
+    /// until it says hello again.
     pub fn skew(&self) -> Option<Skew> {
-        let fastest = self.fastest.max(self.fastest_before)?;
-        let half = self.trips.iter().min()? / 2;
-        Some(Skew {
-            ahead_ns: fastest + half,
-            error_ns: half + GRAIN_NS,
+        let least = self.fastest.max(self.fastest_before)? - GRAIN_NS;
+        let most = self.most? + GRAIN_NS;
+        (least <= most).then(|| Skew {
+            ahead_ns: i64::midpoint(least, most),
+            error_ns: (most - least) / 2 + 1,
         })
     }
 }
@@ -120,60 +138,62 @@ mod tests {
         }
     }
 
-    /// A worker whose clock began 77 s before ours and whose time of day is 250 ms ahead.
-    fn greet(reach: &mut Reach, now: Moment) {
+    /// A worker whose clock began 77 s before ours and whose time of day is 250 ms ahead: dialled at `now`, it writes its
+    /// hello `there` later, which comes `back` after that.
+    fn greet(reach: &mut Reach, now: i64, there: i64, back: i64) {
         let mut hello = hello(Role::Robot, 1);
-        hello.now = now.now.shifted(77_000 * MS);
-        hello.unix_ms = Some(now.unix_ms + 250);
-        reach.greeted(
-            &hello,
-            Moment {
-                now: now.now.shifted(90 * MS),
-                unix_ms: now.unix_ms + 90,
-            },
-        );
+        hello.now = Nanos((now + there + 77_000) * MS);
+        hello.unix_ms = Some(at(now + there).unix_ms + 250);
+        reach.greeted(&hello, Some(at(now).now), at(now + there + back));
     }
 
     #[test]
-    fn the_true_offset_lies_within_the_bound_of_the_fastest_message() {
+    fn the_true_offset_lies_within_the_bound_whatever_way_messages_take() {
+        for (there, back, ways) in [
+            (20, 20, [40, 7, 300]),
+            (1, 90, [80, 70, 99]),
+            (90, 1, [0, 1, 5]),
+        ] {
+            let mut reach = Reach::default();
+            greet(&mut reach, 0, there, back);
+            for (sent, way) in [1_000, 2_000, 3_000].into_iter().zip(ways) {
+                reach.heard(Nanos((sent + 77_000) * MS), at(sent + way));
+            }
+            let skew = reach.skew().unwrap();
+            let miss = (skew.ahead_ns - 250 * MS).abs();
+            assert!(miss <= skew.error_ns, "{there} {back}: {skew:?}");
+            // No wider than the two ways that it rests on.
+            let widest = there + ways.into_iter().min().unwrap().min(back) + 2;
+            assert!(2 * skew.error_ns <= widest * MS + 4, "{skew:?}");
+        }
+    }
+
+    #[test]
+    fn the_round_trip_is_the_median_of_the_last_pings() {
         let mut reach = Reach::default();
-        greet(&mut reach, at(0));
-        assert_eq!(reach.skew(), None, "no ping is back yet");
-        for rtt in [30, 12, 9, 40] {
+        assert_eq!(reach.rtt_ns(), None);
+        for rtt in [30, 12, 9, 40, 11] {
             reach.trip(rtt * MS);
         }
-        for (sent, way) in [(1_000, 40), (2_000, 7), (3_000, 300)] {
-            let then = at(sent + way);
-            reach.heard(Nanos((sent + 77_000) * MS), then);
+        assert_eq!(reach.rtt_ns(), Some(12 * MS));
+        for _ in 0..TRIPS {
+            reach.trip(5 * MS);
         }
-        let skew = reach.skew().unwrap();
-        assert!(
-            (skew.ahead_ns - 250 * MS).abs() <= skew.error_ns,
-            "{skew:?}"
-        );
-        assert!(skew.error_ns <= 6 * MS, "{skew:?}");
-        assert_eq!(reach.rtt_ns(), Some(30 * MS));
+        assert_eq!((reach.rtt_ns(), reach.trips.len()), (Some(5 * MS), TRIPS));
     }
 
     #[test]
-    fn a_clock_that_is_set_is_believed_within_two_minutes_and_another_start_at_once() {
+    fn a_clock_that_was_set_is_never_told_with_a_wrong_bound() {
         let mut reach = Reach::default();
-        greet(&mut reach, at(0));
-        reach.trip(2 * MS);
-        // The console's time of day goes a minute ahead.
-        for s in 0..200 {
-            let mut then = at(1_000 * s + 1);
-            then.unix_ms += 60_000;
-            reach.heard(Nanos((1_000 * s + 77_000) * MS), then);
-        }
-        let skew = reach.skew().unwrap();
-        assert!(
-            (skew.ahead_ns + 59_750 * MS).abs() <= skew.error_ns,
-            "{skew:?}"
-        );
+        greet(&mut reach, 0, 5, 5);
+        // The console's time of day goes a minute back: by it, the worker is now a minute more ahead.
+        let mut then = at(10_000);
+        then.unix_ms -= 60_000;
+        reach.heard(Nanos((9_995 + 77_000) * MS), then);
+        assert_eq!(reach.skew(), None);
         let mut other = hello(Role::Robot, 2);
         other.unix_ms = None;
-        reach.greeted(&other, at(300_000));
+        reach.greeted(&other, None, at(300_000));
         assert_eq!((reach.skew(), reach.rtt_ns()), (None, None));
     }
 }
