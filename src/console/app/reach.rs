@@ -53,7 +53,7 @@ impl Reach {
         self.wall = hello.unix_ms.map(|ms| (hello.boot, hello.now, ms));
         let way = dialled.map(|dialled| at.now.since(dialled));
         let most = self.ahead(hello.now, at).zip(way);
-        self.most = most.map(|(ahead, way)| ahead + way);
+        self.most = most.map(|(ahead, way)| ahead.saturating_add(way));
         self.heard(hello.now, at);
     }
 
@@ -72,8 +72,14 @@ impl Reach {
     /// The worker's time of day at a moment on its clock, less ours now.
     fn ahead(&self, sent: Nanos, at: Moment) -> Option<i64> {
         let (_, mark, unix_ms) = self.wall?;
-        let theirs = unix_ms as i64 * GRAIN_NS + sent.since(mark);
-        Some(theirs - at.unix_ms as i64 * GRAIN_NS)
+        // A peer may claim any moment.
+        let ns = |ms: u64| {
+            i64::try_from(ms)
+                .unwrap_or(i64::MAX)
+                .saturating_mul(GRAIN_NS)
+        };
+        let theirs = ns(unix_ms).saturating_add(sent.since(mark));
+        Some(theirs.saturating_sub(ns(at.unix_ms)))
     }
 
     /// A ping came back after so long.
@@ -95,11 +101,14 @@ impl Reach {
     /// wider. None of workers that do not tell their time of day, and where a clock that was set has moved past a bound
     /// until it says hello again.
     pub fn skew(&self) -> Option<Skew> {
-        let least = self.fastest.max(self.fastest_before)? - GRAIN_NS;
-        let most = self.most? + GRAIN_NS;
+        let least = self
+            .fastest
+            .max(self.fastest_before)?
+            .saturating_sub(GRAIN_NS);
+        let most = self.most?.saturating_add(GRAIN_NS);
         (least <= most).then(|| Skew {
             ahead_ns: i64::midpoint(least, most),
-            error_ns: (most - least) / 2 + 1,
+            error_ns: most.saturating_sub(least) / 2 + 1,
         })
     }
 }
@@ -180,6 +189,21 @@ mod tests {
             reach.trip(5 * MS);
         }
         assert_eq!((reach.rtt_ns(), reach.trips.len()), (Some(5 * MS), TRIPS));
+    }
+
+    #[test]
+    fn no_claimed_time_of_day_overflows() {
+        for claim in [u64::MAX, i64::MAX as u64, 0] {
+            for now in [i64::MIN, 0, i64::MAX] {
+                let mut reach = Reach::default();
+                let mut hello = hello(Role::Robot, 1);
+                (hello.now, hello.unix_ms) = (Nanos(now), Some(claim));
+                reach.greeted(&hello, Some(at(0).now), at(1));
+                reach.heard(Nanos(i64::MAX), at(2));
+                reach.heard(Nanos(i64::MIN), at(3));
+                let _ = reach.skew();
+            }
+        }
     }
 
     #[test]
