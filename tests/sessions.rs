@@ -292,6 +292,31 @@ fn foreign_programs_read_the_session_and_its_exports() {
 }
 
 #[test]
+fn every_sample_is_whole_and_named_in_their_readme() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    let readme = std::fs::read_to_string(samples.join("README.md")).unwrap();
+    let mut seen = Vec::new();
+    for entry in std::fs::read_dir(&samples).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "mcap") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            assert!(readme.contains(&format!("`{name}`")), "{name}");
+            let folder = Folder::new();
+            std::fs::copy(&path, folder.path().join(&name)).unwrap();
+            let card = info(&folder, Path::new(&name));
+            assert!(card["frames"].as_u64().unwrap() > 0, "{card}");
+            let lines = folder.run(&["replay", "--headless", "--json", &name]);
+            let count = String::from_utf8(lines.stdout).unwrap().lines().count();
+            assert_eq!(count as u64, card["frames"].as_u64().unwrap(), "{name}");
+            seen.push((name, card["emulated"].as_bool().unwrap()));
+        }
+    }
+    seen.sort();
+    let [garden, two] = ["garden.mcap", "two-processes.mcap"].map(str::to_owned);
+    assert_eq!(seen, [(garden, true), (two, false)]);
+}
+
+#[test]
 fn the_sample_from_the_garden_is_what_its_readme_says() {
     let folder = Folder::new();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings/garden.mcap");
