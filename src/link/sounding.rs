@@ -40,7 +40,7 @@ struct UnderWay {
     since: Option<Nanos>,
 }
 
-/// See the [module](self).
+/// When a link is sounded, and what came of it; see the text of this module.
 #[derive(Debug, Clone, Default)]
 pub struct Sounder {
     last_value: Option<Nanos>,
@@ -103,7 +103,7 @@ impl Sounder {
         is_it
     }
 
-    /// What a sounding says that should have come long ago, once per [`LOST_NS`] or more: nothing passed. While values
+    /// What a sounding says that should have come long ago, once per `LOST_NS` or more: nothing passed. While values
     /// share the link (`is_shared`), they tell, and the time does not count.
     pub fn overdue(&mut self, now: Nanos, is_shared: bool) -> Option<Passage> {
         let under_way = self.under_way.as_mut()?;

@@ -231,7 +231,7 @@ impl Level {
     }
 }
 
-/// A quantity over time, on its worker's clock; see the [module](self).
+/// A quantity over time, on its worker's clock; see the text of this module.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     levels: [Level; 4],

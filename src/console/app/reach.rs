@@ -25,7 +25,7 @@ pub struct Skew {
     pub error_ns: i64,
 }
 
-/// See the [module](self).
+/// How far away a worker is; see the text of this module.
 #[derive(Debug, Clone, Default)]
 pub struct Reach {
     trips: VecDeque<i64>,
