@@ -251,7 +251,10 @@ impl Sweep {
             Rule::Policy(policy) if Some(*policy) == record.policy => {
                 self.told_choice(present, record, now);
             }
-            Rule::Plan(_) | Rule::Policy(_) => return None,
+            Rule::Plan(_) | Rule::Policy(_) => {
+                self.told_late_choice(record);
+                return None;
+            }
         }
         match (&record.local_because, &self.phase) {
             (Some(reason), _) => {
@@ -288,6 +291,17 @@ impl Sweep {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Another plan is ordered, but the policy visited before has the say until that is applied: what it still chooses,
+    /// and the frames under that, are its visit's.
+    fn told_late_choice(&mut self, record: &PlanRecord) {
+        let Some(visit) = self.open.last_mut() else {
+            return;
+        };
+        if matches!(self.plans[visit.plan()].rule, Rule::Policy(p) if Some(p) == record.policy) {
+            visit.chose(record.epoch, record.plan.label());
         }
     }
 

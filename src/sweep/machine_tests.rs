@@ -335,3 +335,53 @@ fn a_policy_that_keeps_what_it_found_is_measured_after_a_while() {
     let chose = &sweep.visits().iter().find(|v| v.plan == 1).unwrap().chose;
     assert_eq!(chose[0].plan, "split 13");
 }
+
+#[test]
+fn what_a_policy_chose_after_its_visit_was_made_is_told_with_its_frames() {
+    let mut robot = Robot::new(&[(0, 93.0)]);
+    let cuts = Cuts::List(vec![13]);
+    let auto = ["auto".parse().unwrap()];
+    let (mut sweep, first) = robot.sweep_of(Some(&cuts), &auto, rounds(2));
+    // The other plan is ordered, but frames already run under another choice of the policy.
+    let is_left = |sweep: &Sweep, robot: &mut Robot| {
+        robot.policy.is_some() && sweep.progress().plan == Some(0)
+    };
+    assert_eq!(robot.run(&mut sweep, first, is_left), None);
+    robot.set_plan(Plan::split(20));
+    let (told, frames) = (robot.frame(), robot.frame());
+    for record in told.iter().chain(&frames) {
+        assert_eq!(sweep.event(Event::Record(record), robot.now), None);
+    }
+    let next = Order::Set(Rule::Plan(Plan::split(13)));
+    assert_eq!(robot.run(&mut sweep, next, |_, _| false), Some(How::Done));
+    sweep.finish();
+    let choices = sweep.visits().iter().filter(|v| v.plan == 1);
+    for visit in choices.clone() {
+        let told: u64 = visit.chose.iter().map(|c| c.frames).sum();
+        assert_eq!(told, visit.frames, "{}", Chosen::words(&visit.chose));
+    }
+    assert!(
+        choices
+            .clone()
+            .any(|v| v.chose.iter().any(|c| c.plan == "split 20"))
+    );
+}
+
+#[test]
+fn slow_frames_of_the_plan_that_a_policy_found_are_not_its_own() {
+    // A frame of the plan that it finds takes longer than a policy is given to change it.
+    let mut robot = Robot::new(&[(0, 1.0)]);
+    robot.choice = Plan::LOCAL;
+    let cuts = Cuts::List(vec![3]);
+    let auto = ["auto".parse().unwrap()];
+    let (mut sweep, first) = robot.sweep_of(Some(&cuts), &auto, rounds(2));
+    assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
+    sweep.finish();
+    let own = |r: &&FrameRow| r.plan == 1;
+    let rows: Vec<&FrameRow> = sweep.frames().iter().filter(own).collect();
+    assert!(rows.iter().any(|r| r.latency_ns > 3_000 * MS));
+    for visit in sweep.visits().iter().filter(|v| v.plan == 1) {
+        let words = Chosen::words(&visit.chose);
+        assert_eq!(words, "local in 1 of 1 frames");
+    }
+}

@@ -8,6 +8,8 @@ use crate::wire::{FrameRecord, Outcome};
 
 /// A policy that changes nothing for so long keeps the plan that it found.
 const SETTLED_AFTER_NS: i64 = 3_000_000_000;
+/// Nor for so many frames: of a slow plan three seconds are one frame, and a policy looks at several before it changes it.
+const SETTLED_AFTER_FRAMES: usize = 2 * crate::policy::FRAMES as usize;
 
 /// Which visit of which plan.
 #[derive(Debug, Clone, Copy)]
@@ -128,7 +130,9 @@ impl Visit {
             Frames::Of(_) => true,
             Frames::Under { plans, .. } => {
                 plans.first().is_some_and(|(found, _)| frame.epoch > *found)
-                    || (!frame.preparing && frame.admitted.0 - first >= SETTLED_AFTER_NS)
+                    || (!frame.preparing
+                        && self.rows.len() >= SETTLED_AFTER_FRAMES
+                        && frame.admitted.0 - first >= SETTLED_AFTER_NS)
             }
         }
     }
