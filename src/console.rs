@@ -12,6 +12,7 @@
 //! settings    what a person can choose, from flags, the environment and a file
 //! line        a frame as a line of JSON or words
 //! pace        when the next picture is due
+//! aside       a thread beside the screen; film, shelf and keeper are such
 //! transport, links, terminal, input, signals, job, runtime, headless, sweep   the thin shell around them
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 pub mod address;
 pub mod app;
+mod aside;
 pub mod backlog;
 pub mod connection;
 mod film;

@@ -18,6 +18,8 @@ mod manners;
 mod pace;
 #[path = "support/player.rs"]
 mod player;
+#[path = "console_pty/recorded.rs"]
+mod recorded;
 #[path = "console_pty/replayed.rs"]
 mod replayed;
 #[path = "support/scenario.rs"]
@@ -32,11 +34,22 @@ mod stalls;
 mod terminal;
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use splitscope::session::Reader;
 use terminal::{Start, Terminal};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_splitscope");
+
+/// The only session in a console's folder.
+fn only_session(data: &Path) -> Reader {
+    let sessions = std::fs::read_dir(data.join("sessions")).unwrap();
+    let files = sessions.map(|entry| entry.unwrap().path());
+    let is_session = |f: &PathBuf| f.extension().is_some_and(|e| e == "mcap");
+    let files: Vec<PathBuf> = files.filter(is_session).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    Reader::open(&files[0]).unwrap()
+}
 
 /// An address that nobody listens on.
 fn nobody() -> String {

@@ -3,12 +3,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use super::app::{App, Reel, Setup, Shot, Update};
+use super::aside::{Aside, Ask, Bring, Inbox};
 use crate::clock;
 use crate::playback::Film;
 use crate::session::{Entry, Reader, Written};
@@ -16,22 +15,28 @@ use crate::units::Nanos;
 
 /// Entries that may wait for the film; what does not fit is missing from the rewound screen, not from the recording.
 const QUEUE: usize = 4096;
+/// Answers that may wait.
+const ANSWERS: usize = 16;
 /// Entries of a recording that go by between two looks at what is asked for.
 const AT_ONCE: usize = 256;
 /// Between two reports of what can be shown.
 const REPORT_NS: i64 = 250_000_000;
 
-enum Ask {
+#[derive(Debug)]
+enum Wish {
     Show(Nanos),
     Entry(Box<Entry>),
 }
 
+impl Ask for Wish {
+    fn writes(&self) -> bool {
+        false
+    }
+}
+
 /// The thread's handle; it ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Projector {
-    asks: SyncSender<Ask>,
-    shots: mpsc::Receiver<Update>,
-}
+pub(super) struct Projector(Aside<Wish, Update>);
 
 impl Projector {
     /// For a recording.
@@ -48,76 +53,72 @@ impl Projector {
     }
 
     fn start(film: impl FnOnce(App) -> Film<App> + Send + 'static) -> io::Result<Self> {
-        let (asks, asked) = sync_channel(QUEUE);
-        let (shots, seen) = mpsc::channel(16);
-        std::thread::Builder::new()
-            .name("film".to_owned())
-            .spawn(move || {
-                let (first, _) = App::new(Setup::default(), Nanos(0));
-                run(film(first), &asked, &shots);
-            })?;
-        Ok(Self { asks, shots: seen })
+        Aside::start("film", (QUEUE, ANSWERS), move |wishes, shots| {
+            let (first, _) = App::new(Setup::default(), Nanos(0));
+            run(film(first), wishes, shots);
+        })
+        .map(Self)
     }
 
     /// Asks for a moment. Never waits; false where the thread has no time, so ask again.
     pub(super) fn show(&self, at: Nanos) -> bool {
-        self.asks.try_send(Ask::Show(at)).is_ok()
+        self.0.ask(Wish::Show(at)).is_ok()
     }
 
     /// Hands an entry of what goes on over. Never waits.
     pub(super) fn add(&self, entry: Entry) -> bool {
-        self.asks.try_send(Ask::Entry(Box::new(entry))).is_ok()
+        self.0.ask(Wish::Entry(Box::new(entry))).is_ok()
     }
 
     /// What it brings next.
     pub(super) async fn next(&mut self) -> Option<Update> {
-        self.shots.recv().await
+        self.0.next().await
     }
 
     /// Something that is there already.
     pub(super) fn ready(&mut self) -> Option<Update> {
-        self.shots.try_recv().ok()
+        self.0.ready()
     }
 }
 
-fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) {
+fn run(mut film: Film<App>, wishes: &mut Inbox<Wish>, shots: &Bring<Update>) {
     let mut reported = clock::now().shifted(-REPORT_NS);
     let mut news = true;
     loop {
         let was_seen = film.is_seen();
-        let ask = if film.is_seen() && !news {
-            match asks.recv() {
-                Ok(ask) => Some(ask),
+        let wish = if film.is_seen() && !news {
+            match wishes.recv() {
+                Ok(wish) => Some(wish),
                 Err(_) => return,
             }
         } else if film.is_seen() {
-            match asks.recv_timeout(Duration::from_nanos(REPORT_NS as u64)) {
-                Ok(ask) => Some(ask),
+            match wishes.recv_timeout(Duration::from_nanos(REPORT_NS as u64)) {
+                Ok(wish) => Some(wish),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         } else {
-            match asks.try_recv() {
-                Ok(ask) => Some(ask),
+            match wishes.try_recv() {
+                Ok(wish) => Some(wish),
                 Err(TryRecvError::Empty) => None,
                 Err(TryRecvError::Disconnected) => return,
             }
         };
-        match ask {
-            Some(Ask::Show(at)) => {
+        match wish {
+            Some(Wish::Show(at)) => {
                 let shot = picture(&mut film, at);
-                if shots.blocking_send(Update::Film(shot)).is_err() {
+                if !shots.bring(Update::Film(shot)) {
                     return;
                 }
             }
-            Some(Ask::Entry(entry)) => {
+            Some(Wish::Entry(entry)) => {
                 film.add(*entry);
                 news = true;
             }
             None if !film.is_seen() => {
                 news = true;
                 if let Err(error) = film.look_on(AT_ONCE) {
-                    let _ = shots.blocking_send(Update::Film(Shot::Failed(error.to_string())));
+                    shots.bring(Update::Film(Shot::Failed(error.to_string())));
                 }
             }
             None => {}
@@ -134,7 +135,7 @@ fn run(mut film: Film<App>, asks: &Receiver<Ask>, shots: &mpsc::Sender<Update>) 
                 read: film.read(),
             };
             // A full queue: the next report says the same.
-            news = shots.try_send(Update::Film(Shot::Reel(reel))).is_err();
+            news = !shots.try_bring(Update::Film(Shot::Reel(reel)));
             reported = clock::now();
         }
     }

@@ -367,9 +367,6 @@ mod tests {
             bytes += entry.unwrap().metadata().unwrap().len();
         }
         assert!(bytes <= KEPT_BYTES, "{bytes}");
-        // What the file's queue did not take is said in the file.
-        let written: usize = written(dir.path()).lines().count();
-        assert!(written < flood, "{written}");
     }
 
     #[test]

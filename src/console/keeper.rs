@@ -3,12 +3,9 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 use super::app::sweeping::{Kept, Stored};
+use super::aside::{Aside, Ask, Bring, Inbox, Refused};
 use crate::session::folder;
 use crate::sweep::Writer;
 
@@ -18,16 +15,15 @@ const QUEUE: usize = 256;
 const ANSWERS: usize = 8;
 /// Sweeps that begin within one second.
 const MOST_ALIKE: u32 = 100;
-/// How long a leaving console waits for the disk to take the rest.
-const LAST_WRITE: Duration = Duration::from_secs(1);
+
+impl Ask for Kept {
+    fn writes(&self) -> bool {
+        true
+    }
+}
 
 /// The thread's handle; it ends when this is dropped.
-pub(super) struct Keeper {
-    kept: SyncSender<Kept>,
-    stored: mpsc::Receiver<Stored>,
-    /// Hangs up when the thread ends.
-    ended: Receiver<()>,
-}
+pub(super) struct Keeper(Aside<Kept, Stored>);
 
 impl Keeper {
     /// Starts the thread. Nothing is written before a sweep begins.
@@ -36,32 +32,15 @@ impl Keeper {
     }
 
     fn into(folder: PathBuf) -> io::Result<Self> {
-        let (kept, asked) = sync_channel(QUEUE);
-        let (tell, stored) = mpsc::channel(ANSWERS);
-        let (ends, ended) = sync_channel(0);
-        std::thread::Builder::new()
-            .name("sweep file".to_owned())
-            .spawn(move || {
-                let _ends: SyncSender<()> = ends;
-                run(&folder, &asked, &tell);
-            })?;
-        Ok(Self {
-            kept,
-            stored,
-            ended,
+        Aside::start("sweep file", (QUEUE, ANSWERS), move |asked, tell| {
+            run(&folder, asked, tell);
         })
+        .map(Self)
     }
 
     /// Waits until everything handed on is written, for a second at most.
     pub(super) fn finish(self) {
-        let Self {
-            kept,
-            stored: _told_to_nobody,
-            ended,
-        } = self;
-        drop(kept);
-        // Nothing is ever sent: the thread hangs up at its end.
-        let _ = ended.recv_timeout(LAST_WRITE);
+        self.0.finish();
     }
 
     /// Hands on what is new of a sweep. Never waits.
@@ -69,15 +48,15 @@ impl Keeper {
     /// # Errors
     /// A sentence: the disk is too slow, or the thread is gone.
     pub(super) fn keep(&self, kept: Kept) -> Result<(), String> {
-        self.kept.try_send(kept).map_err(|error| match error {
-            TrySendError::Full(_) => "the disk is too slow for it".to_owned(),
-            TrySendError::Disconnected(_) => "its thread has ended".to_owned(),
+        self.0.ask(kept).map_err(|why| match why {
+            Refused::Busy => "the disk is too slow for it".to_owned(),
+            Refused::Ended => why.to_string(),
         })
     }
 
     /// How storing goes, when there is something to say.
     pub(super) async fn next(&mut self) -> Option<Stored> {
-        self.stored.recv().await
+        self.0.next().await
     }
 }
 
@@ -86,7 +65,7 @@ fn default_folder() -> PathBuf {
     folder::default_folder().with_file_name("sweeps")
 }
 
-fn run(folder: &Path, asked: &Receiver<Kept>, tell: &mpsc::Sender<Stored>) {
+fn run(folder: &Path, asked: &mut Inbox<Kept>, tell: &Bring<Stored>) {
     let mut writer: Option<(PathBuf, Writer<File>)> = None;
     while let Ok(kept) = asked.recv() {
         let done = match (kept, &mut writer) {
@@ -116,9 +95,7 @@ fn run(folder: &Path, asked: &Receiver<Kept>, tell: &mpsc::Sender<Stored>) {
                 Stored::Not(format!("cannot write {}: {error}", path.display()))
             }
         };
-        if tell.blocking_send(told).is_err() {
-            return;
-        }
+        tell.bring(told);
     }
 }
 

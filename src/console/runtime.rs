@@ -146,12 +146,25 @@ impl Console {
         })
     }
 
-    /// Until the person leaves, or a signal asks for the end.
+    /// Until the person leaves, or a signal asks for the end. What was asked to be written is written also when there is
+    /// no screen any more.
     async fn run(
         mut self,
         mut screen: Screen,
         mut signals: Signals,
     ) -> Result<Option<Reader>, ConsoleError> {
+        let ended = self.go_on(&mut screen, &mut signals).await;
+        drop(screen);
+        let next = self.finish();
+        ended.map(|()| next)
+    }
+
+    /// The loop itself.
+    async fn go_on(
+        &mut self,
+        screen: &mut Screen,
+        signals: &mut Signals,
+    ) -> Result<(), ConsoleError> {
         let mut keys = EventStream::new();
         self.update(Update::LogPlaces(self.journal.places().to_vec()));
         let journal = self.journal.clone();
@@ -164,9 +177,9 @@ impl Console {
                     Wish::Stop => self.suspend = Some(Suspend::Alone),
                 },
                 event = keys.next() => {
-                    self.event(event.as_ref(), &screen);
+                    self.event(event.as_ref(), screen);
                     while !self.quit && let Some(event) = ready(&mut keys).await {
-                        self.event(event.as_ref(), &screen);
+                        self.event(event.as_ref(), screen);
                     }
                 }
                 Some(update) = self.links.next() => self.update(update),
@@ -199,11 +212,16 @@ impl Console {
                 self.pace.drew(clock::now());
             }
         }
-        drop(screen);
+        Ok(())
+    }
+
+    /// Writes what is to be written, each thread within its time; gives what is shown next.
+    fn finish(self) -> Option<Reader> {
         self.tape.finish();
         self.keeper.finish();
+        self.shelf.finish();
         self.journal.finish();
-        Ok(self.next)
+        self.next
     }
 
     fn event(&mut self, event: Option<&io::Result<Event>>, screen: &Screen) {

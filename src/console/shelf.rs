@@ -3,11 +3,9 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-
-use tokio::sync::mpsc;
 
 use super::app::screens::sessions::{Errand, Fetched, Row};
+use super::aside::{Aside, Ask, Bring, Inbox};
 use crate::clock;
 use crate::compare::{Sample, compare, epochs};
 use crate::session::{Meta, Reader, Remembered, SessionError, folder};
@@ -23,35 +21,44 @@ pub(super) enum Back {
     Open(Reader),
 }
 
-/// The thread's handle; it ends when this is dropped.
-pub(super) struct Shelf {
-    errands: SyncSender<Errand>,
-    back: mpsc::Receiver<Back>,
+impl Ask for Errand {
+    fn writes(&self) -> bool {
+        match self {
+            Self::Delete(_) | Self::Rename(..) | Self::Describe(..) | Self::Remember(_) => true,
+            Self::List | Self::Open(_) | Self::Epochs(_) | Self::Compare(..) => false,
+        }
+    }
 }
+
+/// The thread's handle; it ends when this is dropped.
+pub(super) struct Shelf(Aside<Errand, Back>);
 
 impl Shelf {
     /// Starts the thread. Nothing is read before it is asked for.
     pub(super) fn start() -> io::Result<Self> {
-        let (errands, asked) = sync_channel(QUEUE);
-        let (bring, back) = mpsc::channel(QUEUE);
-        std::thread::Builder::new()
-            .name("sessions".to_owned())
-            .spawn(move || run(&folder::default_folder(), &asked, &bring))?;
-        Ok(Self { errands, back })
+        Aside::start("sessions", (QUEUE, QUEUE), |asked, bring| {
+            run(&folder::default_folder(), asked, bring);
+        })
+        .map(Self)
     }
 
     /// Sends on an errand. Never waits; false where too many are under way.
     pub(super) fn send(&self, errand: Errand) -> bool {
-        self.errands.try_send(errand).is_ok()
+        self.0.ask(errand).is_ok()
     }
 
     /// What comes back next.
     pub(super) async fn next(&mut self) -> Option<Back> {
-        self.back.recv().await
+        self.0.next().await
+    }
+
+    /// Waits until what was to be changed is changed, for a second at most.
+    pub(super) fn finish(self) {
+        self.0.finish();
     }
 }
 
-fn run(folder: &Path, asked: &Receiver<Errand>, bring: &mpsc::Sender<Back>) {
+fn run(folder: &Path, asked: &mut Inbox<Errand>, bring: &Bring<Back>) {
     while let Ok(errand) = asked.recv() {
         let changes = matches!(
             errand,
@@ -59,14 +66,11 @@ fn run(folder: &Path, asked: &Receiver<Errand>, bring: &mpsc::Sender<Back>) {
         );
         let done = perform(folder, errand);
         let back = done.unwrap_or_else(|error| Back::Fetched(Fetched::Said(error.to_string())));
-        if bring.blocking_send(back).is_err() {
-            return;
-        }
-        if changes && let Ok(rows) = list(folder) {
-            let rows = Back::Fetched(Fetched::Rows(rows));
-            if bring.blocking_send(rows).is_err() {
-                return;
-            }
+        if bring.bring(back)
+            && changes
+            && let Ok(rows) = list(folder)
+        {
+            bring.bring(Back::Fetched(Fetched::Rows(rows)));
         }
     }
 }
@@ -130,4 +134,28 @@ fn list(at: &Path) -> Result<Vec<Row>, SessionError> {
         },
     });
     Ok(rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The folder of a person who renames a session and leaves at once.
+    #[test]
+    fn who_leaves_has_done_what_was_to_be_changed() {
+        let dir = tempfile::tempdir().unwrap();
+        let garden = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/garden.mcap");
+        let file = dir.path().join("garden.mcap");
+        std::fs::copy(garden, &file).unwrap();
+        let at = dir.path().to_owned();
+        let aside = Aside::start("sessions", (QUEUE, 1), move |asked, bring| {
+            run(&at, asked, bring);
+        });
+        let shelf = Shelf(aside.unwrap());
+        assert!(shelf.send(Errand::List) && shelf.send(Errand::List));
+        assert!(shelf.send(Errand::Rename(file.clone(), "behind the tree".to_owned())));
+        shelf.finish();
+        let renamed = Reader::open(&file).unwrap().summary().meta.name.clone();
+        assert_eq!(renamed.as_deref(), Some("behind the tree"));
+    }
 }

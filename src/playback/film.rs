@@ -1,6 +1,8 @@
 //! The state at any moment: from the nearest checkpoint before it and the entries after that. Checkpoints are taken
 //! while the entries go by for the first time, and thinned out, so that their number stays.
 
+mod past;
+
 use std::collections::VecDeque;
 use std::iter::Peekable;
 use std::ops::Bound;
@@ -10,6 +12,7 @@ use super::Landmarks;
 use crate::session::{Entry, Reader, SessionError, What, Written};
 use crate::units::Nanos;
 use crate::wire::Record;
+use past::Past;
 
 /// Checkpoints kept of a recording, and of what goes on: a state takes a megabyte or two.
 const MOST_OF_FILE: usize = 128;
@@ -22,6 +25,10 @@ const LONG_NS: i64 = 2_000_000_000;
 const MOST_AHEAD: usize = 100_000;
 /// Bytes of entries that a film in memory keeps, as far as they can be estimated.
 const MEMORY_BYTES: usize = 16 << 20;
+/// The same of what is recorded: it can be read again, and what the disk has not taken yet needs the rest.
+const RECORDED_BYTES: usize = MEMORY_BYTES / 2;
+/// What is let go at once where nobody has recorded it.
+const AT_ONCE_BYTES: usize = 1 << 20;
 
 /// What entries are fed to: the state that is shown.
 pub trait Scene: Clone {
@@ -83,39 +90,46 @@ impl<S: Scene> Checkpoints<S> {
 }
 
 /// Where the entries are.
-enum Store {
+enum Store<S> {
     File(Reader),
-    Memory {
-        entries: VecDeque<Arc<Entry>>,
-        bytes: usize,
-        /// What is older lies in the recording.
-        older: Option<Older>,
-    },
+    Memory(Memory),
+    /// What is older lies in the recording.
+    Recorded(Memory, Past<S>),
 }
 
-/// What memory has let go, as the recording that goes on has it.
-struct Older {
-    written: Written,
-    /// Reads up to the moment at which it was opened.
-    reader: Option<Reader>,
-    /// The last entry that memory let go.
-    until: Option<Nanos>,
-    /// The same, when the reader was opened.
-    read_until: Option<Nanos>,
+/// The newest entries.
+#[derive(Default)]
+struct Memory {
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
 }
 
-impl Older {
-    /// A reader of everything that memory has let go; opened anew once there is more of that.
-    ///
-    /// # Errors
-    /// The file cannot be opened.
-    fn reader(&mut self) -> Result<&Reader, SessionError> {
-        let reader = match self.reader.take() {
-            Some(reader) if self.read_until == self.until => reader,
-            _ => self.written.reader()?,
-        };
-        self.read_until = self.until;
-        Ok(self.reader.insert(reader))
+impl Memory {
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.bytes += weight(&entry);
+        self.entries.push_back(entry);
+    }
+
+    /// When the oldest happened.
+    fn begins(&self) -> Option<Nanos> {
+        self.entries.front().map(|entry| entry.at)
+    }
+
+    /// Lets the oldest go, up to and at a moment.
+    fn let_go(&mut self, until: Nanos) -> Vec<Arc<Entry>> {
+        let mut gone = Vec::new();
+        while let Some(entry) = self.entries.pop_front_if(|e| e.at <= until) {
+            self.bytes = self.bytes.saturating_sub(weight(&entry));
+            gone.push(entry);
+        }
+        gone
+    }
+
+    /// Feeds a state what happened after one moment up to another.
+    fn feed<S: Scene>(&self, from: Nanos, to: Nanos, state: &mut S) {
+        let first = self.entries.partition_point(|e| e.at <= from);
+        let due = self.entries.range(first..).take_while(|e| e.at <= to);
+        due.for_each(|entry| state.feed(entry));
     }
 }
 
@@ -123,7 +137,7 @@ type Ahead = Peekable<Box<dyn Iterator<Item = Result<Arc<Entry>, SessionError>> 
 
 /// Entries and the states that they make.
 pub struct Film<S> {
-    store: Store,
+    store: Store<S>,
     checkpoints: Checkpoints<S>,
     landmarks: Landmarks,
     /// The state after the last entry that went by, and that entry's time.
@@ -158,30 +172,16 @@ impl<S: Scene> Film<S> {
 
     /// What is going on and is not recorded; entries are added as they come, and the oldest are forgotten.
     pub fn in_memory(first: S) -> Self {
-        Self::of_what_goes_on(first, None)
+        Self::new(Store::Memory(Memory::default()), first, MOST_IN_MEMORY)
     }
 
-    /// What is going on and is recorded: what memory has no room for is read from the recording.
+    /// What is going on and is recorded: what memory has no room for is read from the recording, as far as that goes.
     pub fn recorded(first: S, written: Written) -> Self {
-        let older = Older {
-            written,
-            reader: None,
-            until: None,
-            read_until: None,
-        };
-        Self::of_what_goes_on(first, Some(older))
-    }
-
-    fn of_what_goes_on(first: S, older: Option<Older>) -> Self {
-        let store = Store::Memory {
-            entries: VecDeque::new(),
-            bytes: 0,
-            older,
-        };
+        let store = Store::Recorded(Memory::default(), Past::new(written));
         Self::new(store, first, MOST_IN_MEMORY)
     }
 
-    fn new(store: Store, first: S, most: usize) -> Self {
+    fn new(store: Store<S>, first: S, most: usize) -> Self {
         Self {
             store,
             checkpoints: Checkpoints::new(first.clone(), most),
@@ -249,11 +249,18 @@ impl<S: Scene> Film<S> {
         entry.at = Nanos(entry.at.0.max(self.edge_at.0));
         let entry = Arc::new(entry);
         self.go_by(&entry);
-        if let Store::Memory { entries, bytes, .. } = &mut self.store {
-            *bytes += weight(&entry);
-            entries.push_back(entry);
+        match &mut self.store {
+            Store::File(_) => {}
+            Store::Memory(memory) => {
+                memory.push(entry);
+                self.forget();
+            }
+            Store::Recorded(memory, _) => {
+                memory.push(entry);
+                self.forget_recorded();
+                self.forget_unrecorded();
+            }
         }
-        self.forget();
     }
 
     fn go_by(&mut self, entry: &Entry) {
@@ -267,54 +274,130 @@ impl<S: Scene> Film<S> {
         self.landmarks.note(entry);
     }
 
-    /// Keeps a film in memory within its bound: the oldest entries go, and where they are not recorded, everything up to
-    /// the next checkpoint with them.
+    /// Keeps a film in memory within its bound: the oldest entries go, and everything up to the next checkpoint with
+    /// them.
     fn forget(&mut self) {
-        let Store::Memory {
-            entries,
-            bytes,
-            older,
-        } = &mut self.store
-        else {
+        let Store::Memory(memory) = &mut self.store else {
             return;
         };
-        if let Some(older) = older {
-            while *bytes > MEMORY_BYTES
-                && let Some(first) = entries.front().map(|e| e.at)
-            {
-                // Whole moments: what is read from the file ends before the first entry that is held.
-                while let Some(entry) = entries.pop_front_if(|e| e.at <= first) {
-                    *bytes = bytes.saturating_sub(weight(&entry));
-                }
-                older.until = Some(first);
-            }
-            return;
-        }
-        while *bytes > MEMORY_BYTES && self.checkpoints.len() > 1 {
+        while memory.bytes > MEMORY_BYTES && self.checkpoints.len() > 1 {
             self.checkpoints.list.pop_front();
             let Some(&(from, _)) = self.checkpoints.list.front() else {
                 return;
             };
-            while let Some(entry) = entries.pop_front_if(|e| e.at <= from) {
-                *bytes = bytes.saturating_sub(weight(&entry));
-            }
+            memory.let_go(from);
             self.first_at = Some(from);
             self.landmarks.forget_before(from);
         }
     }
 
-    /// The state at a moment.
+    /// Lets go what is written and can be read again.
+    fn forget_recorded(&mut self) {
+        let Store::Recorded(memory, past) = &mut self.store else {
+            return;
+        };
+        if memory.bytes <= RECORDED_BYTES {
+            return;
+        }
+        let Some(recorded) = past.recorded_before() else {
+            return;
+        };
+        // Whole moments: what is read from the file ends before the first entry that is held.
+        while memory.bytes > RECORDED_BYTES
+            && let Some(first) = memory.begins().filter(|&first| first < recorded)
+        {
+            memory.let_go(first);
+            past.let_go(first);
+        }
+        for (from, to) in past.left_out() {
+            self.landmarks.gap(from, to);
+        }
+    }
+
+    /// Keeps memory within its bound where nothing is written any more, or not yet: what is let go is a hole.
+    fn forget_unrecorded(&mut self) {
+        let Store::Recorded(memory, past) = &self.store else {
+            return;
+        };
+        if memory.bytes <= MEMORY_BYTES {
+            return;
+        }
+        if !past.is_open() {
+            let end = past.end();
+            self.open_hole(end);
+        }
+        let Store::Recorded(memory, past) = &mut self.store else {
+            return;
+        };
+        while memory.bytes > MEMORY_BYTES - AT_ONCE_BYTES
+            && let Some(first) = memory.begins()
+        {
+            past.lose(first, &memory.let_go(first));
+        }
+        match past.newest_hole() {
+            Some((Some(from), to)) => self.landmarks.gap(from, to),
+            Some((None, to)) => {
+                self.first_at = Some(to);
+                self.landmarks.forget_before(to);
+            }
+            None => {}
+        }
+    }
+
+    /// A hole begins after this moment.
+    fn open_hole(&mut self, end: Option<Nanos>) {
+        let state = match end {
+            None => self
+                .checkpoints
+                .before(Nanos(i64::MIN))
+                .map(|c| c.1.clone()),
+            Some(end) => self.make(end).ok().map(|made| made.1),
+        };
+        let edge = (self.edge_at, self.edge.clone());
+        let Store::Recorded(memory, past) = &mut self.store else {
+            return;
+        };
+        match state {
+            Some(state) => past.open(state),
+            // The recording cannot be read: what is known begins with the present.
+            None => {
+                past.open(edge.1);
+                memory.let_go(edge.0);
+                past.lose(edge.0, &[]);
+            }
+        }
+    }
+
+    /// The state at a moment. At one that nobody has recorded and that is not in memory any more it is the last one
+    /// known; [`Landmarks::gaps`] says so.
     ///
     /// # Errors
     /// The file cannot be read. Damaged stretches are passed over.
     pub fn show(&mut self, at: Nanos) -> Result<&S, SessionError> {
-        let checkpoint = self.checkpoints.before(at);
-        let nearer = |shown: Nanos| checkpoint.is_none_or(|c| c.0 <= shown);
-        let going_on = self.shown.take();
-        let going_on = going_on.filter(|shown| shown.0 <= at && nearer(shown.0));
-        let (mut from, mut state, mut entries) = match (going_on, checkpoint) {
+        let (entries, mut state) = self.make(at)?;
+        state.pass(at);
+        let (_, state, _) = self.shown.insert((at, state, entries));
+        Ok(state)
+    }
+
+    /// Makes the state at a moment, before time goes on to it; of a file, with the entries that follow.
+    fn make(&mut self, at: Nanos) -> Result<(Option<Ahead>, S), SessionError> {
+        let known = match &self.store {
+            Store::Recorded(_, past) => past.known(at),
+            Store::File(_) | Store::Memory(_) => at,
+        };
+        let mut nearest = self.checkpoints.before(known).map(|c| (c.0, &c.1));
+        if let Store::Recorded(_, past) = &self.store
+            && let Some(after) = past.after_hole(known)
+            && nearest.is_none_or(|nearest| nearest.0 < after.0)
+        {
+            nearest = Some(after);
+        }
+        let going_on = self.shown.take().filter(|shown| shown.0 <= at);
+        let going_on = going_on.filter(|shown| nearest.is_none_or(|c| c.0 <= shown.0));
+        let (from, mut state, mut entries) = match (going_on, nearest) {
             (Some(shown), _) => shown,
-            (None, Some((from, state))) => (*from, state.clone(), None),
+            (None, Some((from, state))) => (from, state.clone(), None),
             (None, None) => (Nanos(i64::MIN), self.edge.clone(), None),
         };
         match &mut self.store {
@@ -325,40 +408,15 @@ impl<S: Scene> Film<S> {
             }
             Store::File(reader) => {
                 let entries = entries.get_or_insert_with(|| ahead(reader, from));
-                let due = |next: &Result<Arc<Entry>, SessionError>| match next {
-                    Ok(entry) => entry.at <= at,
-                    Err(_) => true,
-                };
-                while let Some(next) = entries.next_if(due) {
-                    match next {
-                        Ok(entry) => state.feed(&entry),
-                        Err(SessionError::Damaged { .. }) => {}
-                        Err(error) => return Err(error),
-                    }
-                }
+                feed_due(entries, at, &mut state)?;
             }
-            Store::Memory { entries, older, .. } => {
-                if let Some(older) = older
-                    && let Some(until) = older.until.filter(|&until| from < until)
-                {
-                    let range = (Bound::Excluded(from), Bound::Included(until.min(at)));
-                    for entry in older.reader()?.entries(range) {
-                        match entry {
-                            Ok(entry) => state.feed(&entry),
-                            Err(SessionError::Damaged { .. }) => {}
-                            Err(error) => return Err(error),
-                        }
-                    }
-                }
-                let first = entries.partition_point(|e| e.at <= from);
-                let due = entries.range(first..).take_while(|e| e.at <= at);
-                due.for_each(|entry| state.feed(entry));
+            Store::Memory(memory) => memory.feed(from, at, &mut state),
+            Store::Recorded(memory, past) => {
+                past.feed(from, known, &mut state)?;
+                memory.feed(from, known, &mut state);
             }
         }
-        state.pass(at);
-        from = at;
-        let (_, state, _) = self.shown.insert((from, state, entries));
-        Ok(state)
+        Ok((entries, state))
     }
 
     /// How many checkpoints there are.
@@ -404,6 +462,22 @@ fn feed_by_two<S: Scene>(
     })
 }
 
+/// Feeds a state the entries up to and at a moment.
+fn feed_due<S: Scene>(entries: &mut Ahead, at: Nanos, state: &mut S) -> Result<(), SessionError> {
+    let due = |next: &Result<Arc<Entry>, SessionError>| match next {
+        Ok(entry) => entry.at <= at,
+        Err(_) => true,
+    };
+    while let Some(next) = entries.next_if(due) {
+        match next {
+            Ok(entry) => state.feed(&entry),
+            Err(SessionError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 fn ahead(reader: &Reader, after: Nanos) -> Ahead {
     let entries = reader.entries((Bound::Excluded(after), Bound::Unbounded));
     let shared: Box<dyn Iterator<Item = _> + Send> = Box::new(entries.map(|e| e.map(Arc::new)));
@@ -429,131 +503,4 @@ fn weight(entry: &Entry) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::{FORMAT, Marker, Start, Writer};
-
-    /// Remembers what it was fed, and how far time went.
-    #[derive(Debug, Clone, Default, PartialEq)]
-    struct Heard {
-        times: Vec<i64>,
-        passed: i64,
-    }
-
-    impl Scene for Heard {
-        fn feed(&mut self, entry: &Entry) {
-            if matches!(entry.what, What::Marker(_)) {
-                self.times.push(entry.at.0);
-            }
-        }
-
-        fn pass(&mut self, to: Nanos) {
-            self.passed = to.0;
-        }
-    }
-
-    fn entry(at: i64, text: &str) -> Entry {
-        Entry {
-            at: Nanos(at),
-            unix_ms: 0,
-            what: What::Marker(Marker {
-                text: text.to_owned(),
-            }),
-        }
-    }
-
-    #[test]
-    fn any_moment_is_what_feeding_from_the_beginning_makes_of_it_whichever_way_it_is_reached() {
-        let mut film = Film::in_memory(Heard::default());
-        // Two entries at every moment.
-        let times: Vec<i64> = (0..6_000).map(|n| n / 2 * 10).collect();
-        for &at in &times {
-            film.add(entry(at, ""));
-        }
-        assert!(film.checkpoints() > 3);
-        for at in [29_990, 3, 15_000, 15_001, 14_999, 0, 20_005, 20_010, 70_000] {
-            let shown = film.show(Nanos(at)).unwrap();
-            let expected: Vec<i64> = times.iter().copied().filter(|&t| t <= at).collect();
-            assert_eq!(shown.times, expected, "at {at}");
-            assert_eq!(shown.passed, at);
-        }
-    }
-
-    #[test]
-    fn checkpoints_stay_few_however_long_it_goes_on() {
-        let mut film = Film::in_memory(());
-        for at in 0..40_000 {
-            film.add(entry(at, ""));
-        }
-        assert!((2..=MOST_IN_MEMORY).contains(&film.checkpoints()));
-    }
-
-    impl Scene for () {
-        fn feed(&mut self, _: &Entry) {}
-        fn pass(&mut self, _: Nanos) {}
-    }
-
-    #[test]
-    fn memory_forgets_the_oldest_and_what_is_left_is_still_right() {
-        let mut film = Film::in_memory(0_u64);
-        let most = (MEMORY_BYTES / 512) as i64;
-        for at in 0..2 * most {
-            film.add(entry(at, ""));
-        }
-        let Store::Memory { entries, bytes, .. } = &film.store else {
-            panic!("it is in memory");
-        };
-        assert!(*bytes <= MEMORY_BYTES && entries.len() > 1_000);
-        let (from, to) = film.span().unwrap();
-        assert!(from.0 > 0 && to.0 == 2 * most - 1);
-        for at in [from.0, from.0 + 700, to.0] {
-            assert_eq!(*film.show(Nanos(at)).unwrap(), at as u64 + 1);
-        }
-    }
-
-    #[test]
-    fn what_memory_let_go_is_read_from_the_recording_that_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("live.mcap");
-        let start = Start {
-            format: FORMAT,
-            version: "0.1.0".to_owned(),
-            at: Nanos(0),
-            unix_ms: 1_795_616_400_000,
-            console: "ada@laptop".to_owned(),
-        };
-        let mut writer = Writer::create(&file, start).unwrap();
-        let written = writer.reads_along();
-        let mut film = Film::recorded(Heard::default(), written.clone());
-        let most = (MEMORY_BYTES / 512) as i64;
-        // Two entries at every moment; the recorder writes now and then, and lags behind.
-        for n in 0..3 * most {
-            let entry = entry(n / 2, "");
-            film.add(entry.clone());
-            writer.add(&entry).unwrap();
-            if n % 5_000 == 4_999 {
-                writer.flush().unwrap();
-                writer.publish(&written);
-            }
-        }
-        let end = (3 * most - 1) / 2;
-        assert_eq!(film.span(), Some((Nanos(0), Nanos(end))));
-        let Store::Memory { entries, bytes, .. } = &film.store else {
-            panic!("it is in memory");
-        };
-        assert!(*bytes <= MEMORY_BYTES && entries.front().unwrap().at.0 > most / 2);
-        let held = entries.front().unwrap().at.0;
-        for at in [0, 1, most / 2, held - 1, held, held + 1, 77, 78, end] {
-            let shown = film.show(Nanos(at)).unwrap();
-            assert_eq!(shown.times.len() as i64, 2 * (at + 1), "at {at}");
-            assert!(shown.times.is_sorted(), "at {at}");
-        }
-    }
-
-    impl Scene for u64 {
-        fn feed(&mut self, _: &Entry) {
-            *self += 1;
-        }
-        fn pass(&mut self, _: Nanos) {}
-    }
-}
+mod tests;

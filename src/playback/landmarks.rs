@@ -117,6 +117,14 @@ impl Landmarks {
         note(&mut self.fallbacks, at, &mut self.left_out);
     }
 
+    /// Nothing is known after one moment up to another; a gap that grows is noted again.
+    pub(super) fn gap(&mut self, from: Nanos, to: Nanos) {
+        match self.gaps.last_mut().filter(|gap| gap.0 == from) {
+            Some(gap) => gap.1 = to,
+            None => note(&mut self.gaps, (from, to), &mut self.left_out),
+        }
+    }
+
     /// When the first frame was told.
     pub fn first_frame(&self) -> Option<Nanos> {
         self.frames.first().map(|frame| frame.0)
@@ -178,6 +186,11 @@ impl Landmarks {
     /// Times that nothing is known of.
     pub fn gaps(&self) -> &[(Nanos, Nanos)] {
         &self.gaps
+    }
+
+    /// Whether nothing is known of a moment.
+    pub fn is_gap(&self, at: Nanos) -> bool {
+        self.gaps.iter().any(|&(from, to)| from < at && at < to)
     }
 
     /// Modes of frames, in the order of time.

@@ -343,6 +343,9 @@ impl Desk {
     }
 
     fn take(&mut self, entry: Entry) {
+        if let What::Left(left) = &entry.what {
+            self.written.leave(left.from, left.to);
+        }
         match &mut self.writer {
             Some(writer) if !writer.is_stuck() => {
                 if let Err(error) = writer.add(&entry) {
@@ -389,6 +392,9 @@ impl Desk {
         writer.flush().map_err(words)?;
         // Now there is room for what was kept.
         let left = self.left.take("the disk took nothing");
+        if let Some(What::Left(left)) = left.as_ref().map(|entry| &entry.what) {
+            self.written.leave(left.from, left.to);
+        }
         for entry in self.kept.drain(..).chain(left) {
             if let Err(error) = writer.add(&entry) {
                 tracing::warn!("{error}");

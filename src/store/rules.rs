@@ -42,7 +42,9 @@ pub struct Rule {
 pub struct Rules {
     rows: VecDeque<Rule>,
     plans: BTreeMap<Epoch, String>,
-    /// The newest plan whose rule had to go: frames that run under it still are no switch.
+    /// The earliest moment of each of the newest plans, as far as it was told.
+    began: BTreeMap<Epoch, Nanos>,
+    /// The newest plan whose rule had to go, or came too late to be kept: frames that run under it still are no switch.
     forgotten: Option<Epoch>,
     /// Whether the newest frame ran otherwise than planned.
     astray: bool,
@@ -74,14 +76,17 @@ impl Rules {
     }
 
     /// Frames run under this epoch's plan from this moment on; told more than once, the earliest counts. The plan that a
-    /// console meets first divides nothing.
+    /// console meets first divides nothing, until the one before it is told late.
     pub fn plan(&mut self, epoch: Epoch, at: Nanos) {
+        let at = self.earliest(epoch, at);
         let kind = RuleKind::Plan(epoch);
         if let Some(place) = self.rows.iter().position(|rule| rule.kind == kind) {
             if at < self.rows[place].at
                 && let Some(mut rule) = self.rows.remove(place)
             {
                 rule.at = at;
+                // The plan before it may have been told since.
+                rule.label = self.switch_to(epoch).unwrap_or(rule.label);
                 self.insert(rule);
             }
             return;
@@ -89,13 +94,28 @@ impl Rules {
         if Some(epoch) <= self.forgotten {
             return;
         }
-        let Some((_, before)) = self.plans.range(..epoch).next_back() else {
-            return;
-        };
+        if let Some(label) = self.switch_to(epoch) {
+            self.insert(Rule { at, kind, label });
+        }
+    }
+
+    /// The earliest moment that was told of a plan, this one among them.
+    fn earliest(&mut self, epoch: Epoch, at: Nanos) -> Nanos {
+        let began = self.began.entry(epoch).or_insert(at);
+        *began = at.min(*began);
+        let earliest = *began;
+        while self.began.len() > MOST_PLANS {
+            self.began.pop_first();
+        }
+        earliest
+    }
+
+    /// A switch in words; none where no plan before it is known.
+    fn switch_to(&self, epoch: Epoch) -> Option<String> {
+        let (_, before) = self.plans.range(..epoch).next_back()?;
         let unnamed = format!("epoch {epoch}");
         let after = self.plans.get(&epoch).unwrap_or(&unnamed);
-        let label = format!("{before} -> {after}");
-        self.insert(Rule { at, kind, label });
+        Some(format!("{before} -> {after}"))
     }
 
     /// A person marked a moment.
@@ -129,10 +149,8 @@ impl Rules {
 
     fn insert(&mut self, rule: Rule) {
         let place = self.rows.partition_point(|old| old.at <= rule.at);
-        if place == 0 && self.rows.len() == MOST {
-            return;
-        }
         self.rows.insert(place, rule);
+        // What came late and is older than all that is kept is the first to go.
         if self.rows.len() > MOST
             && let Some(gone) = self.rows.pop_front()
             && let RuleKind::Plan(epoch) = gone.kind
@@ -196,6 +214,48 @@ mod tests {
         }
         rules.plan(Epoch(2), Nanos(9_999));
         assert!(rules.iter().all(|rule| rule.kind == RuleKind::Marker));
+    }
+
+    #[test]
+    fn a_switch_told_late_that_is_older_than_all_that_is_kept_stands_nowhere() {
+        let mut rules = Rules::default();
+        rules.name(Epoch(1), "local");
+        for at in 0..MOST as i64 {
+            rules.mark("x", Nanos(1_000 + at));
+        }
+        // The console was away: first the switch comes, then the frames that ran under it, the last of them late in time.
+        rules.name(Epoch(2), "remote");
+        rules.plan(Epoch(2), Nanos(10));
+        // As long ago as the plans that are remembered.
+        for epoch in 3..=2 + MOST_PLANS as u32 {
+            rules.began.insert(Epoch(epoch), Nanos(2_000));
+        }
+        rules.plan(Epoch(2), Nanos(1_100));
+        assert!(rules.iter().all(|rule| rule.kind == RuleKind::Marker));
+    }
+
+    #[test]
+    fn a_plan_told_late_names_the_switch_after_it_which_stays_where_it_was() {
+        let mut rules = Rules::default();
+        rules.name(Epoch(2), "remote");
+        rules.plan(Epoch(2), Nanos(100));
+        assert_eq!(labels(&rules), [], "met first");
+        rules.name(Epoch(1), "local");
+        rules.plan(Epoch(1), Nanos(50));
+        rules.plan(Epoch(2), Nanos(900));
+        assert_eq!(labels(&rules), [(100, "local -> remote")]);
+
+        // Two switches while the console was away: the newer one is known first, from its frames.
+        rules.name(Epoch(4), "split 51");
+        rules.plan(Epoch(4), Nanos(2_000));
+        rules.name(Epoch(3), "tile 2");
+        rules.plan(Epoch(3), Nanos(1_000));
+        rules.plan(Epoch(4), Nanos(1_500));
+        let all = labels(&rules);
+        assert_eq!(
+            all[1..],
+            [(1_000, "remote -> tile 2"), (1_500, "tile 2 -> split 51")]
+        );
     }
 
     #[test]

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use splitscope::session::{Reader, What};
+use splitscope::session::What;
 use splitscope::wire::Record;
 
-use crate::PROGRAM;
 use crate::player::Player;
 use crate::scenario::{Recorded, Scenario, Step};
 use crate::terminal::{Start, Terminal, WIDE};
+use crate::{PROGRAM, only_session};
 
 /// No scenario may make the console hold more.
 const MOST_MEMORY: u64 = 256 << 20;
@@ -63,14 +63,7 @@ fn watch(terminal: &mut Terminal, step: &Step) {
 
 /// What the only session in the folder has, against what it must have.
 fn compare(expected: &Recorded, data: &Path) {
-    let sessions = std::fs::read_dir(data.join("sessions")).unwrap();
-    let files: Vec<PathBuf> = sessions.map(|entry| entry.unwrap().path()).collect();
-    let files: Vec<_> = files
-        .iter()
-        .filter(|f| f.extension().is_some_and(|e| e == "mcap"))
-        .collect();
-    assert_eq!(files.len(), 1, "{files:?}");
-    let reader = Reader::open(files[0]).unwrap();
+    let reader = only_session(data);
     let mut found = Recorded {
         frames: Some(0),
         hellos: Some(0),

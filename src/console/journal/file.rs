@@ -115,20 +115,26 @@ impl Rotating {
         for told in lines {
             match told {
                 Told::Line(line) => {
-                    let missing = left_out.swap(0, Ordering::Relaxed);
-                    if missing > 0 {
-                        self.write(&format!(
-                            "{missing} lines were left out: too many at once\n"
-                        ));
-                    }
+                    self.own_up(left_out);
                     let when = stamp(line.unix_ms);
                     let (severity, room) = (line.severity.word(), &line.room);
                     self.write(&format!("{when} {severity} {room} {}\n", line.text));
                 }
                 Told::Flush(done) => {
+                    self.own_up(left_out);
                     let _ = done.try_send(());
                 }
             }
+        }
+        self.own_up(left_out);
+    }
+
+    /// Says what found no room since the last time, if anything did.
+    fn own_up(&mut self, left_out: &AtomicU64) {
+        match left_out.swap(0, Ordering::Relaxed) {
+            0 => {}
+            1 => self.write("1 line was left out: too many at once\n"),
+            n => self.write(&format!("{n} lines were left out: too many at once\n")),
         }
     }
 
@@ -155,5 +161,58 @@ impl Rotating {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_found_no_room_is_said_before_the_next_line_at_a_flush_and_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("console.log");
+        let mut writer = Rotating {
+            file: append(&path).unwrap(),
+            path: path.clone(),
+            bytes: 0,
+        };
+        let left_out = AtomicU64::new(0);
+        let (told, lines) = sync_channel(2);
+        let line = LogLine {
+            at: crate::units::Nanos(0),
+            unix_ms: 0,
+            severity: super::super::Severity::Info,
+            room: "x".to_owned(),
+            text: "said".to_owned(),
+        };
+        let missing = &left_out;
+        std::thread::scope(|scope| {
+            scope.spawn(move || writer.serve(&lines, missing));
+            let flush = || {
+                let (done, written) = sync_channel(1);
+                told.send(Told::Flush(done)).unwrap();
+                written.recv().unwrap();
+                fs::read_to_string(&path).unwrap()
+            };
+            left_out.store(7, Ordering::Relaxed);
+            assert_eq!(flush(), "7 lines were left out: too many at once\n");
+            left_out.store(1, Ordering::Relaxed);
+            told.send(Told::Line(Box::new(line.clone()))).unwrap();
+            let text = flush();
+            let rows: Vec<_> = text.lines().skip(1).collect();
+            assert_eq!(rows[0], "1 line was left out: too many at once");
+            assert!(
+                rows[1].ends_with("info x said") && rows.len() == 2,
+                "{rows:?}"
+            );
+            left_out.store(3, Ordering::Relaxed);
+            drop(told);
+        });
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.ends_with("3 lines were left out: too many at once\n"),
+            "{text}"
+        );
     }
 }

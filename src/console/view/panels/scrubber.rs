@@ -68,6 +68,9 @@ fn words(scene: &Scene, deck: &Deck) -> String {
     };
     let since = |at: Nanos| clock(at.since(from));
     let _ = write!(words, "  {} of {}", since(playback.at()), since(to));
+    if deck.landmarks().is_gap(playback.at()) {
+        words.push_str("  × nothing known here");
+    }
     if let Some(frame) = scene.store.and_then(|s| s.frames().last()) {
         let _ = write!(words, "  frame {}", frame.frame);
     }
