@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::Nanos;
@@ -95,7 +96,7 @@ impl Clock for ManualClock {
 }
 
 /// How a peer's clock relates to ours: `ours = theirs + offset_ns`, wrong by at most `error_ns`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Offset {
     /// What to add to the peer's time to get ours, in nanoseconds.
     pub offset_ns: i64,

@@ -25,6 +25,7 @@ mod validate;
 
 use std::fmt::{self, Write as _};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Graph, Region, Shape, Span};
@@ -215,7 +216,7 @@ impl Schedule {
 }
 
 /// A division of the operators in two, closed under predecessors.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// The first `k` operators stay.
@@ -225,7 +226,7 @@ pub enum Cut {
 }
 
 /// How a tensor-parallel layer is divided: the bounds between the devices' parts.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shard {
     /// By output channels, joined by an all-gather.
@@ -235,7 +236,7 @@ pub enum Shard {
 }
 
 /// A parallel method with its parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// All on the robot.
@@ -267,7 +268,7 @@ pub enum Mode {
 }
 
 /// A mode with everything that an operator can choose about it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// The method and its parameters.
     pub mode: Mode,

@@ -9,6 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Bytes read of one file at most. `/proc/stat` of a server with hundreds of cores is the longest.
@@ -21,7 +22,7 @@ const MAX_ENTRIES: usize = 4096;
 const MAX_QUOTED: usize = 48;
 
 /// A sensor or tool that is not there, and why: absent is not zero.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Absent {
     /// What was looked for.
     pub name: String,

@@ -22,6 +22,8 @@ mod player;
 mod recorded;
 #[path = "console_pty/replayed.rs"]
 mod replayed;
+#[path = "console_pty/rewound.rs"]
+mod rewound;
 #[path = "support/scenario.rs"]
 mod scenario;
 #[path = "console_pty/scenarios.rs"]

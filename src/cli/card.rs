@@ -21,6 +21,8 @@ pub(super) struct CardLine<'a> {
     splitscope: Option<&'a str>,
     format: Option<u32>,
     meta: BTreeMap<&'static str, &'a str>,
+    meta_read_from: &'a BTreeMap<String, String>,
+    is_empty: bool,
     workers: Vec<WorkerLine<'a>>,
     models: &'a [String],
     modes: &'a [String],
@@ -75,6 +77,8 @@ impl<'a> CardLine<'a> {
             splitscope: card.start.as_ref().map(|s| s.version.as_str()),
             format: card.start.as_ref().map(|s| s.format),
             meta: meta.filter_map(|(k, v)| Some((k, v?))).collect(),
+            meta_read_from: &card.meta.read_from,
+            is_empty: card.is_empty(),
             workers: workers.collect(),
             models: &card.models,
             modes: &card.modes,
@@ -130,8 +134,11 @@ pub(super) fn human(file: &Path, bytes: u64, card: &Card) -> String {
         let by = format!("{}, splitscope {}", start.console, start.version);
         line("recorded by", by);
     }
-    for (name, value) in card.meta.fields() {
-        line(name, value.unwrap_or_default().to_owned());
+    for (name, value) in card.meta.told() {
+        line(name, value);
+    }
+    if card.is_empty() {
+        line("empty", "no worker was attached".to_owned());
     }
     for worker in &card.workers {
         let role = worker.role.map_or("not reached", Role::name);

@@ -87,6 +87,7 @@ impl MetaArgs {
             wifi_channel: self.wifi_channel.clone(),
             battery: self.battery.clone(),
             weather: self.weather.clone(),
+            ..Meta::default()
         }
     }
 }

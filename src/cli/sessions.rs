@@ -159,11 +159,17 @@ fn cells(file: &Path, bytes: u64, card: &Card) -> [String; 9] {
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let latency = card.mean_latency_ms();
     let mark = if card.emulated { " e" } else { "" };
+    // What a killed console leaves behind when it had not reached anybody.
+    let model = if card.is_empty() {
+        "no worker seen".to_owned()
+    } else {
+        card.models.join(",")
+    };
     [
         card.meta.name.clone().unwrap_or_else(|| stem.into_owned()),
         began(card),
         duration(card.duration_ns()),
-        card.models.join(","),
+        model,
         card.modes.join(","),
         card.frames.to_string(),
         card.markers.len().to_string(),
@@ -175,10 +181,8 @@ fn cells(file: &Path, bytes: u64, card: &Card) -> [String; 9] {
 fn edit(file: &Path, meta: &Meta) -> Result<ExitCode> {
     let newest = folder::edit(file, meta, clock::unix_ms())?;
     let mut out = io::stdout().lock();
-    for (name, value) in newest.fields() {
-        if let Some(value) = value {
-            writeln!(out, "{name:<14}{value}")?;
-        }
+    for (name, value) in newest.told() {
+        writeln!(out, "{name:<14}{value}")?;
     }
     Ok(ExitCode::SUCCESS)
 }

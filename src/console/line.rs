@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::plan::ValueCodec;
 use crate::store::{FrameSync, ModelView, Store, class_name};
 use crate::units::{Bytes, DeviceId};
-use crate::wire::{FrameRecord, StepKind};
+use crate::wire::{FrameRecord, StepKind, TelemetryShare};
 
 /// A frame as `--headless --json` writes it. The fields and their order are an interface; units are in the names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -227,6 +227,9 @@ pub struct LinkFields {
     /// What telemetry takes of the link, 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub telemetry_share: Option<f64>,
+    /// Of that share, what consoles had missed and get late; absent while nobody does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub telemetry_missed_share: Option<f64>,
     /// Soundings so far: what the robot sends while a policy's plan sends little, to learn the link's rate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soundings: Option<u64>,
@@ -283,6 +286,10 @@ impl LinkFields {
             wifi_signal_dbm: wifi.and_then(|w| w.signal_dbm),
             wifi_tx_mbps: wifi.and_then(|w| w.tx_rate).map(|r| rounded(r.as_mbps())),
             telemetry_share: store.telemetry().map(|t| rounded(t.share())),
+            telemetry_missed_share: store
+                .telemetry()
+                .and_then(TelemetryShare::missed_share)
+                .map(rounded),
             soundings: state.and_then(|s| s.soundings).map(|s| s.count),
             soundings_bytes: state.and_then(|s| s.soundings).map(|s| s.bytes),
             telemetry_shaped: store.telemetry().filter(|t| t.is_shaped).map(|_| true),

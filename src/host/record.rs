@@ -1,11 +1,12 @@
 //! What telemetry carries of a machine. What it does not tell is none or empty, never zero.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::units::{BitsPerSecond, Bytes, Celsius, Hertz, Nanos};
 
 /// A machine at one instant.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct HostRecord {
     /// When, on the worker's clock.
@@ -13,16 +14,21 @@ pub struct HostRecord {
     /// Each core that is switched on.
     pub cores: Vec<CoreLoad>,
     /// Memory and swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<Memory>,
     /// Every sensor that gives a temperature.
     pub temperatures: Vec<Temperature>,
     /// What slows the machine down at present; empty if nothing does, none if it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttling: Option<Vec<Throttle>>,
     /// The board's own GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gpu: Option<UnitLoad>,
     /// The memory controller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emc: Option<UnitLoad>,
     /// The power mode chosen with `nvpmodel`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub power_mode: Option<String>,
     /// Each wireless interface.
     pub wifi: Vec<Wifi>,
@@ -31,32 +37,35 @@ pub struct HostRecord {
 }
 
 /// One CPU core.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CoreLoad {
     /// Its number.
     pub core: u32,
     /// Share of the time busy since the record before, 0 to 1.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
     /// Its clock.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Hertz>,
 }
 
 /// Load and clock of the GPU or the memory controller.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct UnitLoad {
     /// Share of the time busy, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load: Option<f64>,
     /// Its clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Hertz>,
     /// The highest clock it may have at present.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_clock: Option<Hertz>,
 }
 
 /// Memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Memory {
     /// In all.
     pub total: Bytes,
@@ -69,7 +78,7 @@ pub struct Memory {
 }
 
 /// A temperature sensor.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Temperature {
     /// The system's name of it.
     pub zone: String,
@@ -78,7 +87,7 @@ pub struct Temperature {
 }
 
 /// Something that slows the machine down.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Throttle {
     /// The system's name of it.
     pub what: String,
@@ -89,24 +98,24 @@ pub struct Throttle {
 }
 
 /// A wireless interface.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Wifi {
     /// Its name.
     pub interface: String,
     /// Strength of what it hears from the access point, in dBm.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal_dbm: Option<f64>,
     /// The radio's own rate towards the access point; goodput is well below.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_rate: Option<BitsPerSecond>,
     /// The radio's own rate from the access point.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rx_rate: Option<BitsPerSecond>,
     /// The access point; it changes when the robot roams.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bssid: Option<String>,
     /// The centre of the access point's channel, in MHz.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frequency_mhz: Option<f64>,
 }
 
@@ -127,14 +136,14 @@ impl Wifi {
 }
 
 /// A battery.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Battery {
     /// The system's name of it.
     pub name: String,
     /// How full, in percent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge_percent: Option<f64>,
     /// `Charging`, `Discharging`, `Full`, as the system says it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
 }

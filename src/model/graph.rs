@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::op::Op;
@@ -253,7 +254,7 @@ const BATCH_NORM_BEFORE_ADD: Init = Init {
 };
 
 /// A graph as data; shapes are inferred again when it is built, so a peer cannot claim wrong ones.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GraphSpec {
     /// The model's name.
     pub name: String,
@@ -266,7 +267,7 @@ pub struct GraphSpec {
 }
 
 /// One operator as data.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NodeSpec {
     /// The layer's name.
     pub name: String,

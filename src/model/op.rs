@@ -1,11 +1,12 @@
 //! The operators of the zoo and what each makes of its inputs' shapes. Names are `torch.nn`'s.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::shape::Shape;
 
 /// A sliding window, the same for rows and columns unless stated: what conv and pool share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Window {
     /// Kernel rows and columns.
     pub kernel: u32,
@@ -58,7 +59,7 @@ impl Window {
 }
 
 /// `torch.nn.Conv2d`, weight `[out, in / groups, k, k]`, bias `[out]` if any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Conv2d {
     /// Output channels.
     pub out: u32,
@@ -71,7 +72,7 @@ pub struct Conv2d {
 }
 
 /// `torch.nn.MaxPool2d` and `AvgPool2d`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Pool2d {
     /// Kernel, stride, padding, dilation (1 for average pooling).
     pub window: Window,
@@ -80,7 +81,7 @@ pub struct Pool2d {
 }
 
 /// An operator. Inference only: dropout is the identity and is left out of graphs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// The camera image, u8 `[N, 3, H, W]`: node 0, not an operator of its own.

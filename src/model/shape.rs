@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Element type of an operator's output.
@@ -25,7 +26,7 @@ impl DType {
 }
 
 /// The shape of an operator's output, `[N, C, H, W]`; features after a flatten are `[N, C]` with `H = W = 1`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Shape {
     /// N: images per frame.
     pub batch: u32,

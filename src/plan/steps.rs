@@ -1,5 +1,6 @@
 //! A frame's time in numbers: its steps and the five parts of its latency. Measured and predicted frames have the same.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ValueCodec;
@@ -7,7 +8,7 @@ use crate::units::{DeviceId, NodeId};
 
 /// A frame's latency, every instant of it in exactly one part, in nanoseconds.
 /// Precedence where several go on at once: robot compute, server compute, uplink, downlink, wait.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Parts {
     /// The robot computed.
     pub robot_compute_ns: i64,
@@ -35,7 +36,7 @@ impl Parts {
 }
 
 /// What a step's time was spent on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepKind {
     /// An operator.
@@ -85,7 +86,7 @@ pub struct StepTime {
 }
 
 /// A frame's steps, stored by column: a third of the bytes of a list of structs.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Steps {
     device: Vec<DeviceId>,
     kind: Vec<StepKind>,
@@ -104,7 +105,7 @@ pub struct Steps {
 }
 
 /// What stands beside a transfer's bytes where the plan has a codec.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Wire {
     bytes: u64,
     codec: ValueCodec,

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Objective, Policy, PolicyKind};
 use crate::plan::Plan;
 
 /// A policy with what is wanted of it: what an operator hands the plan to.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Spec {
     /// The policy.
     pub kind: PolicyKind,

@@ -1,9 +1,12 @@
 //! Rails: what a measured power line contains, what it does not, and how rails add up.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A rail's place in its source's list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(transparent)]
 pub struct RailId(pub u8);
 
@@ -15,7 +18,7 @@ impl RailId {
 }
 
 /// How a rail enters its source's total.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counts {
     /// It is the total.
@@ -27,7 +30,7 @@ pub enum Counts {
 }
 
 /// A measured power line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rail {
     /// The sensor's own label, such as `VDD_IN`.
     pub name: String,

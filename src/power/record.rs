@@ -1,5 +1,6 @@
 //! What telemetry carries of power. Raw samples only; totals and energies are derived where they are shown.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rail, RailId, RailSample};
@@ -7,14 +8,14 @@ use crate::sysfs::Absent;
 use crate::units::{Amps, Hertz, Nanos, Volts, Watts};
 
 /// A tenth of a second of one source.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PowerRecord {
     /// The source's name, as in [`PowerSourcesRecord`].
     pub source: String,
     /// The samples, oldest first, without those that only repeat.
     pub samples: RailColumns,
     /// New readings per second over the last two seconds: what the sensor really gives while the level moves.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_hz: Option<Hertz>,
     /// Readings lost since the source was opened.
     #[serde(default)]
@@ -25,7 +26,7 @@ pub struct PowerRecord {
 }
 
 /// Samples, stored by column.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RailColumns {
     rail: Vec<RailId>,
     at: Vec<Nanos>,
@@ -78,7 +79,7 @@ impl FromIterator<RailSample> for RailColumns {
 }
 
 /// What a machine takes while it does nothing, measured in a pause that somebody asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IdleLevel {
     /// The source that measured it.
     pub source: String,
@@ -95,7 +96,7 @@ pub struct IdleLevel {
 }
 
 /// What a worker measures power with: a state, told at attach and whenever it changes.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PowerSourcesRecord {
     /// The sources.
     pub sources: Vec<SourceRecord>,
@@ -105,7 +106,7 @@ pub struct PowerSourcesRecord {
 }
 
 /// One source and what its rails mean.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceRecord {
     /// Its name.
     pub name: String,
@@ -115,7 +116,7 @@ pub struct SourceRecord {
     #[serde(default)]
     pub emulated: bool,
     /// Why it gives nothing at present, if so.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Meta, Start, What};
@@ -17,10 +18,11 @@ const MOST_MARKERS: usize = 200;
 const MOST_NAMES: usize = 64;
 
 /// What is known of a session.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Card {
     /// How it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<Start>,
     /// The first entry, on the console's clock.
     pub began: Nanos,
@@ -64,22 +66,25 @@ pub struct Card {
 }
 
 /// A worker on a card.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CardWorker {
     /// Its number.
     pub target: u16,
     /// Where the console found it.
     pub address: String,
     /// Robot or server, once it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
     /// Its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
     /// What computes there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
 }
 
 /// A marked moment on a card.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CardMarker {
     /// When, on the console's clock.
     pub at: Nanos,

@@ -3,6 +3,9 @@
 //! Raw values only, as the workers told them; what can be derived is derived where it is shown. The one exception is
 //! [`What::Summary`], a catalogue card at the end of a file, so that a list of sessions need not read them whole.
 
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::card::Card;
@@ -60,7 +63,7 @@ pub enum What {
 }
 
 /// How a recording begins.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Start {
     /// [`FORMAT`].
     pub format: u32,
@@ -75,31 +78,43 @@ pub struct Start {
 }
 
 /// What a person says of a session. What nobody said is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Meta {
     /// A name for the list of sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
     /// Which robot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub robot: Option<String>,
     /// Who was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
     /// Whatever shall be remembered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<String>,
     /// The access point's address; where it is none, the robot's host records tell what they know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wifi_bssid: Option<String>,
     /// Its channel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wifi_channel: Option<String>,
     /// Which battery, how full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub battery: Option<String>,
     /// The weather.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weather: Option<String>,
+    /// Which of these fields no person said: the worker whose system told it, by the field's name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub read_from: BTreeMap<String, String>,
 }
 
 /// A worker that the console attaches to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Target {
     /// Its number.
     pub target: u16,
@@ -108,7 +123,7 @@ pub struct Target {
 }
 
 /// A worker's first words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Greeting {
     /// Who.
     pub target: u16,
@@ -117,7 +132,7 @@ pub struct Greeting {
 }
 
 /// One record with the batch it came in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Told {
     /// Who told it.
     pub target: u16,
@@ -132,7 +147,7 @@ pub struct Told {
 }
 
 /// Batches that a worker could not send.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Missed {
     /// Which worker.
     pub target: u16,
@@ -141,7 +156,7 @@ pub struct Missed {
 }
 
 /// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Answer {
     /// Who answers.
     pub target: u16,
@@ -150,7 +165,7 @@ pub struct Answer {
 }
 
 /// A command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Order {
     /// To whom.
     pub target: u16,
@@ -159,7 +174,7 @@ pub struct Order {
 }
 
 /// The end of a connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lost {
     /// Whose.
     pub target: u16,
@@ -168,14 +183,14 @@ pub struct Lost {
 }
 
 /// A marked moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Marker {
     /// What was typed; may be empty.
     pub text: String,
 }
 
 /// The console's own words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
     /// How bad.
     pub level: Level,
@@ -184,7 +199,7 @@ pub struct Notice {
 }
 
 /// Batches that can no longer be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
     /// Whose.
     pub target: u16,
@@ -193,11 +208,12 @@ pub struct Gap {
     /// The first batch missing.
     pub from_seq: u64,
     /// The last batch missing; none where nobody knows how many there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_seq: Option<u64>,
 }
 
 /// What the recorder left out, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Left {
     /// The first entry left out, on the console's clock.
     pub from: Nanos,
@@ -258,6 +274,13 @@ impl Meta {
             Some(text) => Some(text.clone()),
             None => old,
         };
+        let mut read_from = self.read_from;
+        for (field, text) in newer.fields() {
+            if text.is_some() {
+                read_from.remove(field);
+            }
+        }
+        read_from.extend(newer.read_from.clone());
         Self {
             name: newest(self.name, &newer.name),
             place: newest(self.place, &newer.place),
@@ -268,7 +291,24 @@ impl Meta {
             wifi_channel: newest(self.wifi_channel, &newer.wifi_channel),
             battery: newest(self.battery, &newer.battery),
             weather: newest(self.weather, &newer.weather),
+            read_from,
         }
+    }
+
+    /// Whose system told a field; none where a person said it, or nobody.
+    pub fn read_from(&self, field: &str) -> Option<&str> {
+        self.read_from.get(field).map(String::as_str)
+    }
+
+    /// The fields that somebody said or a system told, as people read them: `BAT0 62 % (read from robot nx)`.
+    pub fn told(&self) -> Vec<(&'static str, String)> {
+        let said = self.fields().into_iter();
+        let said = said.filter_map(|(field, text)| Some((field, text?)));
+        said.map(|(field, text)| match self.read_from(field) {
+            Some(who) => (field, format!("{text} (read from {who})")),
+            None => (field, text.to_owned()),
+        })
+        .collect()
     }
 }
 

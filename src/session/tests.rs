@@ -94,7 +94,7 @@ fn assert_nothing_invented(bytes: Vec<u8>, wanted: &[Entry], what: &str) -> usiz
         let Ok(entry) = entry else { continue };
         match &entry.what {
             What::Start(s) => assert_eq!(**s, start(), "{what}"),
-            What::Summary(card) => assert_eq!(card.frames, 2, "{what}"),
+            What::Summary(card) => assert_eq!(card.markers.len(), 1, "{what}"),
             other => {
                 // Without the chunk of the start the times have no origin, but the content still stands.
                 let known = wanted.iter().any(|w| w.what == *other);
@@ -106,10 +106,10 @@ fn assert_nothing_invented(bytes: Vec<u8>, wanted: &[Entry], what: &str) -> usiz
     found
 }
 
-/// As few as there can be for every byte to be tried.
+/// As few as there can be for every byte to be tried, of kinds whose schemas are short.
 fn few() -> Vec<Entry> {
     let all = entries();
-    [0, 1, 7, 15, 16, 17].map(|i| all[i].clone()).into()
+    [1, 7, 8, 9, 11, 12].map(|i| all[i].clone()).into()
 }
 
 #[test]

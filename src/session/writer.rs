@@ -167,7 +167,7 @@ impl Writer {
         if !self.chunk.is_empty() && self.chunk.len() + json.len() > CHUNK_BYTES {
             self.close_chunk();
         }
-        let channel = self.channel(entry.what.target(), kind, &json);
+        let channel = self.channel(entry.what.target(), kind);
         let sequence = self.index.counts.entry(channel).or_default();
         *sequence += 1;
         let log_time = self.origin.log_time(entry.at);
@@ -178,7 +178,7 @@ impl Writer {
     }
 
     /// The channel for a kind of entry, made where there is none yet.
-    fn channel(&mut self, target: Option<u16>, kind: &'static str, first: &[u8]) -> u16 {
+    fn channel(&mut self, target: Option<u16>, kind: &'static str) -> u16 {
         if let Some(&id) = self.channels.get(&(target, kind)) {
             return id;
         }
@@ -198,7 +198,7 @@ impl Writer {
                 let schema = Schema {
                     id: next_id(&self.index.schemas),
                     name,
-                    text: schema::of(kind, first),
+                    text: schema::of(kind),
                 };
                 self.index.schemas.insert(schema.id, schema.clone());
                 new_schema.insert(schema).id

@@ -3,6 +3,7 @@
 //! Subprotocol `splitscope.v1`: binary frames of MessagePack with field names under zstd. A client that asks for
 //! `splitscope.v1+json` gets the same messages as JSON text. The worker speaks first ([`WorkerHello`]).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{Compressed, DecodeError};
@@ -19,7 +20,7 @@ pub const SUBPROTOCOL_JSON: &str = "splitscope.v1+json";
 pub const MAX_MESSAGE_BYTES: u64 = 16 << 20;
 
 /// Which worker this is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Admits frames and coordinates.
@@ -39,7 +40,7 @@ impl Role {
 }
 
 /// A worker's first words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkerHello {
     /// [`PROTOCOL`](super::PROTOCOL).
     pub protocol: u32,
@@ -70,6 +71,7 @@ pub struct WorkerHello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unix_ms: Option<u64>,
     /// The model, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Box<ModelRecord>>,
 }
 
@@ -147,7 +149,7 @@ pub struct Batch {
 }
 
 /// The answer to a command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// The command.
     pub command: u64,
@@ -179,18 +181,19 @@ pub struct ConsoleHello {
 }
 
 /// An order with its number. The same number again gets the same answer and does nothing.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CommandMessage {
     /// Chosen by the console, unique within its session.
     pub id: u64,
     /// The epoch the console believes in effect; another one is a refusal. None: whatever it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expect_epoch: Option<Epoch>,
     /// What to do.
     pub command: Command,
 }
 
 /// What a console can ask for.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Command {
     /// Hold the control lease.
@@ -198,6 +201,7 @@ pub enum Command {
         /// Take it from a console that holds it.
         force: bool,
         /// [`proof`], when the worker needs the token.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         proof: Option<Hash32>,
     },
     /// Give the lease back.
@@ -218,6 +222,7 @@ pub enum Command {
     /// Hand the plan to a policy, or take it back as it is; needs the lease. Any [`Command::SetPlan`] takes it back, too.
     SetPolicy {
         /// Who shall have the say; none: the operator.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Spec>,
     },
     /// Admit no frame for so long, so that idle power can be measured; ends by itself, also when the console is gone.

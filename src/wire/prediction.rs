@@ -1,5 +1,6 @@
 //! What the robot expects: costs of plans, and what a policy decided. Predicted figures, all of them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::plan::{Parts, Plan, Steps};
@@ -12,7 +13,7 @@ pub const MAX_PLANS: usize = 48;
 pub const MAX_COMPARED: usize = 8;
 
 /// What a plan would cost now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanCost {
     /// What people call it.
     pub label: String,
@@ -21,6 +22,7 @@ pub struct PlanCost {
     /// A frame's latency.
     pub latency_ns: i64,
     /// The robot's energy for a frame; none where its power is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
     /// Frames per second, as fast as the plan lets them in.
     pub frames_per_s: f64,
@@ -36,7 +38,7 @@ pub struct PlanCost {
 }
 
 /// The costs of one cut after each operator, by column: entry `k` runs `k` operators on the robot.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CutCosts {
     /// Latencies in microseconds.
     pub latency_us: Vec<u32>,
@@ -46,7 +48,7 @@ pub struct CutCosts {
 }
 
 /// A mode that gains nothing now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoGain {
     /// Its name.
     pub mode: String,
@@ -55,7 +57,7 @@ pub struct NoGain {
 }
 
 /// A frame of the plan in effect, as it is expected.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExpectedFrame {
     /// From admission to the result.
     pub latency_ns: i64,
@@ -64,11 +66,12 @@ pub struct ExpectedFrame {
     /// Every step.
     pub steps: Steps,
     /// The robot's energy; none where its power is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub energy_j: Option<f64>,
 }
 
 /// What plans would cost at a moment, by what was measured up to it (robot, about once a second).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PredictionRecord {
     /// That moment, on the robot's clock.
     pub at: Nanos,
@@ -79,7 +82,7 @@ pub struct PredictionRecord {
     /// The believed time of one way over the link.
     pub latency_ns: i64,
     /// Why that is not what was measured last, if it is not.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<String>,
     /// Every cut of a split.
     pub cuts: CutCosts,
@@ -88,6 +91,7 @@ pub struct PredictionRecord {
     /// Modes that gain nothing.
     pub no_gain: Vec<NoGain>,
     /// The plan in effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub frame: Option<ExpectedFrame>,
     /// True if a device is emulated.
     #[serde(default)]
@@ -95,7 +99,7 @@ pub struct PredictionRecord {
 }
 
 /// A policy changed the plan, or was given or lost the say.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DecisionRecord {
     /// When, on the robot's clock.
     pub at: Nanos,
@@ -106,6 +110,7 @@ pub struct DecisionRecord {
     /// The same.
     pub from: Plan,
     /// What that plan was expected to cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_ns: Option<i64>,
     /// The plan decided on.
     pub to: PlanCost,

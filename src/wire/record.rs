@@ -3,6 +3,7 @@
 //! Raw values only; what can be derived (Mbps, medians) is derived where it is shown. Durations are integer
 //! nanoseconds, so that the five parts of a latency sum to it exactly.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::observer::ObserverEffect;
@@ -18,7 +19,7 @@ use crate::power::{IdleLevel, PowerRecord, PowerSourcesRecord};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Hash32, Nanos};
 
 /// One thing a worker tells.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Record {
     /// A frame is done (robot).
@@ -62,7 +63,7 @@ pub enum Record {
 }
 
 /// How a frame ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Under its plan.
@@ -85,7 +86,7 @@ impl Outcome {
 }
 
 /// A class and its softmax score.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassScore {
     /// Index of the class.
     pub class: u16,
@@ -94,7 +95,7 @@ pub struct ClassScore {
 }
 
 /// Everything about one frame, on the robot's clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FrameRecord {
     /// Its number.
     pub frame: FrameId,
@@ -105,6 +106,7 @@ pub struct FrameRecord {
     /// That plan's mode.
     pub mode: String,
     /// That plan's partition point, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<u32>,
     /// When it was admitted: after decode and resize.
     pub admitted: Nanos,
@@ -125,6 +127,7 @@ pub struct FrameRecord {
     /// Camera pictures skipped since the frame before.
     pub skipped: u32,
     /// Error bound of server times, if a server took part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_error_ns: Option<i64>,
     /// What was on the picture's file, or `synthetic`.
     pub picture: String,
@@ -144,7 +147,7 @@ pub struct FrameRecord {
 }
 
 /// A server's part of one frame, on the server's clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerFrameRecord {
     /// The robot's number for it.
     pub frame: FrameId,
@@ -161,7 +164,7 @@ pub struct ServerFrameRecord {
 }
 
 /// What arrived of values in one direction, as they are packed, and how long a transfer was under way.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flow {
     /// Bytes of values delivered, as they are packed.
     pub bytes: u64,
@@ -177,7 +180,7 @@ impl Flow {
 }
 
 /// The link over one window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkSample {
     /// End of the window on the robot's clock.
     pub at: Nanos,
@@ -188,6 +191,7 @@ pub struct LinkSample {
     /// Server to robot.
     pub down: Flow,
     /// The newest heartbeat's round trip, if there was one in the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rtt_ns: Option<i64>,
     /// Whether the data link stands.
     pub connected: bool,
@@ -197,32 +201,32 @@ pub struct LinkSample {
 }
 
 /// A link beyond its goodput: what the kernel says of the connection, what waits to be sent, what a policy believes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LinkState {
     /// When, on the robot's clock.
     pub at: Nanos,
     /// The server at its other end.
     pub peer: DeviceId,
     /// `TCP_INFO`; absent where the system has none, or without a connection.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelLink>,
     /// Values that are ready and wait for the send lane.
     pub values_waiting: u32,
     /// Control messages that wait for it.
     pub control_waiting: u32,
     /// What is believed of the way up.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up: Option<RateEstimate>,
     /// What is believed of the way down.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub down: Option<RateEstimate>,
     /// What soundings cost since the robot's start; absent while there were none.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub soundings: Option<SoundingCost>,
 }
 
 /// Soundings of a link so far: short messages up that tell what it would carry while a policy's plan sends little.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SoundingCost {
     /// How many were sent.
     pub count: u64,
@@ -233,7 +237,7 @@ pub struct SoundingCost {
 }
 
 /// The kernel's view of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KernelLink {
     /// Smoothed round trip of segments, in microseconds; under load it holds the queues' time too.
     pub rtt_us: u32,
@@ -242,17 +246,17 @@ pub struct KernelLink {
     /// Segments sent again since the connection began.
     pub retransmits: u32,
     /// Bits a second at which the peer's kernel last acknowledged.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delivery_bps: Option<u64>,
     /// Whether that is low because little was sent.
     pub is_app_limited: bool,
     /// Bytes in the kernel that were never sent.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unsent_bytes: Option<u64>,
 }
 
 /// What a policy believes of one direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RateEstimate {
     /// Bits of values, as they are packed, a second while something is sent.
     pub bps: u64,
@@ -263,12 +267,15 @@ pub struct RateEstimate {
 }
 
 /// What telemetry takes of the link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TelemetryShare {
     /// When, on the worker's clock.
     pub at: Nanos,
     /// Bits a second of the last seconds to consoles on other machines, headers included.
     pub bps: u64,
+    /// Of `bps`, what consoles had missed and get late.
+    #[serde(default)]
+    pub missed_bps: u64,
     /// Bits a second to consoles on this machine: they do not use the radio.
     pub local_bps: u64,
     /// What is set beside it: the link's estimate, or 93 Mbps where none is known.
@@ -290,6 +297,11 @@ impl TelemetryShare {
     pub fn share(&self) -> f64 {
         self.bps as f64 / self.link_bps.max(1) as f64
     }
+
+    /// Of that share, what consoles had missed and get late; none while nobody does.
+    pub fn missed_share(&self) -> Option<f64> {
+        (self.missed_bps > 0).then(|| self.missed_bps as f64 / self.link_bps.max(1) as f64)
+    }
 }
 
 const fn first_server() -> DeviceId {
@@ -297,7 +309,9 @@ const fn first_server() -> DeviceId {
 }
 
 /// How bad an event is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// As it should be.
@@ -309,7 +323,7 @@ pub enum Level {
 }
 
 /// Something a person should know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EventRecord {
     /// When, on the worker's clock.
     pub at: Nanos,
@@ -322,13 +336,14 @@ pub struct EventRecord {
 }
 
 /// The plan in effect.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanRecord {
     /// Its number.
     pub epoch: Epoch,
     /// The plan that frames run under when the server is there.
     pub plan: Plan,
     /// Why frames run locally instead, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_because: Option<String>,
     /// The policy that has the say; none while an operator's choice stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -336,7 +351,7 @@ pub struct PlanRecord {
 }
 
 /// Where a switch stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SwitchStage {
     /// The robot compiles it and every device prepares.
@@ -361,7 +376,7 @@ pub enum SwitchStage {
 }
 
 /// A step of a switch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SwitchRecord {
     /// When, on the robot's clock.
     pub at: Nanos,
@@ -374,7 +389,7 @@ pub struct SwitchRecord {
 }
 
 /// The data link's state as this worker sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PeerState {
     /// No peer was asked for, or none has come yet.
@@ -402,7 +417,7 @@ pub enum PeerState {
 }
 
 /// The other end of the data link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PeerRecord {
     /// Which device it is; on a server, the robot.
     #[serde(default = "first_server")]
@@ -412,20 +427,23 @@ pub struct PeerRecord {
     /// How it stands.
     pub state: PeerState,
     /// Its clock against ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Offset>,
 }
 
 /// Who may command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseRecord {
     /// The console's session number on this worker, none when the lease is free.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub session: Option<u64>,
     /// That console's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
 
 /// The picture source since the worker's start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InputRecord {
     /// Where pictures come from.
     pub source: String,
@@ -441,7 +459,7 @@ pub struct InputRecord {
 }
 
 /// The model a worker runs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModelRecord {
     /// Its operators.
     pub graph: GraphSpec,

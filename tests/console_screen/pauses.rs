@@ -32,6 +32,7 @@ fn share(observer: Option<ObserverEffect>) -> Record {
     Record::TelemetryShare(TelemetryShare {
         at: Nanos(NOW_MS * MS),
         bps: 200_000,
+        missed_bps: 0,
         local_bps: 0,
         link_bps: 93_000_000,
         is_estimate: true,
@@ -182,6 +183,20 @@ fn the_links_figures_carry_their_units() {
         "64 kB unsent",
         "queue 2 values",
         "telemetry 0.22 % of the link",
+    ] {
+        assert!(screen.contains(figure), "{figure}: {screen}");
+    }
+    // A console that comes back gets what it missed: that is told apart from what is live.
+    let Record::TelemetryShare(mut catching_up) = share(None) else {
+        panic!("a share");
+    };
+    catching_up.bps = 930_000;
+    catching_up.missed_bps = 465_000;
+    console.records(ROBOT, vec![Record::TelemetryShare(catching_up)]);
+    let screen = console.screen((160, 90));
+    for figure in [
+        "telemetry 1.00 % of the link",
+        "of it 0.50 % for what was missed",
     ] {
         assert!(screen.contains(figure), "{figure}: {screen}");
     }

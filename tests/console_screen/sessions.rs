@@ -59,6 +59,7 @@ fn row(name: &str, minutes: i64, mut card: Card) -> Row {
     });
     card.ended = Nanos(minutes * 60_000 * MS);
     card.models = vec!["mobilenet_v2".to_owned()];
+    card.counts.insert("hello".to_owned(), 2);
     Row {
         file: format!("sessions/{name}.mcap").into(),
         bytes: 6_240_000,
@@ -82,9 +83,16 @@ fn the_list_of_recordings() {
     }];
     garden.emulated = true;
     garden.meta.name = Some("garden, second round with the long antenna".to_owned());
+    // A console that was killed before any worker answered.
+    let mut killed = row("2026-11-23T17-12-40Z", 1, Card::default());
+    if let Ok(card) = &mut killed.card {
+        card.models.clear();
+        card.counts.clear();
+    }
     let rows = vec![
         row("2026-11-25T14-35-12Z", 12, garden),
         row("2026-11-24T09-00-00Z", 95, Card::default()),
+        killed,
         Row {
             file: "sessions/torn.mcap".into(),
             bytes: 12,

@@ -1,4 +1,5 @@
-//! What foreign programs make of a session: Python's own MCAP reader, and pyarrow for Parquet.
+//! What foreign programs make of a session: Python's own MCAP reader, its JSON Schemas to another validator, and pyarrow
+//! for Parquet.
 
 use std::path::Path;
 
@@ -9,19 +10,23 @@ use super::support::{Folder, info, lines};
 
 const PROGRAM: &str = r#"
 import csv, json, sys
+import jsonschema
 import pyarrow.parquet as pq
 from mcap.reader import make_reader, NonSeekingReader
 
 def count(reader):
-    counts, frames = {}, []
+    counts, frames, schemas = {}, [], {}
     for schema, channel, message in reader.iter_messages():
         assert schema is not None and schema.encoding == "jsonschema", channel.topic
         assert channel.message_encoding == "json", channel.topic
         body = json.loads(message.data)
         kind = channel.topic.rsplit("/", 1)[1]
         counts[kind] = counts.get(kind, 0) + 1
-        for name in json.loads(schema.data)["properties"]:
-            pass
+        if schema.id not in schemas:
+            stated = json.loads(schema.data)
+            jsonschema.Draft202012Validator.check_schema(stated)
+            schemas[schema.id] = jsonschema.Draft202012Validator(stated)
+        schemas[schema.id].validate(body)
         if kind == "frame":
             frames.append(body["record"]["frame"]["latency_ns"] / 1e6)
     return counts, frames
@@ -66,7 +71,7 @@ pub(crate) fn check(folder: &Folder, session: &Path) {
     }
     let card = info(folder, session);
     trace(folder, name, &card);
-    let Some(python) = python::with(&["mcap", "zstandard", "pyarrow"]) else {
+    let Some(python) = python::with(&["mcap", "zstandard", "pyarrow", "jsonschema"]) else {
         return;
     };
     let out = folder

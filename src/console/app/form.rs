@@ -70,10 +70,10 @@ impl Form {
         let blank = |field: &'static str| {
             let said = known.fields().into_iter().find(|f| f.0 == field);
             let text = said.and_then(|f| f.1).unwrap_or_default().to_owned();
-            let source = if text.is_empty() {
-                Source::Nobody
-            } else {
-                Source::Said
+            let source = match known.read_from(field) {
+                _ if text.is_empty() => Source::Nobody,
+                Some(who) => Source::Read(who.to_owned()),
+                None => Source::Said,
             };
             Blank {
                 field,
@@ -111,6 +111,11 @@ impl Form {
             let blank = self.blanks.iter().find(|b| b.field == field);
             *value = blank.map(|b| b.text.trim().to_owned());
         }
+        let read = self.blanks.iter().filter_map(|b| match &b.source {
+            Source::Read(who) => Some((b.field.to_owned(), who.clone())),
+            Source::Nobody | Source::Typed | Source::Said => None,
+        });
+        meta.read_from = read.collect();
         meta
     }
 
@@ -123,6 +128,7 @@ impl Form {
                 *value = None;
             }
         }
+        meta.read_from.clear();
         meta
     }
 

@@ -42,11 +42,9 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
         evidence.program = Some(format!("splitscope {}", start.version));
         evidence.began = Some(date_time_utc(start.unix_ms));
     }
-    for (what, said) in reader.summary().meta.fields() {
-        evidence
-            .remarks
-            .extend(said.map(|said| format!("{what} {said:?}")));
-    }
+    let told = reader.summary().meta.told().into_iter();
+    let told = told.map(|(what, said)| format!("{what} {said:?}"));
+    evidence.remarks.extend(told);
     if damaged > 0 {
         evidence.remarks.push(format!(
             "{damaged} damaged stretches of the file were passed over"

@@ -121,6 +121,7 @@ impl Budget {
         TelemetryShare {
             at: now,
             bps: self.bps(now, |way| way != Way::Local),
+            missed_bps: self.bps(now, |way| way == Way::Missed),
             local_bps: self.bps(now, |way| way == Way::Local),
             link_bps: link_bps.unwrap_or(NOMINAL_BPS),
             is_estimate: link_bps.is_some(),
@@ -205,8 +206,17 @@ mod tests {
                     missed += 8.0 * 2_000.0;
                 }
             }
-            let share = budget.share(end, None).share();
+            let told = budget.share(end, None);
+            let share = told.share();
             assert!(share <= 0.0115, "{live}: {share}");
+            // What is live is told apart from it.
+            let late = told.missed_share().unwrap();
+            assert!(
+                late > 0.2 * 0.01 && late < share,
+                "{live}: {late} of {share}"
+            );
+            let later = budget.share(Nanos(99 * SECOND), None);
+            assert_eq!(later.missed_share(), None, "everybody has everything");
             assert!(missed / 60.0 > 0.2 * LIMIT_BPS, "{live}: {missed}");
         }
     }

@@ -159,6 +159,9 @@ fn what_is_typed_is_recorded_and_kept_and_what_a_system_told_is_recorded_alone()
         wifi_bssid: Some("04:f0:21:0a:bb:1c".to_owned()),
         wifi_channel: Some("36".to_owned()),
         battery: Some("BAT0 62 % discharging".to_owned()),
+        read_from: ["wifi_bssid", "wifi_channel", "battery"]
+            .map(|field| (field.to_owned(), "robot nx".to_owned()))
+            .into(),
         ..Meta::default()
     };
     let [
@@ -174,6 +177,17 @@ fn what_is_typed_is_recorded_and_kept_and_what_a_system_told_is_recorded_alone()
     // It can be said anew, from what holds now.
     press(&mut app, [Key::Char('i')]);
     assert_eq!(blank(&app, "robot").text, "NX");
+    let read = Source::Read("robot nx".to_owned());
+    assert_eq!(blank(&app, "battery").source, read, "it stays what it was");
+    // Who types over it says it.
+    let to_battery = std::iter::repeat_n(Key::Down, 5);
+    let effects = press(&mut app, to_battery.chain(typed("!")).chain([Key::Enter]));
+    let Some(Effect::Note(Note::About { about, .. })) = effects.first() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(about.battery.as_deref(), Some("BAT0 62 % discharging!"));
+    assert_eq!(about.read_from("battery"), None);
+    assert_eq!(about.read_from("wifi_channel"), Some("robot nx"));
 }
 
 #[test]

@@ -146,6 +146,8 @@ fn state_words(scene: &Scene) -> Vec<String> {
     // What comes last is cut off first where there is little room.
     if let Some(share) = store.telemetry() {
         words.push(telemetry_words(share));
+        let missed = share.missed_share();
+        words.extend(missed.map(|m| format!("of it {:.2} % for what was missed", m * 100.0)));
     }
     if let Some(state) = state {
         if let Some(kernel) = state.kernel {

@@ -95,7 +95,12 @@ fn words(row: &Row, marked: bool, width: usize) -> String {
         .unwrap_or_default();
     let mean = card.mean_latency_ms().map(|ms| format!("{ms:.1}"));
     let mark = if card.emulated { "EMULATED " } else { "" };
-    let modes = format!("{mark}{}", card.modes.join(" "));
+    // What a killed console leaves behind when it had not reached anybody.
+    let modes = match card.is_empty() {
+        true if width < WIDE => "no worker".to_owned(),
+        true => "empty: no worker was attached".to_owned(),
+        false => format!("{mark}{}", card.modes.join(" ")),
+    };
     line(
         width,
         &name,
