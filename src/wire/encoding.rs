@@ -126,14 +126,18 @@ impl Compressed {
             len: bytes.len(),
             reason: format!("not zstd: {e}"),
         };
-        let claimed = zstd::zstd_safe::get_frame_content_size(bytes).ok().flatten();
+        let claimed = zstd::zstd_safe::get_frame_content_size(bytes)
+            .ok()
+            .flatten();
         if let Some(length) = claimed.filter(|&length| length <= limit.min(AT_ONCE)) {
-            return CONTEXTS.with_borrow_mut(|contexts| {
-                contexts
-                    .decompress(bytes, length as usize)
-                    .map_err(malformed)?;
-                from_msgpack(what, &contexts.plain)
+            let done = CONTEXTS.with_borrow_mut(|contexts| {
+                let whole = contexts.decompress(bytes, length as usize).is_ok();
+                whole.then(|| from_msgpack(what, &contexts.plain))
             });
+            if let Some(done) = done {
+                return done;
+            }
+            // The longer way tells what is wrong with it.
         }
         let mut plain = Vec::new();
         let decoder = zstd::stream::read::Decoder::new(bytes).map_err(malformed)?;
