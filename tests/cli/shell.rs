@@ -1,5 +1,7 @@
 //! Completions, manual pages and the settings command.
 
+use std::fmt::Write;
+
 use crate::support::{run, splitscope};
 
 #[test]
@@ -29,7 +31,7 @@ fn the_manual_has_a_page_for_every_command_and_none_drifts() {
         let text = std::fs::read_to_string(&page).unwrap();
         // Versions change with every release, pages do not.
         let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
-        all += &format!("===== {name}\n{text}\n");
+        writeln!(all, "===== {name}\n{text}").unwrap();
     }
     insta::assert_snapshot!("manual", all);
 }
