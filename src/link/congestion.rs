@@ -39,7 +39,8 @@ fn unpace(socket: &SockRef<'_>) {
 fn unpace(_socket: &SockRef<'_>) {}
 
 /// For the tests of those who tune sockets.
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 pub(super) mod testing {
     use std::net::{TcpListener, TcpStream};
 

@@ -104,13 +104,13 @@ fn trace_of(samples: &[Sample], interval_ns: i64, delay_ms: f64) -> Result<Trace
     Trace::new(is_shared, rows.collect())
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests {
-    use super::tune;
-    use crate::link::congestion::testing::{is_paced, paced};
-
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_probe_through_a_relay_on_this_machine_is_not_paced_by_the_system() {
+        use super::tune;
+        use crate::link::congestion::testing::{is_paced, paced};
         if let Some((client, _server)) = paced() {
             tune(&client).unwrap();
             assert!(!is_paced(&client));
