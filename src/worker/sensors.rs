@@ -4,11 +4,13 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock;
 use crate::host::HostReader;
 use crate::power::energy::IdleMeter;
 use crate::power::{Discovered, IdleLevel, Meter, PowerError, Report, Sampler, discover};
+use crate::units::Nanos;
 use crate::wire::{Level, Record};
 use crate::worker::telemetry::Hub;
 
@@ -73,8 +75,8 @@ impl Drop for Sensors {
 fn power(hub: Hub, found: Discovered) -> std::io::Result<Sampler> {
     let (sampler, reports) = Sampler::start(found)?;
     let mut idle = IdleMeter::default();
-    let until = Instant::now() + LIST_WITHIN;
-    while let Ok(report) = reports.recv_timeout(until.saturating_duration_since(Instant::now())) {
+    let until = clock::now().shifted(LIST_WITHIN.as_nanos() as i64);
+    while let Ok(report) = reports.recv_timeout(left(until)) {
         let is_list = matches!(report, Report::Sources(_));
         tell(&hub, &mut idle, report);
         if is_list {
@@ -89,6 +91,11 @@ fn power(hub: Hub, found: Discovered) -> std::io::Result<Sampler> {
             }
         })?;
     Ok(sampler)
+}
+
+/// The time until then.
+fn left(until: Nanos) -> Duration {
+    Duration::from_nanos(until.since(clock::now()).max(0).unsigned_abs())
 }
 
 fn tell(hub: &Hub, idle: &mut IdleMeter, report: Report) {
