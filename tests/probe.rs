@@ -36,10 +36,13 @@ struct Idle;
 
 impl Engine for Idle {
     type Payload = ();
+    type Place = ();
 
     fn describe(&self) -> String {
         "nothing".to_owned()
     }
+
+    fn place(&self) -> Self::Place {}
 
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
         body(self);
@@ -68,7 +71,7 @@ impl Engine for Idle {
         Ok(vec![0; value.bytes(graph).0 as usize])
     }
 
-    fn import(_: &Graph, _: &Value, _: &[u8]) -> Result<(), EngineError> {
+    fn import((): &(), _: &Graph, _: &Value, _: &[u8]) -> Result<(), EngineError> {
         Ok(())
     }
 }

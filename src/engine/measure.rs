@@ -140,7 +140,7 @@ fn timed<E: Engine>(
             Ok(Piece {
                 region,
                 term: Term::Whole,
-                payload: E::import(graph, &value, &zeros)?,
+                payload: E::import(&engine.place(), graph, &value, &zeros)?,
             })
         })
         .collect::<Result<Vec<_>, EngineError>>()?;

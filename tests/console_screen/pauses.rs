@@ -11,7 +11,7 @@ use splitscope::wire::{
 };
 
 use crate::power::{W, jetson};
-use crate::{Console, MS, ROBOT, live, ten_seconds_of_link};
+use crate::{Console, MS, ROBOT, SERVER, live, ten_seconds_of_link};
 
 /// The robot's time of the newest power sample that [`jetson`] told.
 const NOW_MS: i64 = 70_100;
@@ -57,6 +57,24 @@ fn i_measures_idle_power_and_its_level_and_age_stand_beside_the_net_energy() {
             .contains("idle not known yet: i measures it")
     );
     console.key(Key::Char('i'));
+    assert_eq!(orders(&mut console), [], "it asks first");
+    for size in [(40, 12), (80, 24), (160, 48)] {
+        let screen = console.screen(size);
+        assert!(
+            screen.contains("no frames for 30 s? Enter does, Esc not"),
+            "{screen}"
+        );
+    }
+    console.key(Key::Esc);
+    assert_eq!(orders(&mut console), []);
+    // Another action is no yes, nor is an Enter after it.
+    console.key(Key::Char('i'));
+    console.key(Key::Char('2'));
+    console.key(Key::Enter);
+    assert_eq!(orders(&mut console), []);
+    console.key(W);
+    console.key(Key::Char('i'));
+    console.key(Key::Enter);
     let take = Command::TakeControl {
         force: false,
         proof: None,
@@ -145,6 +163,16 @@ fn what_watching_costs_stands_on_the_power_screen_and_is_never_a_made_up_zero() 
         let words = "console +0.2 % [-0.4, 0.7] of 43.1 ms (212 with, 88 without, 63 s ago)";
         assert!(screen.contains(words), "{screen}");
     }
+    // And beside the workers, where telemetry's share is, of a robot that is not the one shown too.
+    console.key(Key::Char('6'));
+    console.key(Key::Down);
+    assert_eq!(console.app.focus(), Some(SERVER));
+    for size in [(80, 24), (160, 48)] {
+        let screen = console.screen(size);
+        let words = "console +0.2 % [-0.4, 0.7] of 43.1 ms (212 with, 88 without, 63 s ago)";
+        assert!(screen.contains(words), "{screen}");
+        assert_eq!(screen.matches("console +").count(), 1, "{screen}");
+    }
 }
 
 #[test]
@@ -209,6 +237,8 @@ fn o_leaves_the_robot_alone_for_a_while_and_comes_back() {
     console.effects.clear();
     let before = console.app.targets()[ROBOT].connection.dial();
     console.key(Key::Char('o'));
+    assert_eq!(console.effects, [], "it asks first");
+    console.key(Key::Enter);
     let hang_up = Effect::Link {
         target: ROBOT,
         order: Order::HangUp,

@@ -234,7 +234,7 @@ impl<E: Engine> Coordinator<E> {
         }
         let image = Value::whole(&graph, NodeId::INPUT);
         let program = local.then(|| Arc::clone(&self.local));
-        match E::import(&graph, &image, &taken.picture.pixels) {
+        match self.runtime.import(&image, &taken.picture.pixels) {
             Ok(pixels) => self.start(key, program, vec![(image, pixels)]),
             Err(error) => self.frame_failed(key.frame, &error.to_string()),
         }
