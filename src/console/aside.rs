@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn who_leaves_waits_for_nothing_that_is_only_looked_up() {
-        const LONG: Duration = Duration::from_secs(600);
+        const LONG: Duration = Duration::from_mins(10);
         let sum = Arc::default();
         let aside = adder(&sum);
         for _ in 0..3 {
@@ -277,7 +277,7 @@ mod tests {
     fn a_disk_that_hangs_holds_nobody_up_for_long_and_a_thread_that_is_gone_not_at_all() {
         let hangs: Aside<Errand, ()> = Aside::start("hangs", (1, 1), |asked, _| {
             asked.recv().ok();
-            std::thread::sleep(Duration::from_secs(600));
+            std::thread::sleep(Duration::from_mins(10));
         })
         .unwrap();
         hangs.ask(Errand::Write(1)).unwrap();

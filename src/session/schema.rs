@@ -158,9 +158,9 @@ fn readable(schema: Value) -> Value {
     }
     for list in ["oneOf", "anyOf", "prefixItems"] {
         if let Some(Value::Array(forms)) = fields.get_mut(list) {
-            forms
-                .iter_mut()
-                .for_each(|form| *form = readable(form.take()));
+            for form in forms {
+                *form = readable(form.take());
+            }
         }
     }
     for one in ["items", "additionalProperties"] {

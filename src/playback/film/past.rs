@@ -100,7 +100,9 @@ impl<S: Scene> Past<S> {
     /// The newest hole grows by a moment's entries.
     pub(super) fn lose(&mut self, moment: Nanos, entries: &[Arc<Entry>]) {
         if let Some(hole) = self.holes.back_mut() {
-            entries.iter().for_each(|entry| hole.state.feed(entry));
+            for entry in entries {
+                hole.state.feed(entry);
+            }
             hole.to = moment;
         }
     }

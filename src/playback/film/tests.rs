@@ -191,7 +191,9 @@ fn a_recording_that_goes_on_again_is_read_on_both_sides_of_the_gap() {
             // There is room again: what the recorder had kept is written first.
             let held = &memory(&film).entries;
             resumed = held.front().unwrap().at.0;
-            held.iter().for_each(|entry| writer.add(entry).unwrap());
+            for entry in held {
+                writer.add(entry).unwrap();
+            }
             writer.flush().unwrap();
             writer.publish(&written);
         } else if n < most || n > 3 * most {
