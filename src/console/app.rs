@@ -4,6 +4,7 @@
 //! What the reducer wants from the world it returns as [`Effect`]s.
 
 mod deck;
+mod doubt;
 mod form;
 mod fuzzy;
 mod keymap;
@@ -34,6 +35,7 @@ use super::connection::{Order, Phase, Refusal};
 use super::journal::{LogPlace, News};
 
 pub use deck::{Deck, Evidence, Reel, Shot, Typing, jump};
+pub use doubt::Doubt;
 pub use form::{Blank, Form, Source, Whose};
 pub use keymap::{
     Action, Bound, Entry, Hint, Key, KeyError, Keymap, Move, Pick, Scope, TABLE, Typed,
@@ -41,7 +43,7 @@ pub use keymap::{
 pub(crate) use keys::Control;
 pub use notes::{Note, Noting, Prompt};
 pub use orders::{Asked, Orders, Pending, PlanRequest, Progress};
-pub use outlook::{Cost, Outlook, Payload};
+pub use outlook::{Cost, Outlook, Payload, likely};
 pub use palette::Palette;
 pub use picker::{Field, Picker, Preview};
 pub use policies::PolicyPicker;
@@ -240,6 +242,7 @@ pub struct App {
     screens: Screens,
     keymap: Keymap,
     take_over: Option<TakeOver>,
+    doubt: Option<Doubt>,
     orders: Orders,
     frozen: Option<Frozen>,
     help: bool,
@@ -286,6 +289,7 @@ impl App {
             screens: Screens::default(),
             keymap: setup.keymap,
             take_over: None,
+            doubt: None,
             orders: Orders::new(setup.first_command),
             frozen: None,
             help: false,

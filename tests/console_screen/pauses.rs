@@ -58,6 +58,24 @@ fn i_measures_idle_power_and_its_level_and_age_stand_beside_the_net_energy() {
             .contains("idle not known yet: i measures it")
     );
     console.key(Key::Char('i'));
+    assert_eq!(orders(&mut console), [], "it asks first");
+    for size in [(40, 12), (80, 24), (160, 48)] {
+        let screen = console.screen(size);
+        assert!(
+            screen.contains("no frames for 30 s? Enter does, Esc not"),
+            "{screen}"
+        );
+    }
+    console.key(Key::Esc);
+    assert_eq!(orders(&mut console), []);
+    // Another action is no yes, nor is an Enter after it.
+    console.key(Key::Char('i'));
+    console.key(Key::Char('2'));
+    console.key(Key::Enter);
+    assert_eq!(orders(&mut console), []);
+    console.key(W);
+    console.key(Key::Char('i'));
+    console.key(Key::Enter);
     let take = Command::TakeControl {
         force: false,
         proof: None,
@@ -261,6 +279,8 @@ fn o_leaves_the_robot_alone_for_a_while_and_comes_back() {
     console.effects.clear();
     let before = console.app.targets()[ROBOT].connection.dial();
     console.key(Key::Char('o'));
+    assert_eq!(console.effects, [], "it asks first");
+    console.key(Key::Enter);
     let hang_up = Effect::Link {
         target: ROBOT,
         order: Order::HangUp,

@@ -176,3 +176,32 @@ fn a_offers_every_policy_and_the_plan_is_handed_over_and_taken_back() {
         Some(Command::SetPolicy { policy: None })
     );
 }
+
+/// The preview of a handover: the plan that the policy is likely to begin with, predicted beside what is measured.
+#[test]
+fn a_shows_for_the_chosen_policy_what_is_predicted_against_now() {
+    let mut console = predicted();
+    console.records(ROBOT, vec![plan(None)]);
+    console.key(Key::Char('a'));
+    snapshots("policies", &console);
+    let words = |console: &Console| {
+        let screen = console.screen((160, 48));
+        let words: Vec<&str> = screen.split_whitespace().filter(|w| *w != "│").collect();
+        words.join(" ")
+    };
+    let fastest = words(&console);
+    assert!(
+        fastest.contains("likely ") && fastest.contains("PREDICTED "),
+        "{fastest}"
+    );
+    assert!(fastest.contains("now "), "{fastest}");
+    console.key(Key::Up);
+    assert!(words(&console).contains("stays until somebody changes it"));
+    console.key(Key::Esc);
+    assert!(
+        console
+            .sent()
+            .iter()
+            .all(|m| !matches!(m.command, Command::SetPolicy { .. }))
+    );
+}
