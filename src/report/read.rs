@@ -146,6 +146,17 @@ fn model_name(name: &str, (rows, columns): (u32, u32), batch: u32) -> String {
     format!("{name} at {rows}x{columns}{batch}")
 }
 
+/// A link as captions name it; a bare rate is told without its unit.
+fn link_name(link: &str, is_emulated: bool) -> String {
+    let unit = if link.parse::<f64>().is_ok() {
+        " Mbps"
+    } else {
+        ""
+    };
+    let emulated = if is_emulated { ", emulated" } else { "" };
+    format!("{link}{unit}{emulated}")
+}
+
 /// A device as captions name it.
 fn device_name(host: &str, engine: &str, is_emulated: bool) -> String {
     let emulated = if is_emulated && !engine.contains("emulated") {

@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Wanted;
 use spec::Quick;
 pub use spec::{Goal, ModelSpec, ProbeSpec, SweepSpec, WorkerSpec};
 
@@ -216,12 +215,6 @@ impl Experiment {
         }
         self
     }
-
-    /// As many servers as its plans may need beside those that it names.
-    pub fn needs_best(&self) -> bool {
-        let plans = self.sweep.iter().flat_map(|s| &s.plans);
-        plans.into_iter().any(Wanted::wants_best)
-    }
 }
 
 #[cfg(test)]
@@ -244,7 +237,6 @@ mod tests {
             WorkerSpec::Address("ws://gpu-box:7402".to_owned())
         );
         assert_eq!(read.objective, Goal::Energy);
-        assert!(read.needs_best());
         let sweep = read.sweep.clone().unwrap();
         let settings = sweep.settings();
         assert_eq!(

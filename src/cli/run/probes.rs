@@ -12,6 +12,7 @@ use crate::cli::probe::{self, ProbeArgs, SessionAs};
 use crate::cli::usage;
 use crate::link::LinkChoice;
 use crate::link::shaper::{Shaper, ShaperHandle};
+use crate::link::trace::EMULATED;
 use crate::sweep::{Experiment, ProbeSpec};
 
 /// Fills one link after the other, through a relay to a server that is started here.
@@ -52,7 +53,7 @@ pub(super) fn probes(
         };
         let through = shaper.as_ref().map_or(to, ShaperHandle::local_addr);
         let about = match shaper {
-            Some(_) => format!("an emulated link: a relay on this machine played {name}"),
+            Some(_) => format!("{EMULATED}: a relay on this machine played {name}"),
             None => "the link as it is".to_owned(),
         };
         let session = session.map(|settings| SessionAs {

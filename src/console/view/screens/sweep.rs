@@ -51,11 +51,8 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
 fn form(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let form = &scene.app.screens().sweep.form;
     let graph = scene.app.swept_graph();
-    let foot = graph.map_or_else(String::new, |graph| {
-        let (plans, rounds) = (form.count(graph), form.settings().until.most_rounds());
-        let visits = plans as u64 * u64::from(rounds);
-        format!("{plans} plans, at most {rounds} rounds: {visits} visits")
-    });
+    let foot = scene.app.sweep_forecast();
+    let foot = foot.map_or_else(String::new, |forecast| forecast.words());
     let inner = panel(area, "Sweep  a new one", &foot, scene.theme, buf);
     let Some(graph) = graph else {
         let words = "no robot has told its model yet";
