@@ -18,9 +18,10 @@ use crate::wire::Level;
 
 /// A robot that has not said what a sweep needs within this time is not waited for.
 const ROBOT_WITHIN_NS: i64 = 20_000_000_000;
-/// Servers are attached to for their names only, and predictions tell no more than how long it takes: the sweep begins
-/// without those that are late.
+/// Servers are attached to for their names only: the sweep begins without those that are late.
 const SERVERS_WITHIN_NS: i64 = 2_000_000_000;
+/// What the robot expects tells no more than how long it takes.
+const FORESEEN_WITHIN_NS: i64 = 4_000_000_000;
 /// How often progress is told.
 const PROGRESS_NS: i64 = 500_000_000;
 
@@ -186,7 +187,8 @@ impl Driver {
         }
         // What it expects comes once a second; without it nobody knows how long the sweep takes.
         let foresees = robot.is_some_and(|t| t.store.predictions().newest().is_some());
-        if !told || (!(all && foresees) && waited < SERVERS_WITHIN_NS) {
+        let is_early = |is_there: bool, within_ns| !is_there && waited < within_ns;
+        if !told || is_early(all, SERVERS_WITHIN_NS) || is_early(foresees, FORESEEN_WITHIN_NS) {
             return None;
         }
         match self.app.begin_sweep(request, now()) {

@@ -238,5 +238,12 @@ mod tests {
         let recorded = crate::link::trace::Trace::constant(93.0, 0.0).unwrap();
         let recorded = of(recorded.with_comment("probe").to_csv().as_bytes()).unwrap();
         assert!(!recorded.is_modelled);
+        // One that a probe measured over a relay says so.
+        let probed = crate::link::trace::Trace::constant(93.0, 0.0).unwrap();
+        let comment = format!("{}: a relay played indoors", crate::link::trace::EMULATED);
+        let probed = of(probed.with_comment(&comment).to_csv().as_bytes()).unwrap();
+        let kind = crate::report::figure::FigureKind::Bandwidth;
+        let figure = crate::report::figure::make(kind, &[probed]).unwrap();
+        assert_eq!(figure.origin.badges(), ["EMULATED LINK"]);
     }
 }

@@ -39,8 +39,10 @@ impl Forecast {
     /// The forecast of plans; `measures_power`: the robot does, so that it is left alone before and after.
     pub fn new(plans: &[Expected], settings: &Settings, measures_power: bool) -> Self {
         let known: Vec<i64> = plans.iter().filter_map(|p| p.latency_ns).collect();
-        let usual = known.iter().sum::<i64>() / (known.len() as i64).max(1);
-        let round: i64 = plans.iter().map(|p| visit_ns(p, usual, settings)).sum();
+        // What a peer tells may be as large as it likes.
+        let sum = |all: &mut dyn Iterator<Item = i64>| all.fold(0, i64::saturating_add);
+        let usual = sum(&mut known.iter().copied()) / (known.len() as i64).max(1);
+        let round = sum(&mut plans.iter().map(|p| visit_ns(p, usual, settings)));
         let rounds = settings.until.most_rounds();
         let idle_ns = if measures_power && settings.idle_ms > 0 {
             2 * (i64::from(settings.idle_ms) * MS + SETTLE_NS)
@@ -85,14 +87,16 @@ fn visit_ns(plan: &Expected, usual_ns: i64, settings: &Settings) -> i64 {
     let latency_ns = plan.latency_ns.unwrap_or(usual_ns).max(1);
     let window = i64::from(plan.window.max(1));
     // With several frames in flight they come closer than their latency; a stage per frame at best.
-    let period_ns = latency_ns / window.min(2);
+    let period_ns = (latency_ns / window.min(2)).max(1);
     let filling = if window > 1 { window } else { 0 };
     let warmup = i64::from(settings.warmup).max(filling);
     let by_time = i64::from(settings.visit_ms) * MS / period_ns + 1;
     let frames =
         i64::from(settings.frames.max(1)).max(if settings.visit_ms > 0 { by_time } else { 0 });
     let policy_ns = if plan.is_policy { POLICY_NS } else { 0 };
-    (latency_ns + SWITCH_NS + policy_ns).saturating_add(period_ns.saturating_mul(warmup + frames))
+    latency_ns
+        .saturating_add(SWITCH_NS + policy_ns)
+        .saturating_add(period_ns.saturating_mul(warmup + frames))
 }
 
 /// For people: `4 min 10 s`.
@@ -185,6 +189,26 @@ mod tests {
         };
         let made = Forecast::new(&[plan(Some(100))], &long, false);
         assert_eq!(made.duration_ns, Some((100 + 100 + 100 * 22) * MS));
+    }
+
+    #[test]
+    fn no_figure_that_a_robot_may_tell_breaks_it() {
+        let settings = Settings {
+            visit_ms: 600_000,
+            ..settings(100_000, Until::Repeats(10_000))
+        };
+        for latency_ns in [None, Some(0), Some(-1), Some(i64::MAX), Some(i64::MIN)] {
+            let plan = Expected {
+                latency_ns,
+                window: u16::MAX,
+                is_policy: true,
+            };
+            assert!(
+                !Forecast::new(&[plan; 3], &settings, true)
+                    .words()
+                    .is_empty()
+            );
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Whether two compute lanes on one machine slow each other (METHODS.md section 6).
 //!
 //! Before the first round the robot and its first server each compute the whole model alone, then both at once, as
-//! halves of a pipeline. An operator counts as computed together where the other device computed during nearly all of
-//! it: what the link lets overlap is not to matter.
+//! halves of a pipeline. An operator counts as computed together where the other device was at its half of a frame during
+//! nearly all of it: what the link lets overlap is not to matter.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ const MOST_FACTOR: f64 = 1.15;
 pub(super) const FRAMES: u32 = 8;
 /// Frames in flight while both compute.
 const WINDOW: u16 = 3;
-/// The share of an operator's time during which the other device computed, from which on it counts as together.
+/// The share of an operator's time during which the other device was at work, from which on it counts as together.
 const OVERLAP: f64 = 0.9;
 /// The share of a device's part of the model that must have been seen together.
 const LEAST_SEEN: f64 = 0.2;
@@ -108,13 +108,43 @@ struct Computed {
     to: i64,
 }
 
+/// What was computed in the pipeline.
+#[derive(Debug, Clone, Default)]
+struct Together {
+    cut: u32,
+    steps: Vec<Computed>,
+    /// From the first to the last operator of a frame, of the robot and of its server: between two operators of its half
+    /// a device is at work as well.
+    halves: [Vec<(i64, i64)>; 2],
+}
+
+impl Together {
+    fn add(&mut self, computed: Computed) {
+        if self.steps.len() < MOST_STEPS {
+            self.steps.push(computed);
+        }
+    }
+
+    /// The frame is over; so many steps were there before.
+    fn close(&mut self, before: usize) {
+        for (lane, halves) in self.halves.iter_mut().enumerate() {
+            let own = self.steps[before..].iter().filter(|s| s.lane == lane);
+            let half = own.fold(None, |half: Option<(i64, i64)>, s| {
+                let (from, to) = half.unwrap_or((s.from, s.to));
+                Some((from.min(s.from), to.max(s.to)))
+            });
+            halves.extend(half);
+        }
+    }
+}
+
 /// The check under way.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Solo {
     /// Durations of every operator alone, of the robot and of its server.
     alone: [BTreeMap<NodeId, Vec<f64>>; 2],
-    /// The pipeline's cut, once it is chosen, and what was computed in it.
-    together: Option<(u32, Vec<Computed>)>,
+    /// The pipeline, once it is chosen.
+    together: Option<Together>,
 }
 
 impl Solo {
@@ -140,7 +170,10 @@ impl Solo {
         }
         let slower = |k: u32| sum(robot, 1..=k).max(sum(server, k + 1..=last));
         let cut = (1..last).min_by(|a, b| slower(*a).total_cmp(&slower(*b)))?;
-        self.together = Some((cut, Vec::new()));
+        self.together = Some(Together {
+            cut,
+            ..Together::default()
+        });
         Some(reference(Plan::split(cut).with_window(WINDOW)))
     }
 
@@ -148,6 +181,7 @@ impl Solo {
     pub(super) fn add(&mut self, frame: &FrameRecord) {
         let computed = frame.steps.iter().filter(|s| s.kind == StepKind::Compute);
         let lanes = [DeviceId::ROBOT, DeviceId::SERVER];
+        let before = self.together.as_ref().map_or(0, |t| t.steps.len());
         for step in computed {
             let Some(lane) = lanes.iter().position(|d| *d == step.device) else {
                 continue;
@@ -158,14 +192,16 @@ impl Solo {
                     let all = self.alone[lane].entry(step.node).or_default();
                     all.push(step.duration_ns as f64 / 1e6);
                 }
-                Some((_, steps)) if steps.len() < MOST_STEPS => steps.push(Computed {
+                Some(together) => together.add(Computed {
                     lane,
                     node: step.node,
                     from,
                     to: from.saturating_add(step.duration_ns),
                 }),
-                Some(_) => {}
             }
+        }
+        if let Some(together) = &mut self.together {
+            together.close(before);
         }
     }
 
@@ -175,13 +211,10 @@ impl Solo {
 
     /// What was found; none where too little was computed together.
     pub(super) fn conclude(&self) -> Option<SoloRow> {
-        let (cut, steps) = self.together.as_ref()?;
+        let Together { cut, steps, halves } = self.together.as_ref()?;
         let alone = self.medians();
         let slowdown = |lane: usize| {
-            let mut others: Vec<(i64, i64)> = (steps.iter())
-                .filter(|s| s.lane != lane)
-                .map(|s| (s.from, s.to))
-                .collect();
+            let mut others = halves[1 - lane].clone();
             others.sort_unstable();
             let mut together: BTreeMap<NodeId, Vec<f64>> = BTreeMap::new();
             for step in steps.iter().filter(|s| s.lane == lane) {
@@ -264,9 +297,8 @@ mod tests {
         }
     }
 
-    /// Each operator takes 20 ms on either device; in the pipeline so much longer, and the stages follow each other
-    /// closely or with a gap for the link.
-    fn check(robot_ms: i64, server_ms: i64, gap_ms: i64) -> Option<SoloRow> {
+    /// Each operator takes 20 ms on either device, in the pipeline so long, with 3 ms between operators.
+    fn check(robot_ms: i64, server_ms: i64) -> Option<SoloRow> {
         let mut solo = Solo::default();
         for device in [0, 1] {
             let whole: Vec<_> = (1..=OPERATORS)
@@ -277,12 +309,18 @@ mod tests {
         let line = solo.next().unwrap();
         assert_eq!(line.rule, Rule::Plan(Plan::split(3).with_window(WINDOW)));
         assert!(solo.next().is_none(), "once");
-        let period = 3 * robot_ms.max(server_ms) + gap_ms;
+        let between = |ms: i64| ms + 3;
+        let period = 3 * between(robot_ms.max(server_ms));
         let steps: Vec<_> = (1..=OPERATORS)
             .map(|n| match i64::from(n) {
-                n @ 1..=3 => (0, n as u32, (n - 1) * robot_ms, robot_ms),
+                n @ 1..=3 => (0, n as u32, (n - 1) * between(robot_ms), robot_ms),
                 // The server computes one frame while the robot computes the next.
-                n => (1, n as u32, period + (n - 4) * server_ms, server_ms),
+                n => (
+                    1,
+                    n as u32,
+                    period + (n - 4) * between(server_ms),
+                    server_ms,
+                ),
             })
             .collect();
         frames(&mut solo, period, &steps);
@@ -291,13 +329,13 @@ mod tests {
 
     #[test]
     fn two_lanes_at_their_solo_speed_are_told_from_two_that_slow_each_other() {
-        let free = check(21, 22, 0).unwrap();
+        let free = check(21, 22).unwrap();
         assert!(!free.is_contended(), "{free:?}");
         assert!((free.robot.factor() - 1.05).abs() < 1e-9, "{free:?}");
         assert!((free.server.factor() - 1.1).abs() < 1e-9, "{free:?}");
         assert!(free.words().contains("keep their solo speed"));
         for (robot, server) in [(24, 20), (20, 24), (40, 40)] {
-            let slowed = check(robot, server, 0).unwrap();
+            let slowed = check(robot, server).unwrap();
             assert!(slowed.is_contended(), "{slowed:?}");
             assert!(slowed.words().starts_with("CONTENDED"));
         }

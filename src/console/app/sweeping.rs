@@ -372,7 +372,11 @@ impl App {
         };
         match begun {
             Ok(begun) => turn.effects.extend(begun.effects),
-            Err(why) => self.say(crate::wire::Level::Warning, format!("no sweep: {why}"), at),
+            Err(why) => {
+                let text = format!("no sweep: {why}");
+                self.notice = Some(text.clone());
+                self.say(crate::wire::Level::Warning, text, at);
+            }
         }
         turn.redraw(Redraw::AtOnce);
     }

@@ -331,8 +331,9 @@ impl Reading {
 /// A link that nobody named: what it carried.
 fn measured_link(rates: &[Rates]) -> Option<String> {
     let up = rates.iter().find(|r| r.direction == "up")?;
-    let seconds: f64 = up.held.iter().map(|h| h.for_s).sum();
-    let megabits: f64 = up.held.iter().map(|h| h.mbps * h.for_s).sum();
+    let used = || up.held.iter().filter(|h| h.mbps > 0.0);
+    let seconds: f64 = used().map(|h| h.for_s).sum();
+    let megabits: f64 = used().map(|h| h.mbps * h.for_s).sum();
     (seconds > 0.0).then(|| {
         let mean = megabits / seconds;
         format!("without a name, {mean:.1} Mbps up on average while it was used")
