@@ -7,6 +7,7 @@
 mod belief;
 mod choice;
 pub mod codec;
+mod congestion;
 mod estimate;
 mod goodput;
 mod inbox;
@@ -21,6 +22,7 @@ mod sounding;
 pub use crate::profile::trace;
 pub use belief::{Belief, Believed, Passage};
 pub use choice::{LinkChoice, LinkChoiceError, open_trace, read_trace};
+pub use congestion::unpace_within_this_machine;
 pub use estimate::{Estimate, Estimator};
 pub use goodput::Goodput;
 pub use inbox::{Complete, Expect, Inbox, InboxError};

@@ -473,6 +473,26 @@ fn probes_are_recorded_as_sessions_that_figures_are_made_of() {
 }
 
 #[test]
+fn a_link_that_this_machine_could_not_play_is_said_beside_what_was_measured() {
+    let experiment = place("too-fast.toml");
+    std::fs::write(
+        &experiment,
+        "format = 1\ntitle = \"Too fast\"\n[[servers]]\nemulated = \"gpu-server\"\n\
+         [probe]\nlinks = [\"datacentre-400g\"]\nseconds = 1\ninterval = 0.1\n",
+    )
+    .unwrap();
+    let stem = place("too-fast");
+    let _ = std::fs::remove_file(place("too-fast-datacentre-400g.mcap"));
+    let experiment = experiment.to_str().unwrap();
+    let output = run(&["run", experiment, "--out", stem.to_str().unwrap()]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert!(errors.contains("did not keep up with the link"), "{errors}");
+    let trace = std::fs::read_to_string(place("too-fast-datacentre-400g.csv")).unwrap();
+    assert!(trace.contains("# this machine did not keep up"), "{trace}");
+}
+
+#[test]
 fn what_cannot_be_swept_is_refused_with_exit_code_2() {
     let server = server();
     let robot = robot(&server.address, &[]);

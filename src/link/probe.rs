@@ -16,6 +16,7 @@ use std::time::Duration;
 use socket2::SockRef;
 
 use super::LinkError;
+use super::congestion::unpace_within_this_machine;
 use super::trace::{Row, Trace, TraceError};
 
 pub use count::Counts;
@@ -66,6 +67,7 @@ fn tune(stream: &TcpStream) -> Result<(), LinkError> {
         stream.set_read_timeout(Some(TICK))?;
         #[cfg(target_os = "linux")]
         SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+        unpace_within_this_machine(stream);
         Ok(())
     };
     set().map_err(|source| LinkError::Io {
@@ -100,4 +102,18 @@ fn trace_of(samples: &[Sample], interval_ns: i64, delay_ms: f64) -> Result<Trace
         }
     });
     Trace::new(is_shared, rows.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_probe_through_a_relay_on_this_machine_is_not_paced_by_the_system() {
+        use super::tune;
+        use crate::link::congestion::testing::{is_paced, paced};
+        if let Some((client, _server)) = paced() {
+            tune(&client).unwrap();
+            assert!(!is_paced(&client));
+        }
+    }
 }

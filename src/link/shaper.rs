@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use super::congestion::unpace_within_this_machine;
 use super::trace::Direction;
 use crate::clock;
 use crate::units::{BitsPerSecond, Bytes, Nanos};
@@ -148,6 +149,7 @@ impl Link {
     }
 
     fn admit(self: &Arc<Self>, client: TcpStream, upstream: SocketAddr, robot: Station) {
+        unpace_within_this_machine(&client);
         // An accepted socket inherits the listener's timeout (Linux): a silent client is not a gone one.
         let refused = client.set_read_timeout(None).is_err() || {
             let air = self.air();
@@ -438,6 +440,7 @@ fn bind(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 fn connect(upstream: SocketAddr) -> io::Result<TcpStream> {
     let socket = small_socket(upstream)?;
     socket.connect_timeout(&upstream.into(), CONNECT_TIMEOUT)?;
+    unpace_within_this_machine(&socket);
     Ok(TcpStream::from(socket))
 }
 
@@ -482,5 +485,29 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(told.contains(&listen.to_string()), "{told}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn neither_socket_of_a_relayed_connection_is_paced_by_the_system() {
+        use crate::link::congestion::testing::is_paced;
+
+        let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+        let profile = ShaperProfile::constant(BitsPerSecond::from_mbps(8.0));
+        let (listen, to) = (
+            "127.0.0.1:0".parse().unwrap(),
+            upstream.local_addr().unwrap(),
+        );
+        let shaper = Shaper::start(listen, to, profile).unwrap();
+        let _client = TcpStream::connect(shaper.local_addr()).unwrap();
+        let _server = upstream.accept().unwrap();
+        let connection = loop {
+            let relayed = shaper.link.air().connections.first().cloned();
+            match relayed {
+                Some(connection) => break connection,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        assert!(connection.sockets().into_iter().all(|s| !is_paced(s)));
     }
 }

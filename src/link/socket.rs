@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::congestion::unpace_within_this_machine;
 use crate::clock;
 use crate::units::Nanos;
 use crate::wire::DecodeError;
@@ -94,7 +95,8 @@ pub fn connect(address: &str, timeout: Duration) -> Result<TcpStream, LinkError>
     })
 }
 
-/// Sets the options of a data connection: no delay, little unsent in the kernel, bounded writes, short reads.
+/// Sets the options of a data connection: no delay, little unsent in the kernel, bounded writes, short reads; within
+/// this machine, no pacing by the system.
 ///
 /// # Errors
 /// The socket is gone.
@@ -105,6 +107,7 @@ pub fn tune(stream: &TcpStream) -> Result<(), LinkError> {
         stream.set_read_timeout(Some(READ_TICK))?;
         #[cfg(target_os = "linux")]
         SockRef::from(stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
+        unpace_within_this_machine(stream);
         Ok(())
     };
     set().map_err(|source| LinkError::Io {
@@ -243,6 +246,16 @@ mod tests {
             std::thread::sleep(Duration::from_millis(1));
             buffer[0] = 0;
             Ok(1)
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_connection_within_this_machine_is_not_paced_by_the_system() {
+        use crate::link::congestion::testing::{is_paced, paced};
+        if let Some((client, _server)) = paced() {
+            tune(&client).unwrap();
+            assert!(!is_paced(&client));
         }
     }
 

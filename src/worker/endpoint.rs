@@ -35,6 +35,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock;
+use crate::link::unpace_within_this_machine;
 use crate::units::Hash32;
 use crate::wire::Record;
 use crate::wire::console::{BACKFILL, Role};
@@ -398,4 +399,5 @@ fn tune(stream: &TcpStream) {
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_send_buffer_size(SEND_BUFFER_BYTES);
     let _ = socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    unpace_within_this_machine(stream);
 }

@@ -11,7 +11,7 @@ use splitscope::wire::{
 };
 
 use crate::power::{W, jetson};
-use crate::{Console, MS, ROBOT, live, ten_seconds_of_link};
+use crate::{Console, MS, ROBOT, SERVER, live, ten_seconds_of_link};
 
 /// The robot's time of the newest power sample that [`jetson`] told.
 const NOW_MS: i64 = 70_100;
@@ -143,6 +143,16 @@ fn what_watching_costs_stands_on_the_power_screen_and_is_never_a_made_up_zero() 
         let screen = console.screen(size);
         let words = "console +0.2 % [-0.4, 0.7] of 43.1 ms (212 with, 88 without, 63 s ago)";
         assert!(screen.contains(words), "{screen}");
+    }
+    // And beside the workers, where telemetry's share is, of a robot that is not the one shown too.
+    console.key(Key::Char('6'));
+    console.key(Key::Down);
+    assert_eq!(console.app.focus(), Some(SERVER));
+    for size in [(80, 24), (160, 48)] {
+        let screen = console.screen(size);
+        let words = "console +0.2 % [-0.4, 0.7] of 43.1 ms (212 with, 88 without, 63 s ago)";
+        assert!(screen.contains(words), "{screen}");
+        assert_eq!(screen.matches("console +").count(), 1, "{screen}");
     }
 }
 

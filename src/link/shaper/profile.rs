@@ -85,6 +85,16 @@ pub struct ShaperStats {
     pub lost: Lost,
 }
 
+impl ShaperStats {
+    /// The share of what the media could have carried that they did not, from 0 to 1. Where somebody fills the link all
+    /// the time it tells how far this machine fell behind the link that it plays.
+    pub fn missed_share(&self) -> f64 {
+        let missed = (self.lost.late.0 + self.lost.idle.0) as f64;
+        let all = missed + (self.up.0 + self.down.0) as f64;
+        if all > 0.0 { missed / all } else { 0.0 }
+    }
+}
+
 /// Why a shaper could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -64,6 +64,11 @@ impl Connection {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn sockets(&self) -> [&TcpStream; 2] {
+        [&self.client, &self.upstream]
+    }
+
     /// Relays until both directions have ended; the sockets close with the last reference to `self`.
     pub(super) fn run(self: &Arc<Self>, link: &Arc<Link>) {
         let here = Arc::clone(self);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use ratatui::text::Line;
 
-use crate::console::view::Scene;
 use crate::console::view::widgets::text;
+use crate::console::view::{Scene, Theme};
 use crate::store::Store;
 use crate::wire::ObserverEffect;
 
@@ -17,17 +17,32 @@ pub(in crate::console::view) fn lines(scene: &Scene, width: usize) -> Vec<Line<'
     let Some((effect, now)) = scene.store.and_then(told) else {
         return Vec::new();
     };
-    let style = match effect.change {
-        Some(_) if effect.is_unsteady => scene.theme.faint(),
-        Some(change) if change.low_ppm > AIM_PPM => scene.theme.warning(),
-        Some(_) => scene.theme.text(),
-        None => scene.theme.faint(),
-    };
     let mut words = words(effect, now);
     if effect.alone.frames == 0 && scene.app.deck().is_live() {
         words += " (o steps away for 15 s)";
     }
-    let lines = text::wrapped(&words, width).into_iter();
+    wrapped(effect, &words, scene.theme, width)
+}
+
+/// The same of any worker, where no key of it works.
+pub(in crate::console::view) fn lines_of(
+    store: &Store,
+    theme: Theme,
+    width: usize,
+) -> Vec<Line<'static>> {
+    told(store).map_or_else(Vec::new, |(effect, now)| {
+        wrapped(effect, &words(effect, now), theme, width)
+    })
+}
+
+fn wrapped(effect: &ObserverEffect, words: &str, theme: Theme, width: usize) -> Vec<Line<'static>> {
+    let style = match effect.change {
+        Some(_) if effect.is_unsteady => theme.faint(),
+        Some(change) if change.low_ppm > AIM_PPM => theme.warning(),
+        Some(_) => theme.text(),
+        None => theme.faint(),
+    };
+    let lines = text::wrapped(words, width).into_iter();
     lines.map(|line| Line::styled(line, style)).collect()
 }
 
