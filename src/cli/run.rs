@@ -13,8 +13,9 @@ use super::sweep::{Output, finish, idle_seconds};
 use super::{usage, worker};
 use crate::console::app::sweeping::{Expected, Request};
 use crate::console::{self, Options, SweepEnded};
+use crate::model::zoo;
 use crate::session;
-use crate::sweep::{Cuts, Experiment, Given, Goal, How, ModelSpec, SweepSpec};
+use crate::sweep::{Cuts, Experiment, Given, Goal, How, ModelSpec, PlanSummary, SweepSpec};
 use crate::units::Bytes;
 use parties::Parties;
 
@@ -212,10 +213,17 @@ pub(super) fn best_cut(
     }
     let (header, sweep) = *sweep;
     let summary = sweep.summary(&header);
-    let best = match goal {
-        Goal::Latency => summary.fastest,
-        Goal::Energy => summary.frugal.or(summary.fastest),
+    let figure = |plan: &PlanSummary| match goal {
+        Goal::Energy if summary.frugal.is_some() => plan.energy.as_ref().map(|e| e.joules),
+        Goal::Latency | Goal::Energy => plan.latency_ms.map(|ms| ms.value),
     };
-    let cut = best.and_then(|place| summary.plans[place].cut);
-    cut.context("no cut could be measured, so none is the best")
+    let known = summary.plans.iter();
+    let mut known: Vec<(f64, u32)> = known
+        .filter_map(|plan| Some((figure(plan)?, plan.cut?)))
+        .collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let model = &header.model;
+    let graph = zoo::build(&model.name, model.batch, model.rows, model.columns)?;
+    let cut = request.suitable(&graph, known.into_iter().map(|(_, cut)| cut));
+    cut.context("no cut that suits the plans could be measured, so none is the best")
 }

@@ -220,7 +220,7 @@ impl Experiment {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Until;
+    use crate::sweep::{Given, PlanLine, Until};
 
     const GOLDEN: &str = include_str!("../../tests/data/experiment_v1.toml");
 
@@ -270,6 +270,18 @@ mod tests {
         }
         let none = Experiment::open("figure9").unwrap_err().to_string();
         assert!(none.contains("figure1, figure2, modes"), "{none}");
+    }
+
+    #[test]
+    fn the_one_for_real_workers_can_be_read() {
+        let text = include_str!("../../profiles/experiments/real.toml");
+        let real = Experiment::parse("real", text).unwrap();
+        assert_eq!(real.robot, Some(WorkerSpec::Real(1)));
+        let graph = crate::model::zoo::build("mobilenet_v2", 1, 224, 224).unwrap();
+        let sweep = real.sweep.unwrap();
+        let cuts = sweep.cuts.unwrap().parse().unwrap();
+        let lines = PlanLine::list(&graph, Some(&cuts), &sweep.plans, Given::default());
+        assert_eq!(lines.unwrap().last().unwrap().label, "split 60 codec auto");
     }
 
     #[test]

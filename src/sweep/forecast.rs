@@ -21,7 +21,7 @@ pub struct Expected {
 }
 
 /// How long a sweep will take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Forecast {
     /// Plans.
     pub plans: usize,
@@ -33,6 +33,8 @@ pub struct Forecast {
     pub duration_ns: Option<i64>,
     /// Whether it may end earlier.
     pub is_most: bool,
+    /// The rate that the link was believed to have: while that is low, everything seems to take long.
+    pub mbps: Option<f64>,
 }
 
 impl Forecast {
@@ -58,7 +60,15 @@ impl Forecast {
             rounds,
             duration_ns: (!known.is_empty()).then_some(whole),
             is_most: matches!(settings.until, Until::Narrow { .. }),
+            mbps: None,
         }
+    }
+
+    /// The same, expected of a link of this rate.
+    #[must_use]
+    pub const fn at(mut self, mbps: Option<f64>) -> Self {
+        self.mbps = mbps;
+        self
     }
 
     /// Visits at most.
@@ -66,12 +76,15 @@ impl Forecast {
         self.plans as u64 * u64::from(self.rounds)
     }
 
-    /// For people: `47 plans, 20 rounds: 940 visits, about 12 min 05 s as predicted`.
+    /// For people: `47 plans, 20 rounds: 940 visits, about 12 min 05 s predicted at 93 Mbps`.
     pub fn words(&self) -> String {
         let most = if self.is_most { "at most " } else { "" };
+        let rate = self
+            .mbps
+            .map_or_else(String::new, |mbps| format!(" at {mbps:.1} Mbps"));
         let time = self.duration_ns.map_or_else(
             || "nothing is predicted yet of how long".to_owned(),
-            |ns| format!("about {most}{} as predicted", duration_words(ns)),
+            |ns| format!("about {most}{} predicted{rate}", duration_words(ns)),
         );
         format!(
             "{} plans, {most}{} rounds: {} visits, {time}",
@@ -139,7 +152,12 @@ mod tests {
         assert_eq!(made.duration_ns, Some(10 * (5 * 400 + 200) * MS));
         assert_eq!(
             made.words(),
-            "2 plans, 10 rounds: 20 visits, about 22 s as predicted"
+            "2 plans, 10 rounds: 20 visits, about 22 s predicted"
+        );
+        let words = made.at(Some(93.0)).words();
+        assert!(
+            words.ends_with("about 22 s predicted at 93.0 Mbps"),
+            "{words}"
         );
         let idle = Settings {
             idle_ms: 30_000,

@@ -72,6 +72,8 @@ struct BeginLine {
     visits: u64,
     /// How long it will take, by what the robot expects of its plans.
     predicted_s: Option<f64>,
+    /// The rate that the link was believed to have.
+    predicted_mbps: Option<f64>,
     /// Plans that something is expected of.
     predicted_plans: usize,
     /// Whether it may end earlier.
@@ -85,6 +87,7 @@ fn begin_line(forecast: &Forecast) -> BeginLine {
         rounds: forecast.rounds,
         visits: forecast.visits(),
         predicted_s: forecast.duration_ns.map(|ns| ns as f64 / 1e9),
+        predicted_mbps: forecast.mbps,
         predicted_plans: forecast.predicted,
         at_most: forecast.is_most,
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 pub(in crate::console::app) use outlook::of_wanted;
 
 use super::{App, Effect, Moment, Redraw, Turn};
+use crate::model::Graph;
 use crate::plan::Plan;
 use crate::policy::Spec;
 use crate::sweep::{
@@ -53,6 +54,20 @@ impl Request {
     /// Whether a plan wants the best cut, and it is not known.
     pub fn seeks_best(&self) -> bool {
         self.given.best.is_none() && self.modes.iter().any(Wanted::wants_best)
+    }
+
+    /// The best of these cuts, the best one first, that every plan that wants it can be made with: nothing is streamed at
+    /// a cut with all on one device.
+    pub fn suitable(&self, graph: &Graph, ranked: impl IntoIterator<Item = u32>) -> Option<u32> {
+        let wanting = self.modes.iter().filter(|wanted| wanted.wants_best());
+        let wanting: Vec<Wanted> = wanting.cloned().collect();
+        ranked.into_iter().find(|cut| {
+            let given = Given {
+                best: Some(*cut),
+                ..self.given
+            };
+            PlanLine::list(graph, None, &wanting, given).is_ok()
+        })
     }
 
     /// The short sweep that finds it: over the cuts that one tensor crosses.
@@ -361,14 +376,17 @@ impl App {
         let Some(mut request) = sweeping.then.take() else {
             return;
         };
-        let done = sweeping
-            .sweep
-            .as_ref()
-            .filter(|s| s.ended() == Some(&How::Done));
-        request.given.best = done.and_then(|sweep| sweep.plans()[sweep.best().0?].cut);
-        let begun = match request.given.best {
-            Some(_) => self.begin_sweep(&request, at),
-            None => Err("the search for the best cut did not come to its end".to_owned()),
+        let done = sweeping.sweep.as_ref();
+        let done = done.filter(|s| s.ended() == Some(&How::Done));
+        let ranked = done.map(Sweep::ranked);
+        let model = self.targets[sweeping.target].store.model();
+        let begun = match (ranked, model) {
+            (Some(ranked), Some(model)) => {
+                let cuts = ranked.iter().filter_map(|line| line.cut);
+                request.given.best = request.suitable(&model.graph, cuts);
+                self.begin_sweep(&request, at)
+            }
+            _ => Err("the search for the best cut did not come to its end".to_owned()),
         };
         match begun {
             Ok(begun) => turn.effects.extend(begun.effects),

@@ -145,6 +145,15 @@ impl Sweep {
         (least(&|b| Some(b.median_ms.value)), least(&|b| b.joules))
     }
 
+    /// The plans that were measured, the one of the least median latency first.
+    pub fn ranked(&self) -> Vec<&PlanLine> {
+        let medians = self.plans().iter().zip(&self.standings);
+        let known = medians.filter_map(|(line, standing)| Some((line, standing.median?.value)));
+        let mut known: Vec<_> = known.collect();
+        known.sort_by(|a, b| a.1.total_cmp(&b.1));
+        known.into_iter().map(|(line, _)| line).collect()
+    }
+
     /// Whether a plan is visited no more: the robot does not take it, or it was skipped.
     pub fn is_out(&self, plan: usize) -> bool {
         self.standings.get(plan).is_some_and(|s| s.out)

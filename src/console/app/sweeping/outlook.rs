@@ -18,7 +18,7 @@ pub(in crate::console::app) fn of_lines(
         is_policy: line.rule.policy().is_some(),
     });
     let plans: Vec<_> = plans.collect();
-    Forecast::new(&plans, settings, measures_power(store))
+    forecast(&plans, settings, store)
 }
 
 /// The same of cuts and modes that were not made plans yet.
@@ -50,7 +50,13 @@ pub(in crate::console::app) fn of_wanted(
         }
     });
     let plans: Vec<_> = cuts.chain(modes).collect();
-    Forecast::new(&plans, settings, measures_power(store))
+    forecast(&plans, settings, store)
+}
+
+fn forecast(plans: &[Expected], settings: &Settings, store: &Store) -> Forecast {
+    let mbps = store.predictions().newest().map(|record| record.mbps);
+    let mbps = mbps.filter(|mbps| mbps.is_finite());
+    Forecast::new(plans, settings, measures_power(store)).at(mbps)
 }
 
 /// A cut's own figure; else the best plan of the mode; of a policy the best there is.

@@ -96,8 +96,18 @@ fn table(scene: &Scene, sweeping: &Sweeping, (area, inner): (Rect, Rect), buf: &
             buf.set_line(inner.x, y, &line, inner.width);
         }
     };
-    put(Line::styled(state(sweeping), scene.theme.strong()));
-    let Some(sweep) = sweeping.sweep().filter(|_| Size::of(area) != Size::Glance) else {
+    let is_glance = Size::of(area) == Size::Glance;
+    let state = state(sweeping);
+    // At arm's length every part of it has a line of its own.
+    let parts = if is_glance {
+        state.split("  ").collect()
+    } else {
+        vec![state.as_str()]
+    };
+    for part in parts {
+        put(Line::styled(part.to_owned(), scene.theme.strong()));
+    }
+    let Some(sweep) = sweeping.sweep().filter(|_| !is_glance) else {
         for line in foot.split("  ").filter(|l| !l.is_empty()) {
             put(Line::raw(line.to_owned()));
         }
