@@ -61,6 +61,10 @@ fn main() -> Result<(), Failure> {
         println!("computed by libtorch on this machine");
         return run(graph, weights, engine, make);
     }
+    #[cfg(not(feature = "torch"))]
+    if std::env::args().any(|a| a == "--torch") {
+        return Err("--torch: this bench was built without libtorch; cargo xtask bench observer --torch builds it with".into());
+    }
     println!("emulated: jetson-xavier-nx and gpu-server");
     let profile = Profile::open("gpu-server")?;
     let make: EngineFactory<EmulatedEngine> =

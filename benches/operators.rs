@@ -2,7 +2,8 @@
 //!
 //! Both have the same weights, the same u8 image (a tensor before the clock starts), the same normalisation, one core,
 //! one thread and no gradients. Each pair runs ours, plain and plain again in random order; A/A is plain against plain.
-//! `--pairs N` sets the number of pairs of both models (default 200 and 80).
+//! `--pairs N` sets the number of pairs of both models (default 200 and 80). `--torch-device cuda` measures on a GPU, where
+//! ours is synchronised after every step and the plain forward once: the ratio is what timed steps cost there.
 #![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
 
 #[path = "shared/paired.rs"]
@@ -15,7 +16,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use paired::{Paired, median, number_argument};
 use splitscope::clock;
 use splitscope::engine::Engine;
-use splitscope::engine::torch::{Handle, TorchEngine, keep_freed_memory};
+use splitscope::engine::processor::Processor;
+use splitscope::engine::torch::{Handle, TorchEngine, check, keep_freed_memory};
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, zoo};
 use splitscope::plan::{Admit, Codec, Linked, Piece, Plan, Value, compile};
@@ -41,11 +43,28 @@ fn main() -> Result<(), Failure> {
     tch::set_num_threads(1);
     let _guard = tch::no_grad_guard();
     let asked = number_argument("--pairs");
-    measure("mobilenet_v2", asked.unwrap_or(200))?;
-    measure("resnet50", asked.unwrap_or(80))
+    let processor = processor()?;
+    measure("mobilenet_v2", processor, asked.unwrap_or(200))?;
+    measure("resnet50", processor, asked.unwrap_or(80))
 }
 
-fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
+/// What `--torch-device` says.
+fn processor() -> Result<Processor, Failure> {
+    let mut arguments = std::env::args().skip_while(|a| a != "--torch-device");
+    let processor = arguments.nth(1).map_or(Ok(Processor::Cpu), |p| p.parse())?;
+    check(processor)?;
+    Ok(processor)
+}
+
+/// libtorch's word for a processor.
+fn device(processor: Processor) -> Device {
+    match processor {
+        Processor::Cpu => Device::Cpu,
+        Processor::Cuda(number) => Device::Cuda(usize::from(number)),
+    }
+}
+
+fn measure(name: &str, processor: Processor, pairs: usize) -> Result<(), Failure> {
     let graph = Arc::new(zoo::build(name, 1, 224, 224)?);
     let (weights, kind) = match published(name) {
         Some(file) => (Weights::load(&file, &graph.parameters())?, "published"),
@@ -55,7 +74,7 @@ fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
     let elements = graph.input_shape().elements();
     let pixels: Vec<u8> = (0..elements).map(|_| random.below(256) as u8).collect();
 
-    let mut engine = TorchEngine::new(&graph, &weights, 1)?;
+    let mut engine = TorchEngine::on(processor, &graph, &weights, 1)?;
     drop(weights);
     let plain = Plain::new(&graph, &engine, &pixels)?;
     warm_up(&mut engine, &graph)?;
@@ -93,7 +112,7 @@ fn measure(name: &str, pairs: usize) -> Result<(), Failure> {
     let ratio = Paired::of(&ratios(0, 1));
     let same = Paired::of(&ratios(2, 1));
     println!(
-        "{name} ({kind} weights, 224x224, {pairs} pairs): {ratio}, A/A {same}; {}",
+        "{name} ({kind} weights, 224x224, {processor}, {pairs} pairs): {ratio}, A/A {same}; {}",
         ratio.verdict(TARGET)
     );
     println!(
@@ -129,7 +148,7 @@ impl Ours {
         let program = program.ok_or("no program for the robot")?;
         let linked = Linked::new(&graph, program, Some(schedule.output));
         let image = Value::whole(&graph, NodeId::INPUT);
-        let pixels = TorchEngine::import(&graph, &image, pixels)?;
+        let pixels = TorchEngine::import(&engine.place(), &graph, &image, pixels)?;
         let (sender, events) = sync_channel(8);
         let runtime = Runtime::start(DeviceId::ROBOT, graph, engine, Some(CORE), sender)?;
         runtime.prepare(Epoch(1), linked, Codec::None);
@@ -189,11 +208,13 @@ struct Plain {
     pixels: Tensor,
     mean: Tensor,
     std: Tensor,
+    processor: Processor,
 }
 
 impl Plain {
     fn new(graph: &Graph, engine: &TorchEngine, pixels: &[u8]) -> Result<Self, Failure> {
-        let mut store = nn::VarStore::new(Device::Cpu);
+        let processor = engine.place();
+        let mut store = nn::VarStore::new(device(processor));
         let root = store.root();
         let net: Box<dyn ModuleT> = match graph.name() {
             "resnet50" => Box::new(vision::resnet::resnet50(&root, 1000)),
@@ -208,19 +229,26 @@ impl Plain {
         }
         let shape = graph.input_shape();
         let size = [1, 3, i64::from(shape.rows), i64::from(shape.columns)];
-        let per_channel = |v: [f32; 3]| Tensor::from_slice(&v).reshape([1, 3, 1, 1]);
+        let here = device(processor);
+        let per_channel =
+            |v: [f32; 3]| Tensor::from_slice(&v).reshape([1, 3, 1, 1]).to_device(here);
         Ok(Self {
             net,
-            pixels: Tensor::from_data_size(pixels, &size, Kind::Uint8),
+            pixels: Tensor::from_data_size(pixels, &size, Kind::Uint8).to_device(here),
             mean: per_channel([0.485, 0.456, 0.406]),
             std: per_channel([0.229, 0.224, 0.225]),
+            processor,
         })
     }
 
     fn run(&self) -> Tensor {
         let x = self.pixels.to_kind(Kind::Float) / 255.0;
         let x = (x - &self.mean) / &self.std;
-        self.net.forward_t(&x, false)
+        let result = self.net.forward_t(&x, false);
+        if let Processor::Cuda(number) = self.processor {
+            tch::Cuda::synchronize(i64::from(number));
+        }
+        result
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! This is the only room that reads the system's clocks (`clippy.toml` bans it elsewhere).
 
+mod kernel;
+
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,6 +12,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::units::Nanos;
+
+pub use kernel::Kept;
 
 /// Where a part of the program reads the time from.
 pub trait Clock: Send + Sync {

@@ -30,6 +30,7 @@ mod keeper;
 pub mod line;
 mod links;
 mod meet;
+mod mouse;
 mod pace;
 mod runtime;
 pub mod settings;

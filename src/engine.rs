@@ -5,6 +5,7 @@
 
 pub mod emulated;
 pub mod measure;
+pub mod processor;
 #[cfg(feature = "torch")]
 pub mod torch;
 
@@ -50,11 +51,17 @@ pub trait Engine: Send + 'static {
     /// A tensor; cloning it copies a handle, not the elements.
     type Payload: Clone + Send + 'static;
 
+    /// Where its tensors are; what link threads need to make one.
+    type Place: Clone + Send + Sync + 'static;
+
     /// Whether times are made up from a profile and values have no elements.
     const EMULATED: bool = false;
 
     /// What computes, for people: `libtorch 2.11, CPU, 1 thread`.
     fn describe(&self) -> String;
+
+    /// Where its tensors are.
+    fn place(&self) -> Self::Place;
 
     /// Runs a lane's loop on the calling thread, with whatever the library wants set for that thread.
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self))
@@ -121,9 +128,14 @@ pub trait Engine: Send + 'static {
         pieces: &[Piece<Self::Payload>],
     ) -> Result<Vec<u8>, EngineError>;
 
-    /// A tensor from raw little-endian elements `[N, C, H, W]`; runs on link threads.
+    /// A tensor in its place from raw little-endian elements `[N, C, H, W]`; runs on link threads.
     ///
     /// # Errors
     /// A length that is not the value's, or what the library said.
-    fn import(graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Self::Payload, EngineError>;
+    fn import(
+        place: &Self::Place,
+        graph: &Graph,
+        value: &Value,
+        bytes: &[u8],
+    ) -> Result<Self::Payload, EngineError>;
 }

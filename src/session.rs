@@ -34,6 +34,7 @@ mod remembered;
 mod repair;
 mod schema;
 mod snapshot;
+mod watch;
 mod writer;
 mod written;
 
@@ -47,8 +48,9 @@ pub use ranges::Ranges;
 pub use reader::{Entries, Reader};
 pub use recorder::{Recorder, Settings, State, Status};
 pub use remembered::Remembered;
-pub use repair::{Repaired, repair};
+pub use repair::{Repaired, repair, repair_watched};
 pub use snapshot::snapshot;
+pub use watch::Watch;
 pub use writer::Writer;
 pub use written::Written;
 

@@ -88,10 +88,13 @@ impl Checking {
 
 impl Engine for Checking {
     type Payload = Arc<Vec<u8>>;
+    type Place = ();
 
     fn describe(&self) -> String {
         "known bits".to_owned()
     }
+
+    fn place(&self) -> Self::Place {}
 
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
         body(self);
@@ -144,7 +147,12 @@ impl Engine for Checking {
         Ok(pieces[0].payload.to_vec())
     }
 
-    fn import(graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Self::Payload, EngineError> {
+    fn import(
+        (): &(),
+        graph: &Graph,
+        value: &Value,
+        bytes: &[u8],
+    ) -> Result<Self::Payload, EngineError> {
         assert_eq!(value.bytes(graph).0, bytes.len() as u64);
         Ok(Arc::new(bytes.to_vec()))
     }

@@ -56,7 +56,8 @@ fn attach(workers: &[&str]) -> Terminal {
 /// The end of a console that has recorded: the terminal is as before, and what is left says where the session is.
 fn leave(mut terminal: Terminal) {
     let left = terminal.ends_and_gives_the_terminal_back();
-    let one = left.starts_with("session ") && left.contains(".mcap, ") && left.ends_with('B');
-    let none = left == "no session: no worker was attached";
+    // A slow disk has its word before.
+    let one = left.contains("session ") && left.contains(".mcap, ") && left.ends_with('B');
+    let none = left.ends_with("no session: no worker was attached");
     assert!(one || none, "{left:?}");
 }

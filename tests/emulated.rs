@@ -135,6 +135,7 @@ impl Field {
             devices: vec![Arc::new(self.robot.clone()), Arc::clone(&server), server],
             link: Link::none(),
             between: Link::none(),
+            packings: simulate::Packings::default(),
             power: None,
         };
         let one = Run::one(Nanos(0));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use run::{KEY, floats, noise, run};
 use splitscope::engine::Engine;
+use splitscope::engine::processor::Processor;
 use splitscope::engine::torch::TorchEngine;
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, crossing, crossing_bytes, zoo};
@@ -296,7 +297,7 @@ fn a_lane_keeps_to_its_threads() {
             frame: FrameId(frame),
             ..KEY
         };
-        let payload = TorchEngine::import(&graph, &image, &pixels).unwrap();
+        let payload = TorchEngine::import(&Processor::Cpu, &graph, &image, &pixels).unwrap();
         let admit = Admit {
             key,
             program: None,

@@ -7,7 +7,8 @@
 mod run;
 
 use run::{Ran, floats, noise, run};
-use splitscope::engine::torch::TorchEngine;
+use splitscope::engine::processor::Processor;
+use splitscope::engine::torch::{TorchEngine, check};
 use splitscope::model::weights::Weights;
 use splitscope::model::{Graph, Op, Region, crossing, crossing_bytes, zoo};
 use splitscope::plan::{
@@ -34,9 +35,13 @@ struct Lab {
 
 impl Lab {
     fn new(name: &str, size: u32, batch: u32) -> Self {
+        Self::on(Processor::Cpu, name, size, batch)
+    }
+
+    fn on(processor: Processor, name: &str, size: u32, batch: u32) -> Self {
         let graph = zoo::build(name, batch, size, size).unwrap();
         let weights = Weights::seeded(5, &graph.parameters());
-        let mut engine = TorchEngine::new(&graph, &weights, 1).unwrap();
+        let mut engine = TorchEngine::on(processor, &graph, &weights, 1).unwrap();
         let pixels = noise(&graph);
         let local = compile(&graph, &Plan::LOCAL, Epoch(1)).unwrap();
         let local = run(&graph, &mut engine, &local, &pixels);
@@ -234,6 +239,33 @@ fn row_tiles_are_local_and_only_missing_rows_move() {
                 panic!()
             };
             assert!(segments.len() >= 2, "{name}: {segments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_gpu_gives_the_answer_of_the_cpu_under_every_mode() {
+    let gpu = Processor::Cuda(0);
+    if let Err(reason) = check(gpu) {
+        println!("skipped: {reason}");
+        return;
+    }
+    for (name, size) in SMALL {
+        let cpu = Lab::new(name, size, 1);
+        let mut lab = Lab::on(gpu, name, size, 1);
+        cpu.is_local(&lab.local, "local on a GPU");
+        let cut = lab.cuts()[0];
+        let plain = lab.run(&Plan::split(cut));
+        assert!(plain.output == lab.local.output, "{name}: other bits");
+        for plan in [
+            Plan::REMOTE,
+            Plan::split(cut).with_tiles(4),
+            shard_all(&lab.graph, &[0.3, 0.7], Join::Gather).unwrap(),
+            shard_all(&lab.graph, &[0.5, 0.5], Join::Reduce).unwrap(),
+            simple_tiles(&lab.graph, &[0.5, 0.5], DeviceId::SERVER).unwrap(),
+        ] {
+            let ran = lab.run(&plan);
+            cpu.is_local(&ran, &format!("{} on a GPU", plan.label()));
         }
     }
 }
@@ -451,7 +483,7 @@ fn padding_at_a_cut_would_be_noticed() {
         ..whole
     };
     let image = Value::whole(&lab.graph, NodeId::INPUT);
-    let pixels = TorchEngine::import(&lab.graph, &image, &lab.pixels).unwrap();
+    let pixels = TorchEngine::import(&Processor::Cpu, &lab.graph, &image, &lab.pixels).unwrap();
     let piece = |region, payload| Piece {
         region,
         term: Term::Whole,
@@ -505,7 +537,7 @@ fn padding_at_a_cut_would_be_noticed() {
         };
         let rows = TorchEngine::export(graph, &value, &[piece(all, x)]).unwrap();
         let as_image = Value::whole(&small, normalized.id);
-        let rows = TorchEngine::import(&small, &as_image, &rows).unwrap();
+        let rows = TorchEngine::import(&Processor::Cpu, &small, &as_image, &rows).unwrap();
         let conv_small = small.node(conv.id).clone();
         let padded = engine
             .compute(

@@ -91,6 +91,19 @@ fn a_bad_profile_is_refused_with_the_place_what_was_read_and_what_was_expected()
     assert!(Profile::parse("mine", &long).is_err());
 }
 
+#[test]
+fn a_profile_nested_without_end_is_refused_like_any_other() {
+    let deep = |open: &str| format!("{GOLDEN}\nmore = {}", open.repeat(1 << 18));
+    for text in [
+        deep("["),
+        deep("{a="),
+        "[".repeat(1 << 19),
+        "a.".repeat(1 << 18),
+    ] {
+        assert!(Profile::parse("mine", &text).is_err());
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_breaks_the_reader(

@@ -8,6 +8,7 @@ mod run;
 use proptest::prelude::*;
 use run::{floats, noise, run};
 use splitscope::engine::Engine;
+use splitscope::engine::processor::Processor;
 use splitscope::engine::torch::{Handle, TorchEngine};
 use splitscope::model::weights::Weights;
 use splitscope::model::{
@@ -141,7 +142,7 @@ fn graph(batch: u32, rows: u32, columns: u32, layers: &[Layer]) -> Graph {
 /// Every node's whole output.
 fn whole_outputs(graph: &Graph, engine: &mut TorchEngine, pixels: &[u8]) -> Vec<Handle> {
     let image = Value::whole(graph, NodeId::INPUT);
-    let mut outputs = vec![TorchEngine::import(graph, &image, pixels).unwrap()];
+    let mut outputs = vec![TorchEngine::import(&Processor::Cpu, graph, &image, pixels).unwrap()];
     engine.on_lane(&mut |engine| {
         for node in graph.operators() {
             let inputs: Vec<Piece<Handle>> = node
@@ -208,7 +209,7 @@ fn from_needs(
         };
         let whole = whole_piece(graph, *input, outputs);
         let bytes = TorchEngine::export(graph, &value, &[whole]).unwrap();
-        let payload = TorchEngine::import(graph, &value, &bytes).unwrap();
+        let payload = TorchEngine::import(&Processor::Cpu, graph, &value, &bytes).unwrap();
         inputs.push(Piece {
             region,
             term: Term::Whole,

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use splitscope::clock;
 use splitscope::console::app::{App, Key, Moment, Said, Setup, Update};
-use splitscope::console::view::{Theme, draw};
+use splitscope::console::view::{Theme, draw, draw_series};
 use splitscope::plan::Plan;
+use splitscope::store::{Measured, Series, Window};
 use splitscope::units::{DeviceId, Nanos};
 use splitscope::wire::console::Role;
 use splitscope::wire::{Flow, LinkSample, Record};
@@ -65,7 +66,36 @@ fn watched() -> (App, Nanos) {
     (app, now)
 }
 
+/// A chart alone, over its last minutes, with more and more before them: what is not in sight costs nothing.
+fn chart_alone() {
+    println!("\none chart, 80x12, by how long has been measured");
+    let area = Rect::new(0, 0, 80, 12);
+    let mut series = Series::default();
+    let mut tenth = 0_i64;
+    for (name, tenths) in [("a minute", 600), ("an hour", 36_000), ("a day", 864_000)] {
+        while tenth < tenths {
+            let wave = (tenth * 7_919 % 1_000) as f64 / 10.0;
+            series.add(Nanos(tenth * 100 * MS), Measured::reading(wave));
+            tenth += 1;
+        }
+        let end = Nanos(tenth * 100 * MS);
+        for (zoom, dot_ms) in [("0.1 s", 100), ("10 min", 600_000)] {
+            let window = Window::ending(end, dot_ms * MS, 150);
+            let took: Vec<f64> = (0..PICTURES)
+                .map(|_| {
+                    let mut buffer = Buffer::empty(area);
+                    let began = clock::now();
+                    draw_series(&series, &window, Theme::COLOUR, area, &mut buffer);
+                    clock::now().since(began) as f64 / 1e6
+                })
+                .collect();
+            row(&format!("{name}, {zoom} a dot"), &took, "ms", None);
+        }
+    }
+}
+
 pub(crate) fn report() {
+    chart_alone();
     let (mut app, now) = watched();
     for (width, height) in [(120, 40), (160, 48)] {
         println!("\none picture, {width}x{height}, ten minutes of history");

@@ -8,7 +8,9 @@ use anyhow::Result;
 use clap::Args;
 
 use super::replay::open;
+use super::ticker::reading;
 use crate::compare::{Choice, Comparison, Row, Sample, compare};
+use crate::session::Reader;
 use crate::statistics::Estimate;
 
 /// Set two sessions, or two epochs of sessions, beside each other.
@@ -29,9 +31,12 @@ pub(super) struct CompareArgs {
 
 /// Prints the comparison. Exit code 1 where a side has no frames.
 pub(super) fn run(args: &CompareArgs) -> Result<ExitCode> {
-    open(&args.a.file)?;
-    open(&args.b.file)?;
-    let comparison = compare(&Sample::read(&args.a)?, &Sample::read(&args.b)?);
+    let (first, second) = (open(&args.a.file)?, open(&args.b.file)?);
+    let sample = |reader: &Reader, choice: &Choice| {
+        let _ticker = reading(&format!("reading {}", choice.label()), reader);
+        Sample::of(reader, choice)
+    };
+    let comparison = compare(&sample(&first, &args.a)?, &sample(&second, &args.b)?);
     let mut out = io::stdout().lock();
     if args.json {
         writeln!(out, "{}", serde_json::to_string(&comparison)?)?;

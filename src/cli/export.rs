@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use super::ticker::Ticker;
+use super::ticker::{open, reading};
 use super::usage;
 use crate::session::export::{self, Exported, Format, Table};
-use crate::session::{Reader, folder};
+use crate::session::folder;
 
 /// A session for other programs.
 #[derive(Debug, Clone, Args)]
@@ -59,7 +59,7 @@ fn table(text: &str) -> Result<Table, String> {
 /// Writes what is asked, and says on standard error what was written.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let file = folder::find(&args.session);
-    let reader = Reader::open(&file)?;
+    let reader = open(&file)?;
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let (format, ending) = match args.to {
         To::Csv => (Format::Csv, "csv"),
@@ -71,14 +71,14 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
             }
             let out = args.out.clone();
             let out = out.unwrap_or_else(|| format!("{stem}.trace.json").into());
-            let ticker = ticker(&reader, "timeline");
+            let ticker = reading("timeline", &reader);
             let done = write(&out, |to| export::chrome_trace(&reader, to))?;
             drop(ticker);
             return Ok(said(&out, done, "events"));
         }
     };
     let write_table = |table: Table, out: &Path| -> Result<ExitCode> {
-        let ticker = ticker(&reader, table.name());
+        let ticker = reading(table.name(), &reader);
         let done = write(out, |to| export::table(&reader, table, format, to))?;
         drop(ticker);
         Ok(said(out, done, "rows"))
@@ -101,13 +101,6 @@ pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
         write_table(table, &out.join(format!("{}.{ending}", table.name())))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// How far the reading of a long session is, for who looks on.
-fn ticker(reader: &Reader, what: &str) -> Ticker {
-    let watched = reader.clone();
-    let (_, all) = reader.place();
-    Ticker::start(what, all as u64, move || watched.place().0 as u64)
 }
 
 /// Writes to a file, or to standard output for `-`.

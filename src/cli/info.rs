@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::card::{CardLine, human};
-use crate::session::{self, Reader, folder};
+use super::ticker;
+use crate::session::folder;
 use crate::units::Bytes;
 
 /// What is in a session.
@@ -34,7 +35,7 @@ pub(super) struct RepairArgs {
 /// Says what is in a session.
 pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
     let file = folder::find(&args.session);
-    let reader = Reader::open(&file)?;
+    let reader = ticker::open(&file)?;
     let (bytes, card) = (reader.bytes()?, reader.summary());
     let mut out = io::stdout().lock();
     if args.json {
@@ -48,7 +49,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
 /// Checks and mends a session. The exit code is 1 when a part of it is lost for good.
 pub(super) fn repair(args: &RepairArgs) -> Result<ExitCode> {
     let file = folder::find(&args.session);
-    let done = session::repair(&file)?;
+    let done = ticker::repair(&file)?;
     let mut out = io::stdout().lock();
     let state = if done.was_whole {
         "its index is there and sound"

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use super::usage;
+use crate::engine::processor::Processor;
 use crate::model::Graph;
 use crate::profile::{
     FIELD_MODELS, FieldData, PowerLevels, Profile, Provenance, Sample, Side, compare_local,
@@ -32,6 +33,10 @@ pub(super) struct ProfileArgs {
     /// Threads that an operator may use
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: u16,
+
+    /// With --model: where libtorch computes: cpu, cuda or cuda:N
+    #[arg(long, value_name = "PROCESSOR")]
+    torch_device: Option<Processor>,
 
     /// Instead: fit the profile of one device of the measured system in --field
     #[arg(long, value_enum, value_name = "SIDE", conflicts_with_all = ["model", "check"], requires = "field")]
@@ -194,11 +199,12 @@ fn measure(args: &ProfileArgs) -> Result<ExitCode> {
     use crate::model::zoo;
 
     keep_freed_memory();
+    let processor = super::engine::processor(args.torch_device)?;
     let model = args.model.as_deref().unwrap_or_default();
     let graph = zoo::build(model, 1, 224, 224).map_err(usage)?;
     let weights = Weights::seeded(1, &graph.parameters());
-    let mut engine =
-        TorchEngine::new(&graph, &weights, args.threads).context("cannot set up libtorch")?;
+    let mut engine = TorchEngine::on(processor, &graph, &weights, args.threads)
+        .context("cannot set up libtorch")?;
     let host = super::worker::host_name();
     let day = crate::clock::unix_ms() / 86_400_000;
     let provenance = Provenance {
@@ -207,9 +213,13 @@ fn measure(args: &ProfileArgs) -> Result<ExitCode> {
         how: format!(
             "{}: every operator of {model} with one image, medians of 5 runs at 1/8, 1/4, 1/2 and all of its rows and \
              channels; costs by kind fitted by non-negative least squares",
-            describe(args.threads)
+            describe(processor, args.threads)
         ),
-        cudnn: "none: CPU".to_owned(),
+        cudnn: match processor {
+            Processor::Cpu => "none: CPU",
+            Processor::Cuda(_) => "on, deterministic, no TF32",
+        }
+        .to_owned(),
         program: program(),
     };
     let name = args.name.clone().unwrap_or(host);

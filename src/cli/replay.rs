@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::look::LookArgs;
+use super::ticker;
 use super::usage;
 use super::worker::journal;
 use crate::console::app::{App, Setup, jump};
@@ -80,7 +81,7 @@ pub(super) fn open(file: &Path) -> Result<Reader> {
     if !file.is_file() {
         return Err(usage(format!("there is no session {}", file.display())));
     }
-    Ok(Reader::open(&file)?)
+    Ok(ticker::open(&file)?)
 }
 
 /// Every frame of the first robot, as `attach --headless` would have written it.

@@ -134,10 +134,11 @@ fn run_torch(args: &RobotArgs) -> Result<ExitCode> {
     use crate::engine::torch::{TorchEngine, keep_freed_memory};
 
     keep_freed_memory();
+    let processor = args.engine.processor()?;
     let power = crate::worker::sensors::find(args.power_meter.as_deref())?;
     run_with(args, power, || {
         let loaded = args.model.load()?;
-        let engine = TorchEngine::new(&loaded.graph, &loaded.weights, args.threads)
+        let engine = TorchEngine::on(processor, &loaded.graph, &loaded.weights, args.threads)
             .context("cannot set up libtorch")?;
         Ok((engine, loaded))
     })

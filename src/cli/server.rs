@@ -70,10 +70,11 @@ fn run_torch(args: &ServerArgs) -> Result<ExitCode> {
     use crate::engine::torch::{TorchEngine, describe, keep_freed_memory};
 
     keep_freed_memory();
-    let threads = args.threads;
-    let factory = move |graph: &Graph, weights: &Weights| TorchEngine::new(graph, weights, threads);
+    let (processor, threads) = (args.engine.processor()?, args.threads);
+    let factory =
+        move |graph: &Graph, weights: &Weights| TorchEngine::on(processor, graph, weights, threads);
     let power = crate::worker::sensors::find(args.power_meter.as_deref())?;
-    run_with(args, describe(threads), power, Arc::new(factory))
+    run_with(args, describe(processor, threads), power, Arc::new(factory))
 }
 
 /// Says what is missing.

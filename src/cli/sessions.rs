@@ -9,10 +9,10 @@ use clap::{Args, Subcommand};
 
 use super::card::{CardLine, began, duration};
 use super::record::MetaArgs;
-use super::ticker::Ticker;
+use super::ticker::{open, reading};
 use super::usage;
 use crate::clock;
-use crate::session::{Card, Meta, Reader, folder, snapshot};
+use crate::session::{Card, Meta, folder, snapshot};
 use crate::units::{Bytes, Nanos};
 
 /// Recorded sessions.
@@ -185,7 +185,7 @@ fn edit(file: &Path, meta: &Meta) -> Result<ExitCode> {
 
 fn delete(file: &Path, yes: bool) -> Result<ExitCode> {
     // Only what is a session is deleted by this command.
-    let reader = Reader::open(file)?;
+    let reader = open(file)?;
     let card = reader.summary();
     if !yes {
         if !io::stdin().is_terminal() {
@@ -211,7 +211,7 @@ fn delete(file: &Path, yes: bool) -> Result<ExitCode> {
 }
 
 fn copy(file: &Path, from: f64, to: Option<f64>, out: &Path) -> Result<ExitCode> {
-    let reader = Reader::open(file)?;
+    let reader = open(file)?;
     let card = reader.summary();
     let at = |seconds: f64| card.began.shifted((seconds * 1e9) as i64);
     let to = to.map_or_else(|| card.ended.shifted(1), at);
@@ -222,9 +222,7 @@ fn copy(file: &Path, from: f64, to: Option<f64>, out: &Path) -> Result<ExitCode>
         duration(card.duration_ns())
     );
     let bytes = {
-        let watched = reader.clone();
-        let (_, all) = reader.place();
-        let _ticker = Ticker::start("copying", all as u64, move || watched.place().0 as u64);
+        let _ticker = reading("copying", &reader);
         snapshot(&reader, from, to, out)?
     };
     writeln!(

@@ -156,6 +156,14 @@ impl Sample {
     /// The file cannot be opened or read. Damaged stretches are passed over.
     pub fn read(choice: &Choice) -> Result<Self, SessionError> {
         let reader = Reader::open(&crate::session::folder::find(&choice.file))?;
+        Self::of(&reader, choice)
+    }
+
+    /// The same of a session that is open.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of(reader: &Reader, choice: &Choice) -> Result<Self, SessionError> {
         let wanted = |kind: &str| matches!(kind, "frame" | "model" | "hello");
         let mut sample = Self {
             label: choice.label(),

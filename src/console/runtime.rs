@@ -6,7 +6,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream, MouseButton, MouseEventKind};
+use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt;
 
 use super::app::Screen as AppScreen;
@@ -16,6 +16,7 @@ use super::app::{Action, App, Effect, Moment, Redraw, Shot, Turn, Update};
 use super::film::Projector;
 use super::keeper::Keeper;
 use super::links::Links;
+use super::mouse::Mouse;
 use super::pace::Pace;
 use super::shelf::{Back, Shelf};
 use super::signals::{Signals, Wish};
@@ -116,6 +117,7 @@ struct Console {
     shelf: Shelf,
     keeper: Keeper,
     pace: Pace,
+    mouse: Mouse,
     quit: bool,
     suspend: Option<Suspend>,
     /// The recording to be shown after this.
@@ -140,6 +142,7 @@ impl Console {
             shelf: Shelf::start().map_err(ConsoleError::Thread)?,
             keeper: Keeper::start().map_err(ConsoleError::Thread)?,
             taps: false,
+            mouse: Mouse::default(),
             quit: false,
             suspend: None,
             next: None,
@@ -214,9 +217,7 @@ impl Console {
                 }
             }
             Some(Ok(Event::Mouse(mouse))) => {
-                if mouse.kind == MouseEventKind::Down(MouseButton::Left)
-                    && let Some(action) = screen.at(mouse.column, mouse.row)
-                {
+                if let Some(action) = self.mouse.action(*mouse, screen.hits()) {
                     self.update(Update::Act(action));
                 }
             }

@@ -2,9 +2,13 @@
 //! what the recorder has to say comes back as an update.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::app::{App, Effect, Moment, Note, Said, Update};
 use super::connection::{Order, Phase};
+use super::signals::Signals;
 use super::{ConsoleError, Options, tap};
 use crate::session::{
     FORMAT, Marker, Meta, Missed, Notice, Recorder, Start, Status, What, Written,
@@ -12,6 +16,10 @@ use crate::session::{
 use crate::units::Nanos;
 use crate::wire::{Level, VERSION};
 
+/// A recording that ends within this ends without a word about it.
+const SILENT: Duration = Duration::from_millis(200);
+/// How long a leaving console waits for the disk.
+const LAST_WRITE: Duration = Duration::from_secs(10);
 /// How often the recorder's state is looked at.
 const LOOK_NS: i64 = 500_000_000;
 
@@ -150,12 +158,50 @@ impl Tape {
         Some(Update::Recording(Box::new(status)))
     }
 
-    /// Ends the recording and says on standard error where it is. The terminal has been given back by now.
+    /// Ends the recording and says on standard error where it is. The terminal has been given back by now; a disk that
+    /// hangs is waited for, which is said, until it has taken the rest or another signal asks for the end.
     pub(super) fn finish(self) {
-        if let Some(recorder) = self.recorder {
-            let words = recorder.stop().last_words();
-            // Where standard error is closed nobody can be told.
-            writeln!(io::stderr(), "{words}").ok();
-        }
+        let Some(recorder) = self.recorder else {
+            return;
+        };
+        let file = recorder.status().file;
+        let asked = Arc::new(AtomicBool::new(false));
+        let mut said = false;
+        let status = recorder.stop_while(|waited| {
+            if waited >= SILENT && !said {
+                said = true;
+                // Before anybody can answer.
+                listen(&asked);
+                tell(&format!(
+                    "still writing {}: the disk is slow; at most {} s more, Ctrl-C leaves it unfinished",
+                    file.display(),
+                    LAST_WRITE.as_secs()
+                ));
+            }
+            waited < LAST_WRITE && !asked.load(Ordering::Relaxed)
+        });
+        tell(&status.last_words());
     }
+}
+
+/// Says something where a person or a log reads it.
+fn tell(words: &str) {
+    // Where standard error is closed nobody can be told.
+    writeln!(io::stderr(), "{words}").ok();
+}
+
+/// Notes the next signal that asks for the end: the terminal's keys make signals again.
+fn listen(asked: &Arc<AtomicBool>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        return;
+    };
+    let _in_it = runtime.enter();
+    let Ok(mut signals) = Signals::new() else {
+        return;
+    };
+    let asked = Arc::clone(asked);
+    runtime.spawn(async move {
+        signals.next().await;
+        asked.store(true, Ordering::Relaxed);
+    });
 }

@@ -15,7 +15,7 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Position, Rect};
 
-use super::app::{Action, App};
+use super::app::App;
 use super::job;
 use super::settings::{self, Settings};
 use super::view::{Hits, Theme, draw};
@@ -24,6 +24,11 @@ use crate::units::Nanos;
 /// Whether the terminal is ours at present.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// What a person has to know when the console ends by a fault of its own.
+const AFTER_A_FAULT: &str = "\
+splitscope: this is a fault of the console; robot and server go on without it
+  what was recorded is in the newest file that `splitscope sessions` lists; if its end is missing, `splitscope repair FILE` writes it
+  to go on: start the console again; to have it mended: report the lines above with the log (`splitscope config` says where it is)";
 
 /// The terminal while it is ours.
 pub(super) struct Screen {
@@ -45,8 +50,12 @@ impl Screen {
         HOOK.call_once(|| {
             let print = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
-                give_back();
+                let was_ours = give_back();
                 print(panic);
+                if was_ours {
+                    // Where standard error is closed nobody can be told.
+                    writeln!(io::stderr(), "{AFTER_A_FAULT}").ok();
+                }
             }));
         });
         enable_raw_mode()?;
@@ -92,9 +101,9 @@ impl Screen {
 }
 
 impl Screen {
-    /// What a click on what was drawn last asks for.
-    pub(super) fn at(&self, column: u16, row: u16) -> Option<Action> {
-        self.hits.at(column, row)
+    /// What the mouse can do on what was drawn last.
+    pub(super) const fn hits(&self) -> &Hits {
+        &self.hits
     }
 }
 
@@ -130,9 +139,10 @@ fn take(out: &mut impl Write, mouse: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// Gives the terminal back, once.
-fn give_back() {
-    if TAKEN.swap(false, Ordering::SeqCst) {
+/// Gives the terminal back, once; says whether it was ours.
+fn give_back() -> bool {
+    let was_ours = TAKEN.swap(false, Ordering::SeqCst);
+    if was_ours {
         // Nothing can be done where the terminal itself is gone.
         execute!(
             io::stdout(),
@@ -144,6 +154,7 @@ fn give_back() {
         .ok();
         disable_raw_mode().ok();
     }
+    was_ours
 }
 
 #[cfg(test)]

@@ -56,12 +56,15 @@ pub fn describe(profile: &Profile) -> String {
 
 impl Engine for EmulatedEngine {
     type Payload = Hollow;
+    type Place = ();
 
     const EMULATED: bool = true;
 
     fn describe(&self) -> String {
         describe(&self.profile)
     }
+
+    fn place(&self) -> Self::Place {}
 
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
         body(self);
@@ -134,7 +137,7 @@ impl Engine for EmulatedEngine {
         Ok(noise(seed, value.bytes(graph).0 as usize))
     }
 
-    fn import(graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Hollow, EngineError> {
+    fn import((): &(), graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Hollow, EngineError> {
         let (expected, got) = (value.bytes(graph).0, bytes.len() as u64);
         if expected == got {
             Ok(Hollow)
@@ -175,7 +178,7 @@ mod tests {
         assert_eq!(bytes.len() as u64, value.bytes(&graph).0);
         let packed = zstd::encode_all(bytes.as_slice(), 9).unwrap();
         assert!(packed.len() >= bytes.len(), "{}", packed.len());
-        assert!(EmulatedEngine::import(&graph, &value, &bytes).is_ok());
-        assert!(EmulatedEngine::import(&graph, &value, &bytes[1..]).is_err());
+        assert!(EmulatedEngine::import(&(), &graph, &value, &bytes).is_ok());
+        assert!(EmulatedEngine::import(&(), &graph, &value, &bytes[1..]).is_err());
     }
 }

@@ -1,4 +1,9 @@
-//! libtorch on the CPU: real tensors. The only folder that names `tch`; every call into libtorch is in `ops`.
+//! libtorch: real tensors, on the CPU or on a CUDA GPU. The only folder that names `tch`; every call into libtorch is in
+//! `ops`.
+//!
+//! A GPU computes behind the program's back: a call returns when the work is queued. So on CUDA every step is followed by
+//! a synchronisation, and its time is the GPU's own with what that costs on top (`cargo xtask bench operators` has the
+//! ratio to a forward pass that is synchronised once).
 
 mod allocator;
 mod ops;
@@ -8,6 +13,7 @@ use std::collections::HashMap;
 use smallvec::SmallVec;
 use tch::{Kind, Tensor};
 
+use super::processor::Processor;
 use super::{Engine, EngineError};
 use crate::model::weights::Weights;
 use crate::model::{DType, Graph, Node, Region, Span, need};
@@ -15,13 +21,36 @@ use crate::plan::{Piece, Term, Value};
 
 pub use allocator::keep_freed_memory;
 
-/// What computes, for people.
-pub fn describe(threads: u16) -> String {
+/// What computes, for people, and on a GPU how steps are timed.
+pub fn describe(processor: Processor, threads: u16) -> String {
+    let version = ops::TORCH_VERSION;
     let plural = if threads == 1 { "" } else { "s" };
-    format!(
-        "libtorch {}, CPU, {threads} thread{plural}",
-        ops::TORCH_VERSION
-    )
+    match processor {
+        Processor::Cpu => format!("libtorch {version}, CPU, {threads} thread{plural}"),
+        Processor::Cuda(_) => format!("libtorch {version}, {processor}, steps synchronised"),
+    }
+}
+
+/// Whether this libtorch can compute there.
+///
+/// # Errors
+/// A sentence that says what it can.
+pub fn check(processor: Processor) -> Result<(), String> {
+    let Processor::Cuda(number) = processor else {
+        return Ok(());
+    };
+    match cuda_devices() {
+        0 => Err(format!(
+            "{processor}: this libtorch {} sees no CUDA device; give LIBTORCH a libtorch built for CUDA and look at what \
+             `splitscope doctor` says, or use --torch-device cpu",
+            ops::TORCH_VERSION
+        )),
+        n if i64::from(number) >= n => Err(format!(
+            "{processor}: this libtorch sees {n} CUDA device{}, counted from 0",
+            if n == 1 { "" } else { "s" }
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Computes something small, so that a libtorch that cannot is found out; says what computes.
@@ -29,9 +58,13 @@ pub fn describe(threads: u16) -> String {
 /// # Errors
 /// libtorch's own words.
 pub fn try_out() -> Result<String, String> {
-    let tensor = ops::from_f32(&[1.0, 2.0, 3.0, 4.0], &[2, 2]).map_err(|e| e.to_string())?;
+    let tensor = ops::from_f32(&[1.0, 2.0, 3.0, 4.0], &[2, 2], Processor::Cpu);
+    let tensor = tensor.map_err(|e| e.to_string())?;
     match tensor.size().as_slice() {
-        [2, 2] => Ok(format!("{}: a tensor was made", describe(1))),
+        [2, 2] => Ok(format!(
+            "{}: a tensor was made",
+            describe(Processor::Cpu, 1)
+        )),
         other => Err(format!("four numbers became a tensor of {other:?}")),
     }
 }
@@ -59,20 +92,34 @@ impl Clone for Handle {
 #[derive(Debug, Default)]
 struct Parameters(Vec<Tensor>);
 
-/// libtorch on the CPU for one model.
+/// libtorch for one model.
 #[derive(Debug)]
 pub struct TorchEngine {
+    processor: Processor,
     parameters: Vec<Parameters>,
     normalize: Option<(Tensor, Tensor)>,
     threads: u16,
 }
 
 impl TorchEngine {
-    /// Copies a model's weights into tensors. `threads` is the number of threads an operator may use.
+    /// [`on`](Self::on) the CPU.
     ///
     /// # Errors
     /// A parameter of the graph that `weights` lacks or has in another shape.
     pub fn new(graph: &Graph, weights: &Weights, threads: u16) -> Result<Self, EngineError> {
+        Self::on(Processor::Cpu, graph, weights, threads)
+    }
+
+    /// Copies a model's weights into tensors on a processor. `threads` is the number of CPU threads an operator may use.
+    ///
+    /// # Errors
+    /// A parameter of the graph that `weights` lacks or has in another shape, or what libtorch says of the processor.
+    pub fn on(
+        processor: Processor,
+        graph: &Graph,
+        weights: &Weights,
+        threads: u16,
+    ) -> Result<Self, EngineError> {
         let mut parameters = Vec::with_capacity(graph.nodes().len());
         let mut normalize = None;
         for node in graph.nodes() {
@@ -86,18 +133,35 @@ impl TorchEngine {
                     ))
                 })?;
                 let size: Vec<i64> = spec.shape.iter().map(|&d| i64::from(d)).collect();
-                mine.push(ops::from_f32(&found.data, &size).map_err(|e| ops::failed(node, &e))?);
+                mine.push(
+                    ops::from_f32(&found.data, &size, processor)
+                        .map_err(|e| ops::failed(node, &e))?,
+                );
             }
             if let crate::model::Op::Normalize { mean, std } = &node.op {
-                normalize = Some(ops::normalization(mean, std).map_err(|e| ops::failed(node, &e))?);
+                normalize = Some(
+                    ops::normalization(mean, std, processor).map_err(|e| ops::failed(node, &e))?,
+                );
             }
             parameters.push(Parameters(mine));
         }
         Ok(Self {
+            processor,
             parameters,
             normalize,
             threads: threads.max(1),
         })
+    }
+
+    /// A step's result, once the processor has it.
+    fn done(
+        &self,
+        node: &Node,
+        made: Result<Tensor, tch::TchError>,
+    ) -> Result<Handle, EngineError> {
+        made.and_then(|tensor| ops::settled(tensor, self.processor))
+            .map(Handle)
+            .map_err(|e| ops::failed(node, &e))
     }
 
     /// The model's parameters as named tensors, for tests that load another implementation with the same weights.
@@ -131,9 +195,14 @@ fn view(
 
 impl Engine for TorchEngine {
     type Payload = Handle;
+    type Place = Processor;
 
     fn describe(&self) -> String {
-        describe(self.threads)
+        describe(self.processor, self.threads)
+    }
+
+    fn place(&self) -> Processor {
+        self.processor
     }
 
     fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
@@ -164,17 +233,15 @@ impl Engine for TorchEngine {
             out: *out,
             over,
             inputs: node.inputs.iter().map(|&i| graph.node(i).shape).collect(),
+            processor: self.processor,
         };
         let parameters = &self.parameters[node.id.index()].0;
-        ops::compute(&part, &views, parameters, self.normalize.as_ref())
-            .map(Handle)
-            .map_err(|e| ops::failed(node, &e))
+        let made = ops::compute(&part, &views, parameters, self.normalize.as_ref());
+        self.done(node, made)
     }
 
     fn reduce(&mut self, node: &Node, addends: &[Piece<Handle>]) -> Result<Handle, EngineError> {
-        ops::sum(addends)
-            .map(Handle)
-            .map_err(|e| ops::failed(node, &e))
+        self.done(node, ops::sum(addends))
     }
 
     fn assemble(
@@ -183,9 +250,7 @@ impl Engine for TorchEngine {
         out: &Region,
         pieces: &[Piece<Handle>],
     ) -> Result<Handle, EngineError> {
-        ops::assemble(node, out, pieces)
-            .map(Handle)
-            .map_err(|e| ops::failed(node, &e))
+        self.done(node, ops::assemble(node, out, pieces))
     }
 
     fn export(
@@ -206,7 +271,12 @@ impl Engine for TorchEngine {
         ops::to_bytes(tensor, node.dtype).map_err(|e| ops::failed(node, &e))
     }
 
-    fn import(graph: &Graph, value: &Value, bytes: &[u8]) -> Result<Handle, EngineError> {
+    fn import(
+        place: &Processor,
+        graph: &Graph,
+        value: &Value,
+        bytes: &[u8],
+    ) -> Result<Handle, EngineError> {
         let expected = value.bytes(graph).0;
         if bytes.len() as u64 != expected {
             return Err(EngineError::Length {
@@ -219,7 +289,7 @@ impl Engine for TorchEngine {
             DType::U8 => Kind::Uint8,
             DType::F32 => Kind::Float,
         };
-        ops::from_bytes(bytes, &value.shape(graph), kind)
+        ops::from_bytes(bytes, &value.shape(graph), kind, *place)
             .map(Handle)
             .map_err(|e| ops::failed(node, &e))
     }

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::units::{BitsPerSecond, Bytes, Celsius, Hertz};
 
@@ -248,4 +250,59 @@ fn this_machine_tells_its_cores_and_memory() {
     assert!(!record.cores.is_empty(), "{:?}", reader.absent());
     let memory = record.memory.unwrap();
     assert!(memory.total.0 > 0 && memory.available <= memory.total);
+}
+
+/// Every file of a made machine; `iw` is left out, which would be a process a case.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn nothing_that_a_machines_files_hold_stops_it_or_becomes_no_number(
+        broken in prop::collection::vec(
+            (
+                any::<prop::sample::Index>(),
+                prop_oneof![
+                    any::<i64>().prop_map(|n| format!("{n}\n").into_bytes()),
+                    prop::collection::vec(any::<u8>(), 0..100),
+                ],
+            ),
+            1..12,
+        ),
+    ) {
+        let machine = Machine::xavier_nx();
+        let root = machine.0.path();
+        fs::remove_dir_all(root.join("usr")).unwrap();
+        fs::remove_file(root.join("script")).unwrap();
+        let mut reader = machine.reader();
+        reader.read();
+        let files = files(root);
+        for (which, content) in broken {
+            fs::write(&files[which.index(files.len())], content).unwrap();
+        }
+        let record = reader.read();
+        let shares = record.cores.iter().filter_map(|c| c.load);
+        let units = [record.gpu, record.emc].into_iter().flatten();
+        for load in shares.chain(units.filter_map(|u| u.load)) {
+            prop_assert!((0.0..=1.0).contains(&load), "{record:?}");
+        }
+        prop_assert!(record.temperatures.iter().all(|t| t.celsius.0.is_finite()));
+        prop_assert!(record.wifi.iter().all(|w| w.signal_dbm.is_none_or(f64::is_finite)));
+        for battery in &record.batteries {
+            prop_assert!(battery.charge_percent.is_none_or(|p| (0.0..=100.0).contains(&p)));
+        }
+    }
 }

@@ -92,6 +92,8 @@ fn tcp_info<'a>(_stream: &TcpStream, _buffer: &'a mut [u8; 256]) -> Option<&'a [
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -115,6 +117,15 @@ mod tests {
         let old = KernelTcp::parse(&info[..104]).unwrap();
         assert_eq!((old.rtt_us, old.delivery, old.unsent), (4100, None, None));
         assert_eq!(KernelTcp::parse(&info[..100]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_of_a_kernel_makes_it_panic(info in prop::collection::vec(any::<u8>(), 0..300)) {
+            if let Some(read) = KernelTcp::parse(&info) {
+                prop_assert!(read.delivery.is_none_or(|d| d.0 > 0.0 && d.0.is_finite()));
+            }
+        }
     }
 
     #[cfg(target_os = "linux")]

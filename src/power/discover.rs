@@ -64,6 +64,8 @@ fn add_nvml(_root: &Path, found: &mut Discovered) {
 mod tests {
     use std::fs;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -100,5 +102,59 @@ mod tests {
         assert_eq!(names, ["rapl"]);
         assert_eq!(found.absent[0].name, "ina3221 7-0040 in1_label");
         assert!(found.absent[0].reason.contains("garbage"));
+    }
+
+    /// The files of a chip in either layout and of an energy counter.
+    const SENSOR_FILES: [&str; 11] = [
+        "sys/bus/i2c/drivers/ina3221x/7-0040/iio:device0/rail_name_0",
+        "sys/bus/i2c/drivers/ina3221x/7-0040/iio:device0/in_voltage0_input",
+        "sys/bus/i2c/drivers/ina3221x/7-0040/iio:device0/in_current0_input",
+        "sys/bus/i2c/drivers/ina3221x/7-0040/iio:device0/in_power0_input",
+        "sys/bus/i2c/drivers/ina3221/1-0041/hwmon/hwmon3/in1_label",
+        "sys/bus/i2c/drivers/ina3221/1-0041/hwmon/hwmon3/in1_input",
+        "sys/bus/i2c/drivers/ina3221/1-0041/hwmon/hwmon3/curr1_input",
+        "sys/class/powercap/intel-rapl:0/name",
+        "sys/class/powercap/intel-rapl:0/energy_uj",
+        "sys/class/powercap/intel-rapl:0/max_energy_range_uj",
+        "sys/class/powercap/intel-rapl:0:0/name",
+    ];
+
+    /// What such a file may hold: a number of any size, or anything.
+    fn content() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            3 => any::<i64>().prop_map(|n| format!("{n}\n").into_bytes()),
+            1 => Just(b"VDD_IN\n".to_vec()),
+            1 => prop::collection::vec(any::<u8>(), 0..100),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn nothing_that_sensors_files_hold_stops_it_or_becomes_no_number(
+            first in prop::collection::vec(content(), SENSOR_FILES.len()),
+            then in prop::collection::vec(content(), SENSOR_FILES.len()),
+        ) {
+            let root = tempfile::tempdir().unwrap();
+            let write = |contents: &[Vec<u8>]| {
+                for (file, content) in SENSOR_FILES.iter().zip(contents) {
+                    let file = root.path().join(file);
+                    fs::create_dir_all(file.parent().unwrap()).unwrap();
+                    fs::write(file, content).unwrap();
+                }
+            };
+            write(&first);
+            let mut found = discover(root.path());
+            for contents in [&first, &then] {
+                write(contents);
+                for source in &mut found.sources {
+                    for sample in source.sample().unwrap_or_default() {
+                        prop_assert!(sample.watts.0.is_finite(), "{}: {sample:?}", source.name());
+                    }
+                    let _ = source.reopen();
+                }
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@ use super::card::Card;
 use super::container::{ChunkFault, Index, Piece, Source, pieces, read_chunk, read_index, scan};
 use super::entry::{Entry, FORMAT, Start, What};
 use super::error::SessionError;
+use super::watch::{Watch, Watched};
 use super::writer::{Origin, kind_of};
 use crate::units::Nanos;
 
@@ -26,11 +27,16 @@ pub(super) struct Opened {
 }
 
 impl Opened {
-    /// Reads the index and the card, or walks through the whole file where there are none.
+    /// Reads the index and the card, or walks through the whole file where there are none; tells how far it is.
     ///
     /// # Errors
     /// The file cannot be read, is no session, or is of a later format.
-    pub(super) fn read(path: &Path, source: &dyn Source) -> Result<Self, SessionError> {
+    pub(super) fn read(
+        path: &Path,
+        source: &dyn Source,
+        watch: &Watch,
+    ) -> Result<Self, SessionError> {
+        let source: &dyn Source = &Watched { source, watch };
         let io = |error| SessionError::io("read", path)(error);
         let not = |reason| SessionError::NotASession {
             path: path.to_owned(),
@@ -56,6 +62,7 @@ impl Opened {
                     let entries = entries_of(index, chunk, &mut origin);
                     entries.for_each(|entry| card.add(&entry));
                 };
+                watch.expect(source.length().map_err(io)?);
                 let scan = scan(source, look).map_err(io)?;
                 let scan = scan.ok_or_else(|| not("it does not begin like an MCAP file"))?;
                 Self {

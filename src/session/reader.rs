@@ -12,6 +12,7 @@ use super::container::{ChunkFault, Index, Piece, Source, pieces, read_chunk};
 use super::entry::{Entry, What};
 use super::error::SessionError;
 use super::opened::Opened;
+use super::watch::Watch;
 use super::writer::{Origin, Writer, kind_of};
 use crate::units::Nanos;
 
@@ -45,13 +46,21 @@ impl Reader {
     /// # Errors
     /// The file cannot be read, is no session, or is of a later format.
     pub fn open(path: &Path) -> Result<Self, SessionError> {
+        Self::open_watched(path, &Watch::default())
+    }
+
+    /// The same, and tells how far it is: a file without its index is walked through, twice.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn open_watched(path: &Path, watch: &Watch) -> Result<Self, SessionError> {
         let open = || File::open(path).map_err(SessionError::io("open", path));
-        let reader = Self::from_source(path, Box::new(open()?))?;
+        let reader = Self::watched(path, Box::new(open()?), watch)?;
         if reader.is_whole() {
             return Ok(reader);
         }
         // A file that cannot be written, or is being recorded, is read as it is.
-        match Writer::append(path).and_then(Writer::finish) {
+        match Writer::append_watched(path, watch).and_then(Writer::finish) {
             Ok(_) => Self::from_source(path, Box::new(open()?)),
             Err(_) => Ok(reader),
         }
@@ -59,7 +68,11 @@ impl Reader {
 
     /// A session in memory, or anywhere; `path` is for messages.
     pub(super) fn from_source(path: &Path, source: Box<dyn Source>) -> Result<Self, SessionError> {
-        let opened = Opened::read(path, source.as_ref())?;
+        Self::watched(path, source, &Watch::default())
+    }
+
+    fn watched(path: &Path, source: Box<dyn Source>, watch: &Watch) -> Result<Self, SessionError> {
+        let opened = Opened::read(path, source.as_ref(), watch)?;
         let origin = match &opened.card.start {
             Some(start) => Origin::new(start.at, start.unix_ms),
             None => Origin::new(

@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_millis(500);
 const WAITING: usize = 16_384;
 /// Rare entries that are kept while the recorder or the disk takes nothing.
 const KEPT: usize = 4_096;
-/// How long the end of a recording may take.
+/// How long the end of a recording may take where nobody says otherwise.
 const LAST_WRITE: Duration = Duration::from_secs(2);
 /// The share of the limit at which a warning is due.
 const NEARLY: f64 = 0.9;
@@ -246,16 +246,27 @@ impl Recorder {
 
     /// Ends the recording: the file gets its index. Waits two seconds at most; what a slow disk has not taken by then is
     /// lost, and the file is sound nevertheless.
-    pub fn stop(mut self) -> Status {
+    pub fn stop(self) -> Status {
+        self.stop_while(|waited| waited < LAST_WRITE)
+    }
+
+    /// The same with another patience: it is asked again and again whether to wait on, after so long a wait.
+    pub fn stop_while(mut self, patience: impl FnMut(Duration) -> bool) -> Status {
+        self.end(patience);
+        self.status()
+    }
+
+    fn end(&mut self, mut patience: impl FnMut(Duration) -> bool) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
         self.hand_over();
         self.sender = None;
-        if let Some(thread) = self.thread.take() {
-            let until = clock::now().shifted(LAST_WRITE.as_nanos() as i64);
-            while !thread.is_finished() && clock::now() < until {
-                std::thread::sleep(Duration::from_millis(2));
-            }
+        let began = clock::now();
+        let waited = || Duration::from_nanos(clock::now().since(began).max(0) as u64);
+        while !thread.is_finished() && patience(waited()) {
+            std::thread::sleep(Duration::from_millis(2));
         }
-        self.status()
     }
 
     /// What waits here goes first, and then the word of what was left out.
@@ -294,6 +305,13 @@ impl Recorder {
 fn lock(status: &Mutex<Status>) -> MutexGuard<'_, Status> {
     // A status is whole at any time.
     status.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Recorder {
+    /// What was recorded gets its end even where the console goes because of a fault.
+    fn drop(&mut self) {
+        self.end(|waited| waited < LAST_WRITE);
+    }
 }
 
 /// The recorder's own thread.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::container::read_chunk;
 use super::error::SessionError;
 use super::opened::Opened;
+use super::watch::{Watch, Watched};
 use super::writer::Writer;
 
 /// What a repair found and did.
@@ -27,8 +28,16 @@ pub struct Repaired {
 /// # Errors
 /// It cannot be read or written, is no session, or is being recorded.
 pub fn repair(path: &Path) -> Result<Repaired, SessionError> {
+    repair_watched(path, &Watch::default())
+}
+
+/// The same, and tells how far it is.
+///
+/// # Errors
+/// The same.
+pub fn repair_watched(path: &Path, watch: &Watch) -> Result<Repaired, SessionError> {
     let file = File::open(path).map_err(SessionError::io("open", path))?;
-    let opened = Opened::read(path, &file)?;
+    let opened = Opened::read(path, &file, watch)?;
     let mut repaired = Repaired {
         was_whole: opened.whole,
         entries: opened.index.messages(),
@@ -37,11 +46,16 @@ pub fn repair(path: &Path) -> Result<Repaired, SessionError> {
     };
     if opened.whole {
         let chunks = opened.index.chunks.iter();
-        let damaged = chunks.filter(|chunk| read_chunk(&file, chunk).is_err());
+        watch.expect(opened.data_end);
+        let source = Watched {
+            source: &file,
+            watch,
+        };
+        let damaged = chunks.filter(|chunk| read_chunk(&source, chunk).is_err());
         repaired.damaged = damaged.count() as u64;
     } else {
         drop(file);
-        Writer::append(path)?.finish()?;
+        Writer::append_watched(path, watch)?.finish()?;
     }
     Ok(repaired)
 }

@@ -112,6 +112,30 @@ fn few() -> Vec<Entry> {
     [0, 1, 7, 15, 16, 17].map(|i| all[i].clone()).into()
 }
 
+/// Whoever looks on sees how much of a file without its index has been walked through, and of how much.
+#[test]
+fn opening_and_repairing_tell_how_far_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.mcap");
+    let half = session(&entries(), false);
+    let (walked, mended) = (Watch::default(), Watch::default());
+    for (watch, repairs) in [(&walked, false), (&mended, true)] {
+        std::fs::write(&file, &half).unwrap();
+        if repairs {
+            repair_watched(&file, watch).unwrap();
+        } else {
+            Reader::open_watched(&file, watch).unwrap();
+        }
+        let (done, total) = watch.place();
+        // Once to see what is there, once to go on behind it.
+        assert_eq!(total, 2 * half.len() as u64);
+        assert!(done >= total - total / 10, "{done} of {total}");
+    }
+    let whole = Watch::default();
+    Reader::open_watched(&file, &whole).unwrap();
+    assert_eq!(whole.place().1, 0, "nothing is walked through");
+}
+
 #[test]
 fn cut_off_at_any_byte_the_file_opens_with_every_chunk_before_the_cut() {
     let wanted = few();
@@ -191,7 +215,7 @@ fn what_is_said_afterwards_is_added_and_nothing_else_changes() {
 
     // The power goes in the middle of such an edit.
     let edited = std::fs::read(&path).unwrap();
-    let before = opened::Opened::read(&path, &session(&wanted, true)).unwrap();
+    let before = opened::Opened::read(&path, &session(&wanted, true), &Watch::default()).unwrap();
     for end in (before.data_end as usize..edited.len()).step_by(97) {
         let found = assert_nothing_invented_but_meta(&edited[..end], &wanted);
         assert!(found >= wanted.len(), "cut at {end}");

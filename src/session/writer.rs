@@ -18,6 +18,7 @@ use super::entry::{Entry, Meta, Start, What};
 use super::error::SessionError;
 use super::opened::Opened;
 use super::schema;
+use super::watch::Watch;
 use super::written::Written;
 use crate::units::{Bytes, Nanos};
 
@@ -120,6 +121,14 @@ impl Writer {
     /// # Errors
     /// It cannot be read and written, is no session of this format, or is being recorded.
     pub fn append(path: &Path) -> Result<Self, SessionError> {
+        Self::append_watched(path, &Watch::default())
+    }
+
+    /// The same, and tells how far it is.
+    ///
+    /// # Errors
+    /// The same.
+    pub(super) fn append_watched(path: &Path, watch: &Watch) -> Result<Self, SessionError> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -129,7 +138,7 @@ impl Writer {
             return Err(SessionError::Busy(path.to_owned()));
         }
         let again = file.try_clone().map_err(SessionError::io("read", path))?;
-        let opened = Opened::read(path, &again)?;
+        let opened = Opened::read(path, &again, watch)?;
         let start = opened.start(path)?;
         file.set_len(opened.data_end)
             .map_err(SessionError::io("write to", path))?;

@@ -86,3 +86,66 @@ impl ProbeMessage {
         from_msgpack("a probe's message", body)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn messages() -> [ProbeMessage; 4] {
+        let hello = ProbeHello {
+            protocol: 1,
+            version: "0.1.0".to_owned(),
+            host: "jetson-nx".to_owned(),
+            up: true,
+            down: false,
+            length_ms: 1000,
+            interval_ms: 100,
+            disturb: false,
+        };
+        let host = "gpu-box".to_owned();
+        [
+            ProbeMessage::Hello(hello),
+            ProbeMessage::Welcome { host },
+            ProbeMessage::Received {
+                interval: 7,
+                bytes: 1 << 40,
+            },
+            ProbeMessage::Done,
+        ]
+    }
+
+    #[test]
+    fn a_length_that_is_only_claimed_is_refused_and_not_made_room_for() {
+        // Texts, bytes, lists and maps of 4 GiB, by themselves and as the host's name.
+        for claim in [0xdb, 0xc6, 0xdd, 0xdf] {
+            let lone = [claim, 0xff, 0xff, 0xff, 0xff, b'a'];
+            assert!(ProbeMessage::decode(&lone).is_err());
+            let mut named = vec![0x81, 0xa7];
+            named.extend_from_slice(b"welcome\x81\xa4host");
+            named.extend_from_slice(&lone);
+            assert!(ProbeMessage::decode(&named).is_err());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = ProbeMessage::decode(&bytes);
+        }
+
+        #[test]
+        fn a_message_survives_the_wire_and_a_broken_one_does_no_harm(
+            which in 0_usize..4, at in any::<prop::sample::Index>(), with in any::<u8>(),
+        ) {
+            let message = &messages()[which];
+            let mut body = message.encode().split_off(HEADER_BYTES);
+            prop_assert_eq!(&ProbeMessage::decode(&body).unwrap(), message);
+            let at = at.index(body.len());
+            body[at] = with;
+            let _ = ProbeMessage::decode(&body);
+            let _ = ProbeMessage::decode(&body[..at]);
+        }
+    }
+}

@@ -219,12 +219,12 @@ impl Robot {
             Patience::new(options.deadline.map(|d| d.as_nanos() as i64), node_ns),
             (foresight, options.policy),
         );
+        let sensors = Sensors::start(&hub, options.power);
         let coordinator = spawn("robot coordinator", move || coordinator.run(&inbox))?;
         let stop = Arc::new(move || {
             stopping.store(true, Ordering::Relaxed);
             let _ = events.try_send(RobotEvent::Stop);
         });
-        let sensors = Sensors::start(&hub, options.power);
         Ok(Self {
             endpoint,
             hub,

@@ -70,6 +70,7 @@ struct Shared<P> {
 /// A device's lanes for one model. Dropping it ends the compute lane after its current operator.
 pub struct Runtime<E: Engine> {
     shared: Arc<Shared<E::Payload>>,
+    place: E::Place,
     lane: Option<JoinHandle<()>>,
 }
 
@@ -136,6 +137,7 @@ impl<E: Engine> Runtime<E> {
             graph,
             compute: Condvar::new(),
         });
+        let place = engine.place();
         let lane = std::thread::Builder::new()
             .name(format!("{device} compute"))
             .spawn({
@@ -147,6 +149,7 @@ impl<E: Engine> Runtime<E> {
             })?;
         Ok(Self {
             shared,
+            place,
             lane: Some(lane),
         })
     }
@@ -154,6 +157,14 @@ impl<E: Engine> Runtime<E> {
     /// The model.
     pub fn graph(&self) -> &Arc<Graph> {
         &self.shared.graph
+    }
+
+    /// A value for the lanes from its raw little-endian elements.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn import(&self, value: &Value, bytes: &[u8]) -> Result<E::Payload, EngineError> {
+        E::import(&self.place, &self.shared.graph, value, bytes)
     }
 
     /// Makes a plan's program known, and how its values are packed.
@@ -425,7 +436,7 @@ fn local_pass<E: Engine>(engine: &mut E, graph: &Graph) -> Result<Vec<i64>, Engi
             epoch: Epoch(0),
         },
         program: Some(Linked::new(graph, program, Some(output))),
-        values: vec![(image, E::import(graph, &image, &zeros)?)],
+        values: vec![(image, E::import(&engine.place(), graph, &image, &zeros)?)],
     });
     let mut times = vec![0; graph.nodes().len()];
     let mut failed = None;

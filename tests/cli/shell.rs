@@ -1,5 +1,7 @@
 //! Completions, manual pages and the settings command.
 
+use std::fmt::Write;
+
 use crate::support::{run, splitscope};
 
 #[test]
@@ -11,6 +13,27 @@ fn completions_and_the_manual_know_the_commands() {
     }
     let page = run(&["man"]);
     assert!(page.stdout.contains(".TH splitscope"), "{page:?}");
+}
+
+/// The pages are made from the definitions of commands and flags: what changes there shows here.
+#[test]
+fn the_manual_has_a_page_for_every_command_and_none_drifts() {
+    let folder = tempfile::tempdir().unwrap();
+    let ended = run(&["man", "--dir", folder.path().to_str().unwrap()]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let files = std::fs::read_dir(folder.path()).unwrap();
+    let mut pages: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    pages.sort();
+    assert!(pages.len() > 15, "{pages:?}");
+    let mut all = String::new();
+    for page in pages {
+        let name = page.file_name().unwrap().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&page).unwrap();
+        // Versions change with every release, pages do not.
+        let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
+        writeln!(all, "===== {name}\n{text}").unwrap();
+    }
+    insta::assert_snapshot!("manual", all);
 }
 
 #[test]

@@ -210,6 +210,31 @@ fn an_emulated_device_is_a_shipped_name_or_a_file_that_is_a_profile() {
 }
 
 #[test]
+fn a_processor_that_cannot_be_computed_on_is_refused_before_anything_starts() {
+    robot(
+        &["--torch-device", "tpu"],
+        &["\"tpu\"", "cpu, cuda or cuda:N"],
+    );
+    robot(
+        &[
+            "--engine",
+            "emulated",
+            "--device",
+            "gpu-server",
+            "--torch-device",
+            "cuda:1",
+        ],
+        &["--torch-device cuda:1", "--engine emulated"],
+    );
+    // No machine has so many.
+    #[cfg(feature = "torch")]
+    for command in ["robot", "server"] {
+        let args = [&[command, "--torch-device", "cuda:200"][..], &ENDS].concat();
+        refuses(&args, 2, &["cuda:200: this libtorch", "CUDA device"]);
+    }
+}
+
+#[test]
 fn a_check_without_the_measured_figures_says_that_it_is_skipped() {
     let args = ["profile", "--check", "--field", "/no/such/folder"];
     let ended = crate::support::run(&args);

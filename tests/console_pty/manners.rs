@@ -8,8 +8,10 @@ use splitscope::wire::console::{Command, CommandMessage, Reply, Role, ToConsole,
 use splitscope::wire::{Record, SwitchRecord, SwitchStage};
 
 use crate::fake::{Console, worker};
+use crate::player::Player;
+use crate::scenario::{Hello, Scenario, Step, Telemetry};
 use crate::script::{batch, hello, plan};
-use crate::terminal::{Start, Terminal};
+use crate::terminal::{Start, Terminal, WIDE};
 use crate::{PROGRAM, attach, leave, nobody};
 
 /// A console with two addresses that nobody listens on.
@@ -68,6 +70,19 @@ fn another_size_is_another_layout() {
     leave(terminal);
 }
 
+/// `fg` follows at once: the screen is back, whole; and `q` leaves the shell's own settings.
+fn comes_back_and_ends(terminal: &mut Terminal) {
+    terminal.read_until("the screen after fg", |s| {
+        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
+    });
+    terminal.press(b"q");
+    terminal.read_until("the end", |s| {
+        let text = s.contents();
+        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
+    });
+    assert!(terminal.text().contains("icanon"));
+}
+
 /// A shell with job control, as a person has one: Ctrl-Z stops the console, `fg` brings it back.
 #[test]
 fn ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_back() {
@@ -85,16 +100,7 @@ fn ctrl_z_gives_the_terminal_back_and_fg_brings_the_screen_back() {
         text.contains("IS-STOPPED") && text.contains("icanon") && !s.alternate_screen()
             || s.alternate_screen() && text.contains("splitscope")
     });
-    // `fg` follows at once: the screen is back, whole.
-    terminal.read_until("the screen after fg", |s| {
-        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
-    });
-    terminal.press(b"q");
-    terminal.read_until("the end", |s| {
-        let text = s.contents();
-        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
-    });
-    assert!(terminal.text().contains("icanon"));
+    comes_back_and_ends(&mut terminal);
 }
 
 /// The same when something else stops it: `kill -TSTP`.
@@ -116,15 +122,7 @@ fn a_stop_from_outside_gives_the_terminal_back_and_fg_brings_the_screen_back() {
     terminal.read_until("the end of the screen", |s| {
         !s.alternate_screen() || s.contents().contains("IS-STOPPED")
     });
-    terminal.read_until("the screen after fg", |s| {
-        s.alternate_screen() && s.contents().contains("splitscope") && s.contents().contains("quit")
-    });
-    terminal.press(b"q");
-    terminal.read_until("the end", |s| {
-        let text = s.contents();
-        !s.alternate_screen() && text.contains("IS-STOPPED") && text.contains("IS-OVER")
-    });
-    assert!(terminal.text().contains("icanon"));
+    comes_back_and_ends(&mut terminal);
 }
 
 #[test]
@@ -212,6 +210,83 @@ fn moving_the_cut_and_enter_reach_the_robot_and_its_stages_reach_the_screen() {
     terminal.read_until("end of the switch", |s| {
         let text = s.contents();
         text.contains("applied at frame 9") && text.contains("cut 30")
+    });
+    terminal.press(b"q");
+    leave(terminal);
+}
+
+/// The program makes a fault where the environment asks for it (in builds with debug assertions, as tests are).
+#[test]
+fn a_fault_gives_the_terminal_back_says_where_and_what_to_do_and_leaves_the_recording_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.mcap");
+    let mut player = Player::new(&Scenario::parse("about = \"a robot\"\nsteps = []\n").unwrap());
+    let args = [
+        "attach",
+        &player.address(),
+        "--record",
+        file.to_str().unwrap(),
+    ];
+    let mut terminal = Start::new(PROGRAM, &args)
+        .size(WIDE)
+        .var("SPLITSCOPE_DATA", folder.path())
+        .var("SPLITSCOPE_TEST_FAULT", Path::new("1"))
+        .run();
+    player.play(&Step::Hello(Hello {
+        protocol: None,
+        version: None,
+    }));
+    player.play(&Step::Send(Telemetry {
+        batches: 5,
+        every_ms: 20,
+        ..Telemetry::default()
+    }));
+    terminal.shows(&["LIVE", "frame 10"]);
+    terminal.press(b"\x1b[24~");
+    let (status, left) = terminal.ends();
+    assert_eq!(status.exit_code(), 101, "{left}");
+    for words in [
+        "src/console/input.rs",
+        "a fault on purpose",
+        "robot and server go on without it",
+        "splitscope repair",
+    ] {
+        assert!(left.contains(words), "{words}: {left}");
+    }
+    let session = splitscope::session::Reader::open(&file).unwrap();
+    assert!(session.is_whole());
+    assert_eq!(session.summary().frames, 10);
+}
+
+/// The wheel zooms, a drag pans, a click puts the crosshair there.
+#[test]
+fn the_mouse_reads_charts() {
+    let data = tempfile::tempdir().unwrap();
+    let mut player = Player::new(&Scenario::parse("about = \"a robot\"\nsteps = []\n").unwrap());
+    let mut terminal = Start::new(PROGRAM, &["attach", &player.address()])
+        .size(WIDE)
+        .var("SPLITSCOPE_DATA", data.path())
+        .run();
+    player.play(&Step::Hello(Hello {
+        protocol: None,
+        version: None,
+    }));
+    player.play(&Step::Send(Telemetry {
+        batches: 40,
+        every_ms: 20,
+        ..Telemetry::default()
+    }));
+    terminal.shows(&["LIVE", "frame 80", "0.1 s a dot", " now"]);
+    // Column 30, row 8: in the chart of the link. Buttons 64 and 65 are the wheel, 32 is a move with the left one.
+    terminal.press(b"\x1b[<65;30;8M");
+    terminal.shows(&["0.2 s a dot"]);
+    terminal.press(b"\x1b[<64;30;8M");
+    terminal.shows(&["0.1 s a dot"]);
+    terminal.press(b"\x1b[<0;30;8M\x1b[<0;30;8m");
+    terminal.shows(&["crosshair", "Esc leave"]);
+    terminal.press(b"\x1b[<0;30;8M\x1b[<32;50;8M\x1b[<0;50;8m");
+    terminal.read_until("charts that stand elsewhere than at now", |s| {
+        !s.contents().contains(" now│")
     });
     terminal.press(b"q");
     leave(terminal);

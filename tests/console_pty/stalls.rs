@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use splitscope::session::Reader;
 use tempfile::TempDir;
 
 use crate::emulated::Worker;
@@ -153,43 +154,66 @@ fn a_name_server_that_does_not_answer() {
     quits(&mut terminal);
 }
 
-#[test]
-fn a_disk_that_takes_no_recording() {
+/// A console that records ten frames, and then its disk hangs.
+fn hanging_disk() -> (Stall, Player, Terminal) {
     let stall = Stall::new();
     let mut player = robot();
-    let address = player.address();
-    let mut terminal = stall.run(&["attach", &address]);
+    let mut terminal = stall.run(&["attach", &player.address()]);
     player.play(&HELLO);
     player.play(&frames(5));
     terminal.shows(&["LIVE", "frame 10"]);
     stall.begin();
     player.play(&frames(5));
     stall.wait_until_it_is_felt();
+    (stall, player, terminal)
+}
+
+/// The recording, once the console is gone.
+fn recorded(stall: &Stall) -> Reader {
+    let sessions = std::fs::read_dir(stall.path("sessions")).unwrap();
+    let file = sessions.map(|f| f.unwrap().path()).next().unwrap();
+    Reader::open(&file).unwrap()
+}
+
+#[test]
+fn a_disk_that_takes_no_recording() {
+    let (stall, mut player, mut terminal) = hanging_disk();
     keys_work(&mut terminal);
     player.play(&frames(5));
     terminal.shows(&["LIVE", "frame 30"]);
     stall.end();
     let left = quits(&mut terminal);
     assert!(left.ends_with('B') && !left.contains("left out"), "{left}");
-    let sessions = std::fs::read_dir(stall.path("sessions")).unwrap();
-    let file = sessions.map(|f| f.unwrap().path()).next().unwrap();
-    let reader = splitscope::session::Reader::open(&file).unwrap();
-    assert_eq!(reader.summary().frames, 30);
+    assert_eq!(recorded(&stall).summary().frames, 30);
 }
 
+/// The terminal is the person's again at once, and says what goes on; the recording gets its end as soon as the disk
+/// takes it.
 #[test]
-fn leaving_while_the_disk_hangs() {
-    let stall = Stall::new();
-    let mut player = robot();
-    let address = player.address();
-    let mut terminal = stall.run(&["attach", &address]);
-    player.play(&HELLO);
-    player.play(&frames(5));
-    terminal.shows(&["LIVE", "frame 10"]);
-    stall.begin();
-    player.play(&frames(1));
-    stall.wait_until_it_is_felt();
-    let left = quits(&mut terminal);
+fn leaving_while_the_disk_hangs_gives_the_terminal_back_and_writes_the_rest() {
+    let (stall, _player, mut terminal) = hanging_disk();
+    terminal.press(b"q");
+    terminal.read_until("the shell's screen, with a word", |s| {
+        !s.alternate_screen() && s.contents().contains("still writing")
+    });
+    let ended = terminal.child.try_wait().unwrap();
+    assert!(ended.is_none(), "it still writes");
+    stall.end();
+    let left = terminal.ends_and_gives_the_terminal_back();
+    assert!(left.ends_with('B') && !left.contains("left out"), "{left}");
+    let session = recorded(&stall);
+    assert!(session.is_whole());
+    assert_eq!(session.summary().frames, 20);
+}
+
+/// Who does not want to wait for the disk need not.
+#[test]
+fn ctrl_c_leaves_a_hanging_disk_behind() {
+    let (_stall, _player, mut terminal) = hanging_disk();
+    terminal.press(b"q");
+    terminal.shows(&["Ctrl-C leaves it unfinished"]);
+    terminal.press(b"\x03");
+    let left = terminal.ends_and_gives_the_terminal_back();
     assert!(
         left.contains("the disk was too slow for the last of it"),
         "{left}"

@@ -111,6 +111,13 @@ fn replay() -> Console {
     console
 }
 
+/// With a crosshair half a second before the newest.
+fn crossed(mut console: Console) -> Console {
+    console.key(Key::Char('x'));
+    console.keys(Key::Left, 5);
+    console
+}
+
 /// Every state with the word that says so at any size.
 fn states() -> Vec<(&'static str, &'static str, Console)> {
     let mut connecting = Console::new();
@@ -125,6 +132,8 @@ fn states() -> Vec<(&'static str, &'static str, Console)> {
         ("replay", "REPLAY", replay()),
         ("sweep", "weep", sweep),
         ("error", "RETRY", error()),
+        ("crosshair", "-0.5 s", crossed(watched())),
+        ("crosshair in a replay", "-0.5 s", crossed(replay())),
     ]
 }
 

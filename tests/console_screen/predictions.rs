@@ -2,7 +2,7 @@
 
 use splitscope::console::app::Key;
 use splitscope::model::zoo;
-use splitscope::plan::{Parts, Plan};
+use splitscope::plan::{Codec, Parts, Plan};
 use splitscope::policy::Spec;
 use splitscope::units::{Epoch, Nanos};
 use splitscope::wire::console::Command;
@@ -41,6 +41,7 @@ fn prediction(assumed: Option<&str>) -> Record {
         mbps: 73.0,
         latency_ns: 2 * MS,
         assumed: assumed.map(str::to_owned),
+        codec: Codec::None,
         cuts: CutCosts {
             latency_us,
             energy_mj,
@@ -174,5 +175,34 @@ fn a_offers_every_policy_and_the_plan_is_handed_over_and_taken_back() {
     assert_eq!(
         commands.next_back(),
         Some(Command::SetPolicy { policy: None })
+    );
+}
+
+/// The preview of a handover: the plan that the policy is likely to begin with, predicted beside what is measured.
+#[test]
+fn a_shows_for_the_chosen_policy_what_is_predicted_against_now() {
+    let mut console = predicted();
+    console.records(ROBOT, vec![plan(None)]);
+    console.key(Key::Char('a'));
+    snapshots("policies", &console);
+    let words = |console: &Console| {
+        let screen = console.screen((160, 48));
+        let words: Vec<&str> = screen.split_whitespace().filter(|w| *w != "│").collect();
+        words.join(" ")
+    };
+    let fastest = words(&console);
+    assert!(
+        fastest.contains("likely ") && fastest.contains("PREDICTED "),
+        "{fastest}"
+    );
+    assert!(fastest.contains("now "), "{fastest}");
+    console.key(Key::Up);
+    assert!(words(&console).contains("stays until somebody changes it"));
+    console.key(Key::Esc);
+    assert!(
+        console
+            .sent()
+            .iter()
+            .all(|m| !matches!(m.command, Command::SetPolicy { .. }))
     );
 }

@@ -210,6 +210,11 @@ fn what_is_measured_is_handed_on_to_be_stored() {
     assert!(matches!(&kept[0], Kept::Begin(header) if header.plans.len() == 154));
     measure(&mut console, 10);
     console.key(Key::Char('x'));
+    assert!(
+        console.status().starts_with("end the sweep?"),
+        "it asks first"
+    );
+    console.key(Key::Enter);
     granted(&mut console);
     console.records(ROBOT, vec![plan(99, Plan::split(28))]);
     let later = console.kept();
@@ -228,6 +233,11 @@ fn stopping_keeps_what_is_there_and_the_plan_comes_back() {
         "the next plan"
     );
     console.key(Key::Char('x'));
+    assert!(
+        console.status().starts_with("end the sweep?"),
+        "it asks first"
+    );
+    console.key(Key::Enter);
     assert_eq!(granted(&mut console), Command::EndSweep);
     assert!(matches!(
         console.app.sweeping().unwrap().stage(),

@@ -60,7 +60,10 @@ pub(crate) fn run(
         .event(Event::Admit(Admit {
             key: KEY,
             program: None,
-            values: vec![(image, TorchEngine::import(graph, &image, pixels).unwrap())],
+            values: vec![(
+                image,
+                TorchEngine::import(&engine.place(), graph, &image, pixels).unwrap(),
+            )],
         }))
         .unwrap();
     let mut computed = vec![0; machines.len()];
@@ -136,7 +139,8 @@ pub(crate) fn run(
                             key: KEY,
                             value,
                             from: schedule.programs[at].device,
-                            payload: TorchEngine::import(graph, &value, &bytes).unwrap(),
+                            payload: TorchEngine::import(&engine.place(), graph, &value, &bytes)
+                                .unwrap(),
                             start: Nanos(0),
                             end: Nanos(0),
                         });

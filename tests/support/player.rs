@@ -278,7 +278,8 @@ impl Player {
         let Some(console) = self.console.take() else {
             return;
         };
-        console.0.get_ref().shutdown(Shutdown::Both).unwrap();
+        // The console may have gone first.
+        let _ = console.0.get_ref().shutdown(Shutdown::Both);
     }
 
     fn babble(&mut self, garbage: Garbage) {

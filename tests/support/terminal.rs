@@ -186,13 +186,19 @@ impl Terminal {
 
     /// Waits for the end and checks that nothing of the console is left but its last words, which come back.
     pub(crate) fn ends_and_gives_the_terminal_back(&mut self) -> String {
+        let (status, words) = self.ends();
+        assert!(status.success(), "{status:?}\n{}", self.text());
+        words
+    }
+
+    /// The same for an end of another kind, which comes back too.
+    pub(crate) fn ends(&mut self) -> (ExitStatus, String) {
         let status = self.wait();
         self.read_until("end of the alternate screen", |s| !s.alternate_screen());
         self.settle(Duration::from_millis(200));
-        assert!(status.success(), "{status:?}\n{}", self.text());
         assert!(!self.screen().hide_cursor(), "the cursor is hidden");
         assert_eq!(settings(self.master.as_ref()), self.before);
-        self.text().replace('\n', "")
+        (status, self.text().replace('\n', ""))
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(args: &[String]) -> Result<()> {
     let (chosen, rest) = choose(&all, args)?;
     ensure!(!chosen.is_empty(), "there are no benches in benches/");
     let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
-    let with_torch = |name: &str| needs_torch(&manifest, name);
+    let with_torch = |name: &str| needs_torch(&manifest, name) || wants_torch(rest);
     if chosen.iter().any(|name| with_torch(name)) {
         libtorch::provide()?;
         data::provide()?;
@@ -55,6 +55,11 @@ fn needs_torch(manifest: &str, name: &str) -> bool {
     // The last one is followed by other sections.
     let bench = bench.map(|bench| bench.split("\n[").next().unwrap_or(bench));
     bench.is_none_or(|bench| bench.contains("required-features") && bench.contains("torch"))
+}
+
+/// Whether a bench that can do without is asked to compute for real.
+fn wants_torch(rest: &[String]) -> bool {
+    rest.iter().any(|arg| arg == "--torch")
 }
 
 fn names() -> Result<Vec<String>> {
@@ -127,6 +132,12 @@ mod tests {
                         required-features = [\"torch\"]\n\n[lints]\nworkspace = true\n";
         assert!(!needs_torch(manifest, "codec") && needs_torch(manifest, "split"));
         assert!(needs_torch(manifest, "unnamed"));
+    }
+
+    #[test]
+    fn a_bench_that_can_do_without_gets_torch_where_it_is_asked_for() {
+        assert!(wants_torch(&strings(&["--frames", "3", "--torch"])));
+        assert!(!wants_torch(&strings(&["--frames", "3"])));
     }
 
     #[test]

@@ -225,23 +225,32 @@ fn cuda_devices() -> Option<i64> {
 fn cuda() -> Finding {
     let devices = ["/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu"];
     let device = devices.into_iter().find(|path| Path::new(path).exists());
-    let usable = match cuda_devices() {
-        None => "this build has no libtorch to ask for CUDA".to_owned(),
-        Some(0) => "this libtorch has no CUDA device".to_owned(),
-        Some(n) => format!("this libtorch sees {n} CUDA devices"),
-    };
-    match device {
-        Some(device) => Finding::warning(
+    found_cuda(device, cuda_devices())
+}
+
+/// `device` is the driver's file of a GPU, `usable` how many libtorch sees.
+fn found_cuda(device: Option<&str>, usable: Option<i64>) -> Finding {
+    match (device, usable) {
+        (_, Some(n @ 1..)) => Finding::ok(
             "CUDA",
             format!(
-                "there is an NVIDIA GPU ({device}), which this program does not compute on yet; {usable}"
+                "this libtorch sees {n} CUDA device{}; workers compute there with --torch-device cuda, else on the CPU",
+                if n == 1 { "" } else { "s" }
             ),
-            "figures of this machine are its CPU's; do not take them for the GPU's",
         ),
-        None => Finding::ok(
+        (Some(device), Some(_)) => Finding::warning(
             "CUDA",
-            format!("no NVIDIA GPU is here, and none is needed; {usable}"),
+            format!("there is an NVIDIA GPU ({device}), which this libtorch cannot use"),
+            "set LIBTORCH to one that was built for CUDA and build again; until then figures are the CPU's",
         ),
+        (Some(device), None) => Finding::warning(
+            "CUDA",
+            format!(
+                "there is an NVIDIA GPU ({device}), and this build has no libtorch to use it with"
+            ),
+            "set LIBTORCH to one that was built for CUDA and build with the default features",
+        ),
+        (None, _) => Finding::ok("CUDA", "no NVIDIA GPU is here, and none is needed"),
     }
 }
 
@@ -338,6 +347,17 @@ mod tests {
         let gone = Absent::new("ina3221", "no such driver");
         assert_eq!(sensor(&gone, false).state, State::Ok);
         assert_eq!(sensor(&gone, true).state, State::Warning);
+    }
+
+    #[test]
+    fn a_gpu_that_libtorch_cannot_use_is_a_warning() {
+        let state = |device, usable| found_cuda(device, usable).state;
+        let gpu = Some("/dev/nvidia0");
+        assert_eq!(state(gpu, Some(1)), State::Ok);
+        assert_eq!(state(gpu, Some(0)), State::Warning);
+        assert_eq!(state(gpu, None), State::Warning);
+        assert_eq!(state(None, Some(0)), State::Ok);
+        assert_eq!(state(None, None), State::Ok);
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Whether this machine's time of day is kept by someone, and how another host's stands to it.
 
 use std::path::Path;
-use std::process::Command;
 
 use super::Finding;
+use crate::clock::Kept;
 use crate::console::{Address, Met, meet};
-use crate::host::command;
 use crate::units::ns_to_ms;
 use crate::wire::VERSION;
 
@@ -17,34 +16,58 @@ const FAR_NS: i64 = 200_000_000;
 const SYNC: &str =
     "keep the time with NTP on every machine: timedatectl set-ntp true, or run chrony";
 
-/// Whether the time of day is synchronised, by what the system says of its clock.
+/// Programs that keep the time, by the first of their words that a process's name begins with.
+const KEEPERS: [&str; 4] = ["chronyd", "ntpd", "systemd-timesyn", "openntpd"];
+
+/// Whether the time of day is synchronised and how far it may be off, by what the kernel says of its clock, and who
+/// keeps it.
 pub(super) fn synchronised() -> Finding {
-    let mut asked = Command::new("timedatectl");
-    asked.args(["show", "--property=NTPSynchronized", "--value"]);
-    let said = command::output(&mut asked).ok();
-    let said = said.and_then(|bytes| String::from_utf8(bytes).ok());
-    let mark = Path::new("/run/systemd/timesync/synchronized");
-    judged(said.as_deref(), mark.exists())
+    judged(Kept::now(), keeper(Path::new("/proc")).as_deref())
 }
 
-/// `said` is timedatectl's answer; `mark` is whether systemd-timesyncd left its own.
-fn judged(said: Option<&str>, mark: bool) -> Finding {
-    match said.map(str::trim) {
-        Some("yes") => Finding::ok("time", "the time of day is synchronised (timedatectl)"),
-        _ if mark => Finding::ok(
+/// A program that runs here and keeps the time.
+fn keeper(proc: &Path) -> Option<String> {
+    let processes = std::fs::read_dir(proc).ok()?;
+    let names = processes.filter_map(|process| {
+        let name = std::fs::read_to_string(process.ok()?.path().join("comm")).ok()?;
+        Some(name.trim().to_owned())
+    });
+    let mut kept = names.filter(|name| KEEPERS.iter().any(|keeper| name.starts_with(keeper)));
+    kept.next()
+}
+
+fn judged(kernel: Option<Kept>, keeper: Option<&str>) -> Finding {
+    let by = keeper.map_or_else(String::new, |name| format!(" by {name}"));
+    let Some(kept) = kernel else {
+        return Finding::warning(
             "time",
-            "the time of day is synchronised (systemd-timesyncd)",
-        ),
-        Some("no") => Finding::warning(
-            "time",
-            "the time of day is not synchronised (timedatectl): recordings of two machines drift apart",
-            SYNC,
-        ),
-        _ => Finding::warning(
-            "time",
-            "nobody here says whether the time of day is synchronised (no timedatectl, no systemd-timesyncd)",
+            "the system does not say whether its time of day is synchronised",
             "measured figures do not need it; times of day in recordings do: compare with `splitscope doctor --to HOST:PORT`",
-        ),
+        );
+    };
+    if !kept.synchronised {
+        let who = match keeper {
+            Some(name) => format!("{name} runs, but has not set it"),
+            None => "no chronyd, ntpd or systemd-timesyncd runs".to_owned(),
+        };
+        return Finding::warning(
+            "time",
+            format!(
+                "the time of day is not synchronised ({who}): recordings of two machines drift apart"
+            ),
+            SYNC,
+        );
+    }
+    let off = |us: i64| format!("{:.1} ms", us as f64 / 1e3);
+    let found = format!(
+        "the time of day is synchronised{by}: off by about {}, {} at most",
+        off(kept.error_us),
+        off(kept.most_us)
+    );
+    if kept.error_us.saturating_mul(1_000) > APART_NS {
+        Finding::warning("time", found, SYNC)
+    } else {
+        Finding::ok("time", found)
     }
 }
 
@@ -118,12 +141,42 @@ mod tests {
     use crate::console::app::Skew;
 
     #[test]
-    fn what_the_system_says_of_its_clock_is_believed() {
-        assert_eq!(judged(Some("yes\n"), false).state, State::Ok);
-        assert_eq!(judged(Some("no\n"), false).state, State::Warning);
-        assert_eq!(judged(Some("no\n"), true).state, State::Ok);
-        assert_eq!(judged(None, true).state, State::Ok);
-        assert_eq!(judged(None, false).state, State::Warning);
+    fn what_the_kernel_says_of_its_clock_is_told_with_its_error_and_its_keeper() {
+        let kept = |synchronised, error_us| {
+            Some(Kept {
+                synchronised,
+                error_us,
+                most_us: 24_300,
+            })
+        };
+        let good = judged(kept(true, 312), Some("chronyd"));
+        assert_eq!(good.state, State::Ok);
+        assert_eq!(
+            good.found,
+            "the time of day is synchronised by chronyd: off by about 0.3 ms, 24.3 ms at most"
+        );
+        let far = judged(kept(true, 250_000), Some("chronyd"));
+        assert_eq!(far.state, State::Warning);
+        let nobody = judged(kept(false, 16_000_000), None);
+        assert_eq!(nobody.state, State::Warning);
+        assert!(nobody.found.contains("no chronyd"), "{nobody:?}");
+        let not_yet = judged(kept(false, 16_000_000), Some("ntpd"));
+        assert!(not_yet.found.contains("ntpd runs, but"), "{not_yet:?}");
+        assert_eq!(judged(None, None).state, State::Warning);
+    }
+
+    #[test]
+    fn whoever_keeps_the_time_is_found_among_the_processes() {
+        let proc = tempfile::tempdir().unwrap();
+        let process = |id: &str, name: &str| {
+            let dir = proc.path().join(id);
+            std::fs::create_dir(&dir).unwrap();
+            std::fs::write(dir.join("comm"), name).unwrap();
+        };
+        process("1", "systemd\n");
+        assert_eq!(keeper(proc.path()), None);
+        process("70", "systemd-timesyn\n");
+        assert_eq!(keeper(proc.path()).as_deref(), Some("systemd-timesyn"));
     }
 
     #[test]

@@ -216,7 +216,7 @@ pub struct Hint {
 }
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Entry {
     /// Where its keys are in effect.
     pub scope: Scope,

@@ -82,6 +82,9 @@ impl App {
                 _ => {}
             }
         }
+        if self.answers(action, at, turn) {
+            return;
+        }
         match action {
             Action::Cut(step) => self.move_cut(step),
             Action::Modes => self.open_picker(),

@@ -253,6 +253,9 @@ impl App {
         if self.take_over.as_ref().is_some_and(|q| q.target == index) {
             self.take_over = None;
         }
+        if self.focus() == Some(index) {
+            self.doubt = None;
+        }
     }
 
     fn refused(&mut self, index: usize, why: Refusal, before: &Phase, at: Moment) {

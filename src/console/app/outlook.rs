@@ -5,6 +5,7 @@
 
 use crate::model::Graph;
 use crate::plan::{Codec, Cut, Mode, Plan, PlanError, Step, compile};
+use crate::policy::{Objective, PolicyKind, Spec};
 use crate::store::{CutCost, Store};
 use crate::units::{Bytes, DeviceId, Epoch};
 use crate::wire::{FrameRecord, Outcome, PlanCost, PredictionRecord};
@@ -84,8 +85,8 @@ pub struct Outlook {
     pub mbps: Option<f64>,
     /// How far predictions of this epoch's frames were off: the median, as a share of the latency.
     pub error: Option<f64>,
-    /// The prediction is of the plan without its codec: robots do not predict what packing gains.
-    pub without_codec: bool,
+    /// The prediction is of the plan with another codec than it has: robots know what the one in effect gains.
+    pub priced_with: Option<Codec>,
     /// A device of the prediction is emulated.
     pub emulated: bool,
 }
@@ -101,7 +102,11 @@ impl Outlook {
         Self {
             now: now(store),
             predicted: then.is_some(),
-            without_codec: then.is_some() && proposal.plan.codec != Codec::None,
+            priced_with: then
+                .as_ref()
+                .and(newest)
+                .map(|record| record.codec)
+                .filter(|priced| *priced != proposal.plan.codec),
             then: Cost {
                 up: payload.map(|p| p.up),
                 down: payload.map(|p| p.down),
@@ -149,6 +154,43 @@ fn now(store: &Store) -> Cost {
         // What limits is measured beside it (Limited by); this is only ever said of predictions.
         limit: None,
     }
+}
+
+/// The plan that a policy is likely to begin with, by what the robot predicts of plans: of its list the one that the
+/// policy's objective likes best. None where nothing is predicted.
+pub fn likely(store: &Store, spec: Spec) -> Option<&Plan> {
+    let plans = store.predictions().newest()?.plans.iter();
+    // The policies of the literature know divisions of whole operators only.
+    let simple = |cost: &&PlanCost| match (&spec.kind, &cost.plan.mode) {
+        (PolicyKind::Neurosurgeon | PolicyKind::Dads | PolicyKind::DadsHeavy, mode) => {
+            matches!(
+                mode,
+                Mode::Local | Mode::Remote | Mode::Split { tiles: 1, .. }
+            )
+        }
+        _ => true,
+    };
+    let joules = |cost: &PlanCost| cost.energy_j.unwrap_or(f64::INFINITY);
+    let ns = |cost: &PlanCost| cost.latency_ns as f64;
+    // What does not keep the bound comes behind all that does.
+    let worth = |cost: &PlanCost| match spec.objective {
+        Objective::Latency => (0.0, ns(cost)),
+        Objective::Energy => (0.0, joules(cost)),
+        Objective::Throughput => (0.0, -cost.frames_per_s),
+        Objective::Deadline { ms } => match ns(cost) / 1e6 {
+            late if late > ms => (late, ns(cost)),
+            _ => (0.0, joules(cost)),
+        },
+        Objective::Budget { joules: most } => match joules(cost) {
+            over if over > most => (over, ns(cost)),
+            _ => (0.0, ns(cost)),
+        },
+    };
+    let order = |a: &(f64, f64), b: &(f64, f64)| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1));
+    let best = plans
+        .filter(simple)
+        .min_by(|a, b| order(&worth(a), &worth(b)))?;
+    Some(&best.plan)
 }
 
 /// A plan that the robot's list of best plans has, whichever its codec.

@@ -152,11 +152,13 @@ impl App {
     pub const fn scopes(&self) -> [Scope; 2] {
         let own = if self.palette.is_some() {
             Scope::Palette
-        } else if self.take_over.is_none() && self.is_picking() {
+        } else if self.is_asked() {
+            Scope::Anywhere
+        } else if self.is_picking() {
             Scope::Picker
-        } else if self.take_over.is_none() && self.screens.typing() {
+        } else if self.screens.typing() {
             Scope::Search
-        } else if self.take_over.is_none() && self.is_reading_charts() {
+        } else if self.is_reading_charts() {
             Scope::Chart
         } else {
             Scope::On(self.screens.shown)

@@ -38,8 +38,8 @@ const TIME_AXIS: u16 = 6;
 pub(super) enum Pen {
     /// From the least to the greatest value of every dot.
     Envelope,
-    /// The mean, dashed: what is believed, or a context.
-    Dashed,
+    /// The mean dashed, in a band as wide as it may be off: what is believed.
+    Belief,
 }
 
 /// One quantity of a chart.
@@ -84,8 +84,8 @@ impl<'a> Curve<'a> {
     }
 
     /// Drawn as what is believed.
-    pub(super) const fn dashed(mut self) -> Self {
-        self.pen = Pen::Dashed;
+    pub(super) const fn believed(mut self) -> Self {
+        self.pen = Pen::Belief;
         self
     }
 }
@@ -128,9 +128,10 @@ pub(super) fn extremes(curves: &[Curve]) -> (f64, f64) {
     )
 }
 
-pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buf: &mut Buffer) {
+/// Draws it and says where its curves are; none where there is no room.
+pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buf: &mut Buffer) -> Option<Rect> {
     if area.width <= AXIS + 1 || area.height == 0 {
-        return;
+        return None;
     }
     let mut area = area;
     if let Some(cross) = chart.cross.filter(|_| area.height >= 3) {
@@ -164,6 +165,7 @@ pub(super) fn render(chart: &Chart, theme: Theme, area: Rect, buf: &mut Buffer) 
     plot::draw(chart, &marks, theme, plot, buf);
     gaps(chart, theme, plot, buf);
     crossed(chart, theme, plot, buf);
+    Some(plot)
 }
 
 const fn below(area: Rect, rows: u16) -> Rect {
@@ -293,21 +295,24 @@ fn time_axis(chart: &Chart, theme: Theme, area: Rect, buf: &mut Buffer) {
     };
     let words = text::head(chart.unit, 4);
     buf.set_stringn(area.x, y, format!("{words:>4}"), 4, theme.faint());
-    let step = (columns / 4).max(12);
-    let mut column = 0;
-    while column + 10 < columns {
-        let words = label(column);
-        buf.set_stringn(area.x + AXIS + column, y, words, 9, theme.faint());
-        column += step;
-    }
     let follows = chart.window.end > chart.newest;
     let end = if follows {
         "now".to_owned()
     } else {
         label(columns)
     };
-    let x = area.right().saturating_sub(text::width(&end) as u16);
-    buf.set_stringn(x, y, end, columns.into(), theme.faint());
+    let last = columns.saturating_sub(text::width(&end) as u16);
+    buf.set_stringn(area.x + AXIS + last, y, end, columns.into(), theme.faint());
+    let step = (columns / 4).max(12);
+    let mut column = 0;
+    while column < last {
+        let words = label(column);
+        // A blank keeps it from the one at the end.
+        if column + (text::width(&words) as u16) < last {
+            buf.set_stringn(area.x + AXIS + column, y, words, 9, theme.faint());
+        }
+        column += step;
+    }
 }
 
 /// The lowest row says why there is no value: `·` nothing was under way, `×` not connected, blank not told.

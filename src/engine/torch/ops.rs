@@ -1,9 +1,10 @@
-//! Every call into libtorch. Tensors are `[N, C, H, W]` or `[N, C]`, contiguous, on the CPU.
+//! Every call into libtorch. Tensors are `[N, C, H, W]` or `[N, C]`, contiguous, on the engine's processor.
 
 use smallvec::SmallVec;
 use tch::{Device, Kind, TchError, Tensor};
 
 use super::super::EngineError;
+use super::super::processor::Processor;
 use super::Handle;
 use crate::model::{Conv2d, DType, Node, Op, Pool2d, Region, Shape, Span, Window, edge_padding};
 use crate::plan::{Piece, Term};
@@ -22,14 +23,41 @@ pub(super) fn failed(node: &Node, error: &TchError) -> EngineError {
     }
 }
 
+/// libtorch's word for a processor.
+const fn device(processor: Processor) -> Device {
+    match processor {
+        Processor::Cpu => Device::Cpu,
+        Processor::Cuda(number) => Device::Cuda(number as usize),
+    }
+}
+
+/// A tensor once the processor has computed it: at once on the CPU, after a synchronisation on a GPU.
+pub(super) fn settled(tensor: Tensor, processor: Processor) -> Result<Tensor, TchError> {
+    if let Processor::Cuda(number) = processor {
+        // `tch` panics where the GPU says what went wrong in a step before.
+        std::panic::catch_unwind(|| tch::Cuda::synchronize(i64::from(number)))
+            .map_err(|_| TchError::Torch(format!("{processor} failed in this step")))?;
+    }
+    Ok(tensor)
+}
+
 /// A parameter, f32, of any shape.
-pub(super) fn from_f32(data: &[f32], size: &[i64]) -> Result<Tensor, TchError> {
-    Tensor::f_from_slice(data)?.f_reshape(size)
+pub(super) fn from_f32(
+    data: &[f32],
+    size: &[i64],
+    processor: Processor,
+) -> Result<Tensor, TchError> {
+    let tensor = Tensor::f_from_slice(data)?.f_reshape(size)?;
+    tensor.f_to_device(device(processor))
 }
 
 /// Mean and standard deviation per channel as `[1, 3, 1, 1]`, f32.
-pub(super) fn normalization(mean: &[f32; 3], std: &[f32; 3]) -> Result<(Tensor, Tensor), TchError> {
-    let per_channel = |v: &[f32; 3]| Tensor::f_from_slice(v)?.f_reshape([1, 3, 1, 1]);
+pub(super) fn normalization(
+    mean: &[f32; 3],
+    std: &[f32; 3],
+    processor: Processor,
+) -> Result<(Tensor, Tensor), TchError> {
+    let per_channel = |v: &[f32; 3]| from_f32(v, &[1, 3, 1, 1], processor);
     Ok((per_channel(mean)?, per_channel(std)?))
 }
 
@@ -43,6 +71,8 @@ pub(super) struct Part<'a> {
     pub(super) over: Option<(Span, Term)>,
     /// The shapes of its inputs.
     pub(super) inputs: SmallVec<[Shape; 2]>,
+    /// Where.
+    pub(super) processor: Processor,
 }
 
 impl Part<'_> {
@@ -162,8 +192,8 @@ fn convolution(
 ) -> Result<Tensor, TchError> {
     let [stride, padding, dilation] = steps(&conv.window);
     if part.is_whole() {
-        let groups = i64::from(conv.groups);
-        return x.f_conv2d(weight, bias, stride, padding, dilation, groups);
+        let sizes = [stride, padding, dilation];
+        return convolved(part.processor, (x, weight, bias), sizes, conv.groups);
     }
     // Whole groups are computed; a part of a group is cut out afterwards.
     let out_group = conv.out / conv.groups;
@@ -186,12 +216,55 @@ fn convolution(
     };
     let groups = if conv.groups == 1 { 1 } else { groups };
     let (x, padding) = padded_rows(part, &conv.window, x, padding, 0.0)?;
-    let y = x.f_conv2d(&w, b.as_ref(), stride, padding, dilation, i64::from(groups))?;
+    let sizes = [stride, padding, dilation];
+    let y = convolved(part.processor, (&x, &w, b.as_ref()), sizes, groups)?;
     if made == channels {
         return Ok(y);
     }
     let start = i64::from(channels.start - made.start);
     y.f_narrow(1, start, i64::from(channels.len()))
+}
+
+/// A convolution of input, weight and bias in whole f32 precision. `sizes` are stride, padding and dilation.
+fn convolved(
+    processor: Processor,
+    (x, weight, bias): (&Tensor, &Tensor, Option<&Tensor>),
+    sizes: [[i64; 2]; 3],
+    groups: u32,
+) -> Result<Tensor, TchError> {
+    let [stride, padding, dilation] = sizes;
+    let groups = i64::from(groups);
+    match processor {
+        Processor::Cpu => x.f_conv2d(weight, bias, stride, padding, dilation, groups),
+        Processor::Cuda(_) => precise(x, weight, bias, sizes, groups),
+    }
+}
+
+/// What `conv2d` calls, without what cuDNN does for speed alone: TF32 keeps 10 bits of a product, and an algorithm chosen
+/// by trial gives a tile other roundings than the whole.
+fn precise(
+    x: &Tensor,
+    weight: &Tensor,
+    bias: Option<&Tensor>,
+    [stride, padding, dilation]: [[i64; 2]; 3],
+    groups: i64,
+) -> Result<Tensor, TchError> {
+    let (transposed, output_padding) = (false, [0, 0]);
+    let (benchmark, deterministic, cudnn, tf32) = (false, true, true, false);
+    x.f_internal_convolution(
+        weight,
+        bias,
+        stride,
+        padding,
+        dilation,
+        transposed,
+        output_padding,
+        groups,
+        benchmark,
+        deterministic,
+        cudnn,
+        tf32,
+    )
 }
 
 /// Adds the rows of padding that belong to this part, by itself where the library could only add the same above and
@@ -267,7 +340,8 @@ pub(super) fn assemble(
         rows: out.row.len(),
         ..node.shape
     });
-    let joined = Tensor::f_empty(&*size, (kind(node.dtype), Device::Cpu))?;
+    let place = pieces.first().map_or(Device::Cpu, |p| p.payload.0.device());
+    let joined = Tensor::f_empty(&*size, (kind(node.dtype), place))?;
     for piece in pieces {
         let part = piece.region.intersect(out);
         if part.is_empty() {
@@ -312,9 +386,15 @@ pub(super) fn to_bytes(tensor: &Tensor, dtype: DType) -> Result<Vec<u8>, TchErro
     Ok(bytes)
 }
 
-/// A tensor from its elements in order, little endian.
-pub(super) fn from_bytes(bytes: &[u8], shape: &Shape, kind: Kind) -> Result<Tensor, TchError> {
-    Tensor::f_from_data_size(bytes, &sizes(shape), kind)
+/// A tensor on a processor from its elements in order, little endian.
+pub(super) fn from_bytes(
+    bytes: &[u8],
+    shape: &Shape,
+    kind: Kind,
+    processor: Processor,
+) -> Result<Tensor, TchError> {
+    let tensor = Tensor::f_from_data_size(bytes, &sizes(shape), kind)?;
+    tensor.f_to_device(device(processor))
 }
 
 const fn kind(dtype: DType) -> Kind {
@@ -328,4 +408,26 @@ fn sizes(shape: &Shape) -> Vec<i64> {
     let all = [shape.batch, shape.channels, shape.rows, shape.columns];
     let rank = if shape.flat { 2 } else { 4 };
     all.iter().take(rank).map(|&d| i64::from(d)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_gpu_is_asked_for_is_the_same_convolution() {
+        let options = (Kind::Float, Device::Cpu);
+        for groups in [1, 2, 4] {
+            let x = Tensor::rand([2, 4, 9, 7], options);
+            let weight = Tensor::rand([8, 4 / groups, 3, 3], options);
+            let bias = Tensor::rand([8], options);
+            let sizes = [[2, 1], [1, 0], [1, 2]];
+            for bias in [None, Some(&bias)] {
+                let asked = precise(&x, &weight, bias, sizes, groups).unwrap();
+                let [stride, padding, dilation] = sizes;
+                let plain = x.f_conv2d(&weight, bias, stride, padding, dilation, groups);
+                assert_eq!(asked, plain.unwrap());
+            }
+        }
+    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::Plan;
+use crate::plan::{Codec, Plan};
 use crate::report::figure::{Body, FigureKind, make};
 use crate::session::{FORMAT, Start, Writer};
 use crate::store::testing::step;
@@ -101,6 +101,7 @@ fn recorded_over(folder: &Path, emulated_link: Option<&str>) -> std::path::PathB
         mbps: 93.0,
         latency_ns: 0,
         assumed: None,
+        codec: Codec::None,
         frame: Some(ExpectedFrame {
             latency_ns: 20 * MS,
             parts: Parts::default(),

@@ -114,7 +114,7 @@ impl Receiver {
             };
             (raw, Some(packed))
         };
-        let payload = E::import(graph, &value, &raw)?;
+        let payload = runtime.import(&value, &raw)?;
         let shared = &runtime.shared;
         shared.set_power(Activity::Receive, false);
         let mut state = shared.lock();

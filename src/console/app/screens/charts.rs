@@ -66,6 +66,12 @@ pub enum Do {
     Cross(i64),
     /// Half a screen earlier or later.
     Pan(i64),
+    /// Dots earlier or later, as far as a chart was dragged.
+    Drag(i64),
+    /// The crosshair to a moment, on this chart.
+    Point(ChartId, Nanos),
+    /// More detail if positive; the moment stays where it is, if the charts stand still.
+    ZoomAt(isize, Nanos),
     /// To the oldest that is there.
     Oldest,
     /// To the newest.
@@ -153,6 +159,22 @@ impl Charts {
         self.axes = [Axis::default(); 6];
     }
 
+    fn zoom(&mut self, by: isize) {
+        let zoom = self.zoom.saturating_add_signed(-by);
+        self.zoom = zoom.min(ZOOMS.len() - 1);
+    }
+
+    fn zoom_at(&mut self, by: isize, at: Nanos) {
+        let before = self.dot_ns();
+        self.zoom(by);
+        let now = self.dot_ns();
+        if let Some(looking) = &mut self.looking {
+            let dots = looking.end.since(at) / before;
+            looking.end = at.shifted(dots.saturating_mul(now));
+            looking.cross = at;
+        }
+    }
+
     fn look(&mut self, newest: Nanos) -> &mut Looking {
         self.looking.get_or_insert(Looking {
             end: newest,
@@ -215,10 +237,8 @@ impl App {
         let charts = &mut self.screens.charts;
         let dot = charts.dot_ns();
         match what {
-            Do::Zoom(by) => {
-                let zoom = charts.zoom.saturating_add_signed(-by);
-                charts.zoom = zoom.min(ZOOMS.len() - 1);
-            }
+            Do::Zoom(by) => charts.zoom(by),
+            Do::ZoomAt(by, at) => charts.zoom_at(by, at),
             Do::Look if charts.looking.is_some() => charts.looking = None,
             Do::Chart(by) => {
                 let count = ChartId::on(screen).len().max(1) as isize;
@@ -238,14 +258,24 @@ impl App {
                     }
                 }
             }
-            Do::Look | Do::Cross(_) | Do::Pan(_) | Do::Oldest | Do::Newest => {
+            Do::Look
+            | Do::Cross(_)
+            | Do::Pan(_)
+            | Do::Drag(_)
+            | Do::Point(..)
+            | Do::Oldest
+            | Do::Newest => {
                 let Some(newest) = newest else {
                     self.notice = Some("nothing has been measured yet".to_owned());
                     return;
                 };
+                if let Do::Point(chart, _) = what {
+                    let all = ChartId::on(screen);
+                    charts.shown = all.iter().position(|id| *id == chart).unwrap_or(0);
+                }
                 let looking = charts.look(newest);
                 let by = match what {
-                    Do::Cross(by) => by,
+                    Do::Cross(by) | Do::Drag(by) => by,
                     Do::Pan(by) => by.saturating_mul(HALF),
                     _ => 0,
                 };
@@ -254,7 +284,8 @@ impl App {
                     // A day: what is older is not kept.
                     Do::Oldest => looking.cross = newest.shifted(-86_400_000_000_000),
                     Do::Newest => (looking.cross, looking.end) = (newest, newest),
-                    Do::Pan(_) => {
+                    Do::Point(_, at) => looking.cross = at.min(newest),
+                    Do::Pan(_) | Do::Drag(_) => {
                         looking.cross = moved(looking.cross);
                         looking.end = moved(looking.end).max(looking.cross);
                     }

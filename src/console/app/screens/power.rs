@@ -1,6 +1,6 @@
 //! The power screen's state: the rail that is looked at. And pauses, which measure idle power.
 
-use super::super::{App, Effect, Moment, Turn};
+use super::super::{App, Doubt, Effect, Moment, Turn};
 use crate::wire::Level;
 use crate::wire::console::Command;
 
@@ -15,8 +15,8 @@ pub enum Do {
     StepAway,
 }
 
-/// How long: the robot leaves out the first and the last two seconds.
-const AWAY_NS: i64 = 15_000_000_000;
+/// How long the robot is left alone: it leaves out the first and the last two seconds.
+pub(in crate::console::app) const AWAY_S: i64 = 15;
 
 /// The power screen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,7 +30,11 @@ impl App {
         match what {
             Do::Rail(by) => self.move_rail(by),
             Do::Idle(seconds) => self.measure_idle(seconds, at, turn),
-            Do::StepAway => self.step_away(at, turn),
+            Do::StepAway => {
+                if self.away(at).is_some() {
+                    self.doubt = Some(Doubt::StepAway);
+                }
+            }
         }
     }
 
@@ -55,41 +59,56 @@ impl App {
             return;
         }
         let store = &self.targets[index].store;
-        let ends = store.pause().is_some();
-        if !ends && store.power().sources().sources.is_empty() {
+        if store.pause().is_some() {
+            self.pause(0, at, turn);
+        } else if store.power().sources().sources.is_empty() {
             let text = "this robot measures no power: a pause would tell nothing";
             self.notice = Some(text.to_owned());
-            return;
+        } else {
+            self.doubt = Some(Doubt::Idle(seconds));
         }
-        if self.in_control(index, turn) {
-            let for_ms = if ends { 0 } else { seconds * 1000 };
+    }
+
+    /// No frames for so many seconds; none: they go on.
+    pub(in crate::console::app) fn pause(&mut self, seconds: u32, at: Moment, turn: &mut Turn) {
+        if let Some(index) = self.changeable(at)
+            && self.in_control(index, turn)
+        {
+            let for_ms = seconds * 1000;
             self.send(index, Command::Idle { for_ms }, None, None, turn);
         }
     }
 
-    /// Hangs up and dials again later. The robot keeps what it tells meanwhile where it has a spool.
-    fn step_away(&mut self, at: Moment, turn: &mut Turn) {
-        let Some(index) = self.changeable(at) else {
-            return;
-        };
+    /// The robot that can be left alone now; says why there is none.
+    fn away(&mut self, at: Moment) -> Option<usize> {
+        let index = self.changeable(at)?;
         let sweeps = self.sweeping().is_some_and(|sweep| !sweep.is_over());
-        let target = &mut self.targets[index];
-        if sweeps || self.orders.waiting() > 0 || !target.connection.is_up() {
+        if sweeps || self.orders.waiting() > 0 || !self.targets[index].connection.is_up() {
             let text =
                 "not now: a sweep is on, a command has no answer yet, or the robot is not there";
             self.notice = Some(text.to_owned());
-            return;
+            return None;
         }
+        Some(index)
+    }
+
+    /// Hangs up and dials again later. The robot keeps what it tells meanwhile where it has a spool.
+    pub(in crate::console::app) fn step_away(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(index) = self.away(at) else {
+            return;
+        };
+        let target = &mut self.targets[index];
         let reason = "left alone, so that frames without a console are counted";
-        let order = target.connection.leave(AWAY_NS, reason, at.now);
+        let order = target
+            .connection
+            .leave(AWAY_S * 1_000_000_000, reason, at.now);
         let name = target.name();
         turn.effects.push(Effect::Link {
             target: index,
             order,
         });
-        let seconds = AWAY_NS / 1_000_000_000;
         let text = format!(
-            "stepped away from {name} for {seconds} s: frames without a console are counted; control is free meanwhile"
+            "stepped away from {name} for {AWAY_S} s: frames without a console are counted; control is free meanwhile"
         );
         self.say(Level::Info, text.clone(), at);
         self.notice = Some(text);

@@ -4,7 +4,7 @@ mod form;
 
 use std::sync::Arc;
 
-use super::super::{App, Moment, Proposal, Redraw, Screen, Turn};
+use super::super::{App, Doubt, Moment, Proposal, Redraw, Screen, Turn};
 use crate::model::Graph;
 use crate::store::Store;
 use crate::sweep::Forecast;
@@ -47,10 +47,12 @@ impl App {
         let rows = self.sweeping().map_or(0, |s| s.header().plans.len());
         let graph = self.swept_graph().cloned();
         let sets_up = self.sets_up_sweep();
+        let goes_on = self.sweeping().is_some_and(|sweep| !sweep.is_over());
         let screen = &mut self.screens.sweep;
         match what {
             Do::Start => self.start_sweep(at, turn),
             Do::Skip => self.skip_plan(at, turn),
+            Do::Stop if goes_on => self.doubt = Some(Doubt::StopSweep),
             Do::Stop => self.abort_sweep(at, turn),
             Do::Row(by) if sets_up => {
                 if let Some(graph) = &graph {

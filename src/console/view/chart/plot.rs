@@ -78,6 +78,9 @@ pub(super) fn draw(chart: &Chart, marks: &[Mark], theme: Theme, plot: Rect, buf:
     }
     for curve in chart.curves.iter().rev() {
         let mut grid = Grid::new(plot);
+        if curve.pen == Pen::Belief {
+            band(curve, chart, &mut grid);
+        }
         for (dot, span) in spans(curve, chart, marks, grid.rows * 4) {
             grid.draw(dot, span);
         }
@@ -97,18 +100,42 @@ pub(super) fn draw(chart: &Chart, marks: &[Mark], theme: Theme, plot: Rect, buf:
     }
 }
 
+/// The dot, from the bottom up, that a value stands on.
+fn height(chart: &Chart, value: f64, heights: usize) -> usize {
+    let place = chart.scale.place(value).clamp(0.0, 1.0);
+    (place * (heights - 1) as f64).round() as usize
+}
+
+/// How far a belief may be off: every fourth dot between its ends, as wide as it is told, until the next one is told.
+fn band(curve: &Curve, chart: &Chart, grid: &mut Grid) {
+    let heights = grid.rows * 4;
+    let dot_ns = chart.window.dot_ns.max(1);
+    let lasts = (curve.join_ns / dot_ns) as usize;
+    let mut told: Option<(usize, Span)> = None;
+    for (dot, bucket) in curve.dots.iter().enumerate() {
+        if let (Some(min), Some(max)) = (bucket.min(), bucket.max()) {
+            let ends = (height(chart, min, heights), height(chart, max, heights));
+            told = Some((dot, ends));
+        }
+        let holds = told.filter(|(at, _)| dot - at <= lasts);
+        let Some((_, (low, high))) = holds else {
+            continue;
+        };
+        for level in (low..=high).filter(|level| level % 2 == 0 && level / 2 % 2 == dot % 2) {
+            grid.draw(dot, (level, level));
+        }
+    }
+}
+
 /// What is drawn of a curve: its envelope, joined where nothing lies between.
 fn spans(curve: &Curve, chart: &Chart, marks: &[Mark], heights: usize) -> Vec<(usize, Span)> {
-    let height = |value: f64| {
-        let place = chart.scale.place(value).clamp(0.0, 1.0);
-        (place * (heights - 1) as f64).round() as usize
-    };
+    let height = |value: f64| height(chart, value, heights);
     let mut spans: Vec<(usize, Span)> = Vec::new();
     let mut before: Option<(usize, Span)> = None;
     for (dot, bucket) in curve.dots.iter().enumerate() {
         let span = match (curve.pen, bucket.min(), bucket.max(), bucket.mean()) {
             (Pen::Envelope, Some(min), Some(max), _) => (height(min), height(max)),
-            (Pen::Dashed, _, _, Some(mean)) => (height(mean), height(mean)),
+            (Pen::Belief, _, _, Some(mean)) => (height(mean), height(mean)),
             _ => {
                 if bucket.gap().is_some() {
                     before = None;
@@ -130,7 +157,7 @@ fn spans(curve: &Curve, chart: &Chart, marks: &[Mark], heights: usize) -> Vec<(u
         spans.push((dot, span));
         before = Some((dot, span));
     }
-    if curve.pen == Pen::Dashed {
+    if curve.pen == Pen::Belief {
         spans.retain(|(dot, _)| dot % 4 < 2);
     }
     spans

@@ -50,17 +50,17 @@ pub(in crate::console::view) fn readout(chart: &Chart, cross: Nanos, most: usize
 fn value(curve: &Curve, bucket: &Bucket, unit: &str, divided: bool, short: bool) -> Option<String> {
     let figures = text::figures;
     let name = if short { "" } else { curve.name };
-    let dashed = curve.pen == Pen::Dashed;
+    let believed = curve.pen == Pen::Belief;
     let (Some(min), Some(max), Some(mean)) = (bucket.min(), bucket.max(), bucket.mean()) else {
         let why = match bucket.gap() {
             Some(Gap::Idle) => "idle",
             Some(Gap::Down) => "no link",
-            None if dashed => return None,
+            None if believed => return None,
             None => "nothing told",
         };
         return Some(format!("{name} {why}").trim().to_owned());
     };
-    if dashed {
+    if believed {
         let spread = (max - min) / 2.0;
         let around = if spread > 0.0 {
             format!(" ±{}", figures(spread))

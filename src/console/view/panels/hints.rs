@@ -4,12 +4,24 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use crate::console::app::{Action, Key, Scope, Screen};
+use crate::console::app::screens::charts;
+use crate::console::app::{Action, Key, Pick, Scope, Screen, Typed};
 use crate::console::view::Scene;
 use crate::console::view::widgets::text;
 
 /// What stands at the end of every line of hints.
 const LEAVE: [Action; 2] = [Action::Help, Action::Quit];
+
+/// Whether a hint stays whatever gives way: the ends of the line, and the way out of what lies over the screen.
+const fn stays(own: Scope, action: Action) -> bool {
+    match action {
+        Action::Chart(charts::Do::Look) => matches!(own, Scope::Chart),
+        Action::Help | Action::Quit | Action::Pick(Pick::Close) | Action::Search(Typed::Drop) => {
+            true
+        }
+        _ => false,
+    }
+}
 
 pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let [own, anywhere] = scene.app.scopes();
@@ -20,10 +32,12 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     let keymap = scene.app.keymap();
     let taken: Vec<Key> = keymap.of(own).flat_map(|row| row.keys).copied().collect();
     let shared = keymap.of(anywhere).filter(|row| match own {
+        // A question stands: these are its keys, and there already.
+        Scope::Anywhere => false,
         Scope::Palette | Scope::Search => false,
         Scope::Picker => LEAVE.contains(&row.entry.action),
         Scope::Chart => row.entry.hint.is_some_and(|h| h.narrow),
-        Scope::Anywhere | Scope::On(_) | Scope::Time => {
+        Scope::On(_) | Scope::Time => {
             // Nothing is sent to a worker from another time, and a key that the screen has means what it means there.
             let works = live || !row.entry.action.commands();
             works && row.keys.first().is_none_or(|key| !taken.contains(key))
@@ -47,7 +61,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
     // The less important ones give way, the last first.
     while width(&hints, 1) > room {
         let least = hints.iter().rposition(|h| !h.3);
-        match least.or_else(|| hints.iter().rposition(|h| !LEAVE.contains(&h.2))) {
+        match least.or_else(|| hints.iter().rposition(|h| !stays(own, h.2))) {
             Some(least) => drop(hints.remove(least)),
             None => break,
         }

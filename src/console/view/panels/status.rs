@@ -43,6 +43,9 @@ fn words(scene: &Scene, width: usize) -> Option<(String, Style)> {
         let text = format!("{holder} controls; press Enter again to take over, Esc to leave");
         return Some((text, theme.proposed()));
     }
+    if let Some(doubt) = app.doubt() {
+        return Some((doubt.question(), theme.proposed()));
+    }
     let question = app.screens().sessions.question.as_ref();
     if let Some(question) = question.filter(|_| app.screen() == AppScreen::Sessions) {
         return Some((asks(question), theme.proposed()));

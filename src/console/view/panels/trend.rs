@@ -13,6 +13,20 @@ use crate::console::view::theme::{Part, Theme};
 use crate::console::view::widgets::text;
 use crate::store::{Store, Trend, Window};
 
+/// A chart in an area; where nothing was measured yet, it says so.
+pub(in crate::console::view) fn render_or_say(
+    scene: &Scene,
+    id: ChartId,
+    area: Rect,
+    buf: &mut Buffer,
+) {
+    if !render(scene, id, area, buf) {
+        let words = " nothing told of it";
+        let style = scene.theme.faint();
+        buf.set_stringn(area.x, area.y, words, area.width.into(), style);
+    }
+}
+
 /// A chart in an area, with as many rows for its axes as there is room for; false where nothing was measured yet.
 pub(in crate::console::view) fn render(
     scene: &Scene,
@@ -26,7 +40,9 @@ pub(in crate::console::view) fn render(
     else {
         return false;
     };
-    chart::render(&chart, scene.theme, area, buf);
+    if let Some(plot) = chart::render(&chart, scene.theme, area, buf) {
+        scene.chart(plot, id, chart.window);
+    }
     true
 }
 
@@ -39,7 +55,7 @@ fn of<'a>(scene: &Scene<'a>, store: &'a Store, id: ChartId, width: u16) -> Optio
         let (name, of, style) = told(store, trend, scene.theme);
         let curve = Curve::new(name, trends.of(trend), trend.join_ns(), &window, style).of(of);
         match trend {
-            Trend::EstimateUp(_) | Trend::EstimateDown(_) => curve.dashed(),
+            Trend::EstimateUp(_) | Trend::EstimateDown(_) => curve.believed(),
             _ => curve,
         }
     };

@@ -119,16 +119,7 @@ pub(super) fn reading(scene: &Scene, area: Rect, buf: &mut Buffer) {
             height: chart.height - 1,
             ..chart
         };
-        if !trend::render(scene, id, below, buf) {
-            let words = " nothing told of it";
-            buf.set_stringn(
-                below.x,
-                below.y,
-                words,
-                below.width.into(),
-                scene.theme.faint(),
-            );
-        }
+        trend::render_or_say(scene, id, below, buf);
     }
 }
 

@@ -46,7 +46,7 @@ use ratatui::text::{Line, Span};
 use super::glance;
 use crate::console::app::screens::charts::ChartId;
 use crate::console::view::layout::{Size, framed, halves};
-use crate::console::view::panels::{header, hints, host, observer, trend};
+use crate::console::view::panels::{header, hints, host, observer, status, trend};
 use crate::console::view::widgets::{digits, text};
 use crate::console::view::{Scene, panel};
 use crate::power::energy::Estimate;
@@ -150,16 +150,7 @@ fn chart_panel(scene: &Scene, ids: &[ChartId], area: Rect, buf: &mut Buffer) {
             height: rows,
             ..inner
         };
-        if !trend::render(scene, id, part, buf) {
-            let words = "nothing told of it";
-            buf.set_stringn(
-                part.x,
-                part.y,
-                words,
-                part.width.into(),
-                scene.theme.faint(),
-            );
-        }
+        trend::render_or_say(scene, id, part, buf);
     }
 }
 
@@ -475,14 +466,16 @@ fn small(scene: &Scene, area: Rect, buf: &mut Buffer) {
         return glance::reading(scene, area, buf);
     }
     let rows = digits::ROWS as u16;
-    let [state, number, below, keys] = Layout::vertical([
+    let [state, number, below, status_row, keys] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(rows),
         Constraint::Min(1),
         Constraint::Length(1),
+        Constraint::Length(1),
     ])
     .areas(area);
     header::narrow(scene, state, buf);
+    status::render(scene, status_row, buf);
     hints::render(scene, keys, buf);
     let theme = scene.theme;
     let width = usize::from(area.width).saturating_sub(2);
