@@ -139,46 +139,18 @@ impl OperatorTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::{FrameId, Nanos};
-    use crate::wire::{Parts, StepTime, Steps};
+    use crate::units::FrameId;
+    use crate::wire::testing::{bare_frame, computed};
 
     fn frame(number: u64, epoch: u32, warmup: bool, steps: &[(u8, u32, i64)]) -> FrameRecord {
+        let computed = |&(device, node, ns): &(u8, u32, i64)| computed(device, node, 0, ns);
         FrameRecord {
             frame: FrameId(number),
-            attempt: 0,
             epoch: Epoch(epoch),
-            mode: "split".into(),
             cut: Some(1),
-            admitted: Nanos(0),
-            latency_ns: 0,
-            parts: Parts::default(),
-            bytes_up: 0,
-            bytes_down: 0,
-            outcome: Outcome::Ok,
             warmup,
-            preparing: false,
-            skipped: 0,
-            clock_error_ns: None,
-            picture: String::new(),
-            top: Vec::new(),
-            other_tops: Vec::new(),
-            steps: steps
-                .iter()
-                .map(|&(device, node, duration_ns)| StepTime {
-                    device: DeviceId(device),
-                    kind: StepKind::Compute,
-                    node: NodeId(node),
-                    start_ns: 0,
-                    duration_ns,
-                    bytes: 0,
-                    to: DeviceId(device),
-                    wire_bytes: 0,
-                    codec: crate::plan::ValueCodec::None,
-                    error_ppb: 0,
-                })
-                .collect::<Steps>(),
-            emulated: false,
-            predicted_ns: None,
+            steps: steps.iter().map(computed).collect(),
+            ..bare_frame("split")
         }
     }
 
