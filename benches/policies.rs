@@ -18,6 +18,7 @@ mod paired;
 #[path = "shared/segments.rs"]
 mod segments;
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +35,8 @@ use splitscope::units::BitsPerSecond;
 const DEADLINE_MS: f64 = 100.0;
 /// The camera's period: longer than a frame that misses its deadline takes.
 const PERIOD_MS: usize = 500;
+/// The traces.
+const TRACES: [&str; 2] = ["indoors", "outdoors"];
 /// `auto` may be so much worse than the best fixed plan in hindsight.
 const MAY_BE_WORSE: f64 = 0.05;
 /// Rates for which the best streamed plan joins the fixed ones, in megabits per second.
@@ -61,7 +64,7 @@ fn main() {
     );
     let mut verdicts = Vec::new();
     for (field_name, name) in FIELD_MODELS {
-        for trace in ["indoors", "outdoors"] {
+        for trace in TRACES {
             let of_trace = (trace, seconds * 1_000_000_000);
             verdicts.push(table(field_name, name, of_trace, period_ms, field.as_ref()));
         }
@@ -69,21 +72,54 @@ fn main() {
     println!(
         "\n| model | trace | auto over the best fixed plan, latency | energy | energy, seconds alike |\n|---|---|---:|---:|---:|"
     );
-    let mut is_met = true;
     for (name, trace, latency, joules, alike) in &verdicts {
         println!("| {name} | {trace} | {latency:+.1} % | {joules:+.1} % | {alike:+.1} % |");
-        is_met &= latency.max(*joules) <= MAY_BE_WORSE * 100.0;
     }
-    let better = |of: fn(&Verdict) -> f64| verdicts.iter().filter(|v| of(v) < 0.0).count();
-    println!(
-        "\nnever more than 5 % worse: {}; better than every fixed plan in latency in {} of {} cases, in energy in {} \
-         (in {} with every second alike)",
-        if is_met { "met" } else { "NOT met" },
-        better(|v| v.2),
-        verdicts.len(),
-        better(|v| v.3),
-        better(|v| v.4)
-    );
+    println!("\n{}", verdict(&verdicts, period_ms.is_some()));
+}
+
+/// Whether the issue's bounds are kept, in words: `auto` never more than 5 % worse than the best fixed plan in hindsight,
+/// and better than every fixed plan on at least one trace; in latency, and in energy.
+fn verdict(verdicts: &[Verdict], is_paced: bool) -> String {
+    let mut said = String::new();
+    let of = [
+        ("latency", (|v| v.2) as fn(&Verdict) -> f64),
+        ("energy", |v| v.3),
+        ("energy, every second alike", |v| v.4),
+    ];
+    for (what, of) in of {
+        let worst = verdicts.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
+        let better = |trace: &str| {
+            let on = verdicts.iter().filter(|v| v.1 == trace);
+            on.clone().count() > 0 && on.into_iter().any(|v| of(v) < 0.0)
+        };
+        let each = FIELD_MODELS.iter().all(|(model, _)| {
+            let mine = verdicts.iter().filter(|v| v.0 == *model);
+            mine.into_iter().any(|v| of(v) < 0.0)
+        });
+        let told = |is_met: bool| if is_met { "met" } else { "MISSED" };
+        let on: Vec<&str> = TRACES.into_iter().filter(|trace| better(trace)).collect();
+        let _ = writeln!(
+            said,
+            "{what}: never more than 5 % worse than the best fixed plan in hindsight: {} (at most {worst:+.1} %); with \
+             every model better than every fixed plan on at least one trace: {} ({})",
+            told(worst <= MAY_BE_WORSE * 100.0),
+            told(each),
+            if on.is_empty() {
+                "on none".to_owned()
+            } else {
+                format!("on {}", on.join(", "))
+            },
+        );
+    }
+    said.push_str(if is_paced {
+        "Every plan met the same pictures, so joules per inference compare."
+    } else {
+        "Frames back to back: a fixed plan that needs the link makes few frames in the seconds in which it is bad, and \
+         those seconds hardly count in its joules per inference, while auto goes on at the robot's own pace. Compare \
+         plans with a picture every so often (without --pace 0), or by joules with every second alike."
+    });
+    said
 }
 
 /// Model, trace, and by how many percent auto is above the best fixed plan in latency, in energy, and in energy with every

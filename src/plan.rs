@@ -295,8 +295,13 @@ impl Plan {
 
     /// Layer partition after the first `k` operators, the rest on the first server.
     pub fn split(k: u32) -> Self {
+        Self::split_on(k, DeviceId::SERVER)
+    }
+
+    /// Layer partition after the first `k` operators, the rest on one server.
+    pub fn split_on(k: u32, server: DeviceId) -> Self {
         Self::of(Mode::Split {
-            cuts: vec![(Cut::Prefix(k), DeviceId::SERVER)],
+            cuts: vec![(Cut::Prefix(k), server)],
             tiles: 1,
         })
     }
@@ -375,7 +380,12 @@ impl Plan {
                     1 => String::new(),
                     tiles => format!(" in {tiles} tiles"),
                 };
-                format!("{} {}{tiles}", self.mode_name(), at.join("+"))
+                let on = match cuts.as_slice() {
+                    // One cut goes to the first server, unless it says otherwise.
+                    [(_, device)] if *device != DeviceId::SERVER => format!(" on {device}"),
+                    _ => String::new(),
+                };
+                format!("{} {}{on}{tiles}", self.mode_name(), at.join("+"))
             }
             Mode::Tensor { layers } => {
                 let reduced = layers

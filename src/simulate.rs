@@ -14,11 +14,13 @@ mod events;
 mod link;
 mod medium;
 mod outcome;
+mod packing;
 mod prepared;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 use std::sync::Arc;
 
@@ -30,7 +32,10 @@ use crate::units::{DeviceId, Nanos};
 pub use costs::{Costs, DeviceModel, work_ns};
 pub use link::{Link, Rate};
 pub use outcome::{Frame, Limit, Outcome, energy};
+pub(crate) use packing::PackedValue;
+pub use packing::{Packing, Packings};
 pub use prepared::{Prepared, Wired};
+pub use traffic::Traffic;
 
 /// Most frames of one run.
 pub const MAX_FRAMES: u32 = 1_000_000;
@@ -44,6 +49,8 @@ pub struct World {
     pub link: Link,
     /// Between servers.
     pub between: Link,
+    /// What the plan's codec does to values; nothing where they go as they are.
+    pub packings: Packings,
     /// The robot's power; none where nobody knows, and then there is no energy.
     pub power: Option<Levels>,
 }
@@ -60,6 +67,7 @@ impl World {
             devices: vec![robot, server],
             link,
             between: Link::none(),
+            packings: Packings::default(),
             power,
         }
     }

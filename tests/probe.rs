@@ -284,6 +284,7 @@ fn an_outage_is_zeros_and_what_was_measured_is_kept() {
 /// A robot's connection with a frame under way, and where its next chunk goes.
 struct Robot {
     stream: TcpStream,
+    reader: MessageReader<TcpStream>,
     chunk: Vec<u8>,
 }
 
@@ -348,7 +349,27 @@ impl Robot {
         let mut chunk = header(Kind::Chunk, CHUNK_HEAD_BYTES + 100).to_vec();
         chunk.extend_from_slice(&head.encode());
         chunk.resize(chunk.len() + 100, 9);
-        Self { stream, chunk }
+        Self {
+            stream,
+            reader,
+            chunk,
+        }
+    }
+
+    /// What a heartbeat's answer says of soundings.
+    fn may_sound(&mut self) -> bool {
+        let ping = Control::Ping {
+            sent: Nanos(1),
+            goodput_bps: None,
+        };
+        self.stream.write_all(&encode_control(&ping)).unwrap();
+        loop {
+            let (kind, body) = self.reader.next(MAX_BODY_BYTES).unwrap();
+            assert_eq!(kind, Kind::Control);
+            if let Control::Pong { may_sound, .. } = decode_control(body).unwrap() {
+                return may_sound;
+            }
+        }
     }
 
     fn send_a_part(&mut self) {
@@ -383,6 +404,33 @@ fn a_probe_does_not_disturb_frames_unless_told_to() {
     robot.send_a_part();
     wanted.disturb = false;
     assert!(matches!(probe(&wanted), Err(LinkError::Refused(_))));
+}
+
+#[test]
+fn while_a_probe_fills_the_link_the_robot_is_told_not_to_sound_it() {
+    let (server, _dir) = server();
+    let mut robot = Robot::attach(&server);
+    assert!(robot.may_sound(), "nothing fills the link");
+    let mut becomes = |wanted: bool| {
+        let asked = (0..400).map(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            robot.may_sound()
+        });
+        asked.into_iter().any(|may| may == wanted)
+    };
+    let stop = AtomicBool::new(false);
+    let long = options(server.address(), Way::Up, 60_000);
+    std::thread::scope(|scope| {
+        let probing = scope.spawn(|| measure(&long, &stop, &mut |_, _, _| {}));
+        let was_told = becomes(false);
+        stop.store(true, Ordering::Relaxed);
+        assert!(matches!(
+            probing.join().unwrap().unwrap().ended,
+            Ended::Stopped
+        ));
+        assert!(was_told);
+    });
+    assert!(becomes(true), "the probe is over");
 }
 
 #[test]

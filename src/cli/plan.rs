@@ -19,7 +19,7 @@ use crate::policy::{
     Decision, Objective, PolicyKind, Problem, best_per_mode, divisions, why_no_gain,
 };
 use crate::profile::Profile;
-use crate::simulate::{Costs, Link, World};
+use crate::simulate::{Costs, Link, Packings, World};
 use crate::units::{BitsPerSecond, Nanos};
 
 /// Frames of a trace that a figure is the mean of.
@@ -214,6 +214,7 @@ fn problem(args: &PlanCommand, graph: &Arc<crate::model::Graph>) -> Result<(Prob
         devices,
         link,
         between: Link::none(),
+        packings: Packings::default(),
         power,
     };
     let problem = Problem::new(Arc::clone(graph), world).map_err(usage)?;

@@ -155,3 +155,123 @@ fn timed<E: Engine>(
     times.sort_unstable();
     Ok(times[RUNS / 2])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::zoo;
+
+    /// Computes nothing and remembers what it was asked for.
+    #[derive(Default)]
+    struct Asked(Vec<(String, Region)>);
+
+    impl Engine for Asked {
+        type Payload = Region;
+        type Place = ();
+
+        fn describe(&self) -> String {
+            "asked".to_owned()
+        }
+
+        fn place(&self) {}
+
+        fn on_lane(&mut self, body: &mut dyn FnMut(&mut Self)) {
+            body(self);
+        }
+
+        fn compute(
+            &mut self,
+            graph: &Graph,
+            node: &Node,
+            out: &Region,
+            _: Option<(Span, Term)>,
+            inputs: &[Piece<Region>],
+        ) -> Result<Region, EngineError> {
+            let needed = need(graph, node, out, None);
+            let needed: Vec<_> = needed.into_iter().filter(|r| !r.is_empty()).collect();
+            let got: Vec<_> = inputs.iter().map(|piece| piece.payload).collect();
+            assert_eq!(got, needed, "{} gets what it reads", node.name);
+            self.0.push((node.name.clone(), *out));
+            Ok(*out)
+        }
+
+        fn reduce(&mut self, _: &Node, _: &[Piece<Region>]) -> Result<Region, EngineError> {
+            unreachable!("an operator is measured by itself")
+        }
+
+        fn assemble(
+            &mut self,
+            _: &Node,
+            _: &Region,
+            _: &[Piece<Region>],
+        ) -> Result<Region, EngineError> {
+            unreachable!("an operator is measured by itself")
+        }
+
+        fn export(_: &Graph, _: &Value, _: &[Piece<Region>]) -> Result<Vec<u8>, EngineError> {
+            unreachable!("nothing is sent")
+        }
+
+        fn import(
+            (): &(),
+            graph: &Graph,
+            value: &Value,
+            bytes: &[u8],
+        ) -> Result<Region, EngineError> {
+            assert_eq!(bytes.len() as u64, value.bytes(graph).0);
+            Ok(value.region)
+        }
+    }
+
+    #[test]
+    fn every_operator_is_measured_at_four_fractions_of_rows_and_channels_for_models_to_come() {
+        let graph = zoo::build("vgg19", 1, 32, 32).unwrap();
+        let provenance = Provenance {
+            who: "a test".to_owned(),
+            when: "2026-11-28".to_owned(),
+            how: "nothing is computed".to_owned(),
+            cudnn: "none".to_owned(),
+            program: "splitscope".to_owned(),
+        };
+        let (mut engine, mut told) = (Asked::default(), Vec::new());
+        let profile = measure(
+            &mut engine,
+            &graph,
+            "mine",
+            provenance.clone(),
+            &mut |node| {
+                told.push(node.name.clone());
+            },
+        )
+        .unwrap();
+        let names: Vec<_> = graph.operators().iter().map(|n| n.name.clone()).collect();
+        assert_eq!(told, names);
+        let table: Vec<_> = profile.models[0]
+            .table
+            .iter()
+            .map(|t| t.name.clone())
+            .collect();
+        assert_eq!(table, names);
+
+        let asked = engine.0.iter().filter(|(name, _)| name == "features.0");
+        let parts: Vec<_> = asked.map(|(_, r)| (r.row.len(), r.channel.len())).collect();
+        let expected = [
+            (4, 64),
+            (8, 64),
+            (16, 64),
+            (32, 64),
+            (32, 8),
+            (32, 16),
+            (32, 32),
+            (32, 64),
+        ];
+        let times = expected.map(|part| [part; RUNS + 1]);
+        assert_eq!(parts, times.as_flattened(), "warmed up, then timed");
+
+        let text = profile.to_toml().unwrap();
+        let read = Profile::parse("mine", &text).unwrap();
+        assert_eq!(read.provenance, provenance);
+        let unseen = zoo::build("resnet50", 1, 64, 64).unwrap();
+        assert!(read.forward_ns(&unseen) > 0, "{text}");
+    }
+}

@@ -28,8 +28,10 @@ const SCATTER_WEIGHT: f64 = 0.2;
 const LEAST_BYTES: u64 = 1024;
 /// At least this part of a stretch is bytes passing: a latency that is believed too long cannot make a rate infinite.
 const LEAST_SHARE: f64 = 0.2;
-/// A stretch with this many times fewer bytes than its frame's largest is short.
+/// A stretch with this many times fewer bytes than its frame's largest is short, unless it is long in itself.
 const SMALL: u64 = 10;
+/// A stretch of this length says something of the rate, whatever stands beside it.
+const LONG_NS: i64 = 10_000_000;
 /// The long memory: what the link is like in general, in seconds of busy time.
 const LONG_MEMORY_S: f64 = 20.0;
 /// Without traffic for this long, a link that was bad may be better by now.
@@ -113,7 +115,8 @@ impl Belief {
             }
         }
         let longest = stretches.iter().map(|p| p.bytes).max().unwrap_or(0);
-        stretches.retain(|busy| busy.bytes >= longest / SMALL);
+        let is_long = |busy: &Passage| busy.end.since(busy.start) >= LONG_NS;
+        stretches.retain(|busy| busy.bytes >= longest / SMALL || is_long(busy));
         for busy in stretches {
             self.stretch(busy);
         }
@@ -255,6 +258,22 @@ mod tests {
             ]);
         }
         assert!((mbps(&belief, 10_000) - 100.0).abs() < 0.1, "{belief:?}");
+    }
+
+    #[test]
+    fn the_last_of_many_values_tells_of_the_link_as_it_is_now_although_the_first_was_larger() {
+        let mut belief = Belief::default();
+        // Ten megabytes at 100 Mbps, then ever smaller values at 25, with computing in between.
+        belief.frame(vec![
+            passage(0, 800.0, 10_000_000),
+            passage(900, 160.0, 500_000),
+            passage(1_100, 160.0, 500_000),
+            passage(1_300, 80.0, 250_000),
+        ]);
+        assert!(
+            (mbps(&belief, 1_400) / 25.0 - 1.0).abs() < 0.1,
+            "{belief:?}"
+        );
     }
 
     #[test]

@@ -3,8 +3,10 @@
 
 use super::mincut::{FORBIDDEN, Network};
 use super::{Decision, Objective, Policy, Problem, reason};
+use crate::model::Node;
 use crate::profile::trace::Direction;
-use crate::units::{Nanos, NodeId};
+use crate::simulate::Rate;
+use crate::units::{DeviceId, Nanos, NodeId};
 
 /// How many inputs come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,9 +88,12 @@ fn least_sum(problem: &Problem) -> Vec<bool> {
     let nodes = graph.nodes().len();
     let (source, sink) = (2 * nodes, 2 * nodes + 1);
     let mut network = Network::new(2 * nodes + 2);
-    let sent = |rate: &crate::simulate::Rate, bytes: u64| {
-        let ns = rate.ns_for(start, bytes as f64 * 8.0);
-        ns.map_or(FORBIDDEN, |ns| (ns + link.message_ns).min(FORBIDDEN))
+    let sent = |rate: &Rate, node: &Node, from: DeviceId| {
+        let packings = &problem.world().packings;
+        let packed = packings.value(graph, node.id, from, node.output_bytes().0);
+        let ns = rate.ns_for(start, packed.wire_bytes as f64 * 8.0);
+        let besides = link.message_ns + packed.ns();
+        ns.map_or(FORBIDDEN, |ns| (ns + besides).min(FORBIDDEN))
     };
     for node in graph.nodes() {
         let at = node.id.index();
@@ -98,7 +103,7 @@ fn least_sum(problem: &Problem) -> Vec<bool> {
         } else {
             let mut on_server = server[at];
             if node.id == graph.output() {
-                on_server += sent(&link.down, node.output_bytes().0)
+                on_server += sent(&link.down, node, problem.server())
                     + link.delay_ns(Direction::Up, Nanos(start.0))
                     + link.delay_ns(Direction::Down, Nanos(start.0));
             }
@@ -109,7 +114,7 @@ fn least_sum(problem: &Problem) -> Vec<bool> {
         if consumers.is_empty() {
             continue;
         }
-        network.edge(at, auxiliary, sent(&link.up, node.output_bytes().0));
+        network.edge(at, auxiliary, sent(&link.up, node, DeviceId::ROBOT));
         for consumer in consumers {
             network.edge(auxiliary, consumer.index(), FORBIDDEN);
             if node.id != NodeId::INPUT {
@@ -127,7 +132,7 @@ fn least_sum(problem: &Problem) -> Vec<bool> {
 mod tests {
     use super::*;
     use crate::policy::neurosurgeon::Neurosurgeon;
-    use crate::policy::tests::{closed, problem, problem_of};
+    use crate::policy::tests::{closed, packings, problem, problem_of};
     use crate::simulate::testing::{chain, randoms};
     use proptest::prelude::*;
 
@@ -135,9 +140,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(128))]
         #[test]
         fn light_is_the_least_sum_of_all_subsets(
-            ops in randoms(12), bytes_per_ms in 20.0..4000.0_f64, message in 0_i64..2_000_000,
+            ops in randoms(12), bytes_per_ms in 20.0..4000.0_f64, message in 0_i64..2_000_000, packs: bool,
         ) {
-            let problem = problem(&ops, bytes_per_ms, message);
+            let plain = problem(&ops, bytes_per_ms, message);
+            let mut world = plain.world().clone();
+            if packs {
+                world.packings = packings(plain.graph());
+            }
+            let problem = plain.renewed(world).unwrap();
             let link = &problem.world().link;
             let sum = |stays: &[bool]| problem.division(stays).in_sequence_ns(link, Nanos(0)).unwrap();
             let least = closed(problem.graph()).iter().map(|s| sum(s)).min().unwrap();

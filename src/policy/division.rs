@@ -7,13 +7,14 @@
 use crate::model::Graph;
 use crate::plan::{Cut, Mode, Plan};
 use crate::profile::trace::Direction;
-use crate::simulate::{Limit, Link};
+use crate::simulate::{Limit, Link, PackedValue, Packings};
 use crate::units::{DeviceId, Nanos, NodeId};
 
 /// A value that goes up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Sent {
     bytes: u64,
+    packed: PackedValue,
     /// When the robot has made it, since admission.
     ready_ns: i64,
     /// What the server computes from the first operator that reads it to the end.
@@ -28,6 +29,7 @@ pub struct Division {
     server_ns: i64,
     sends: Vec<Sent>,
     result_bytes: u64,
+    result: PackedValue,
 }
 
 /// One frame under a division.
@@ -67,8 +69,8 @@ impl Timeline {
     }
 }
 
-/// The plan of a division: operator `i` stays on the robot if `stays[i]`, by node.
-pub fn plan_of(graph: &Graph, stays: &[bool]) -> Plan {
+/// The plan of a division: operator `i` stays on the robot if `stays[i]`, by node; the others go to `server`.
+fn plan_of(graph: &Graph, stays: &[bool], server: DeviceId) -> Plan {
     let stay: Vec<NodeId> = graph
         .operators()
         .iter()
@@ -76,24 +78,45 @@ pub fn plan_of(graph: &Graph, stays: &[bool]) -> Plan {
         .filter(|id| stays[id.index()])
         .collect();
     let count = stay.len() as u32;
+    let is_prefix = stay.last().is_none_or(|&last| last == NodeId(count));
     if count == graph.operator_count() {
         Plan::LOCAL
-    } else if count == 0 {
+    } else if count == 0 && server == DeviceId::SERVER {
         Plan::REMOTE
-    } else if stay.last() == Some(&NodeId(count)) {
-        Plan::split(count)
     } else {
+        let cut = if is_prefix {
+            Cut::Prefix(count)
+        } else {
+            Cut::Set(stay)
+        };
         Plan::of(Mode::Split {
-            cuts: vec![(Cut::Set(stay), DeviceId::SERVER)],
+            cuts: vec![(cut, server)],
             tiles: 1,
         })
     }
 }
 
+/// What the operators take where they may run, in nanoseconds by node, and what a codec does to what is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Sides<'a> {
+    /// The server.
+    pub server: DeviceId,
+    /// On the robot.
+    pub robot_ns: &'a [i64],
+    /// On the server.
+    pub server_ns: &'a [i64],
+    /// Of the plan's codec.
+    pub packings: &'a Packings,
+}
+
 impl Division {
-    /// The division in which operator `i` stays if `stays[i]` (by node, closed under predecessors), with every
-    /// operator's nanoseconds on robot and server by node.
-    pub fn new(graph: &Graph, robot: &[i64], server: &[i64], stays: &[bool]) -> Self {
+    /// The division in which operator `i` stays if `stays[i]` (by node, closed under predecessors).
+    pub fn new(graph: &Graph, sides: &Sides<'_>, stays: &[bool]) -> Self {
+        let (robot, server) = (sides.robot_ns, sides.server_ns);
+        let packed = |id: NodeId, from: DeviceId| {
+            let bytes = graph.node(id).output_bytes().0;
+            sides.packings.value(graph, id, from, bytes)
+        };
         let is_there = |id: NodeId| id == NodeId::INPUT || stays[id.index()];
         // By node: what the server computes before it.
         let mut before = Vec::with_capacity(stays.len());
@@ -117,6 +140,7 @@ impl Division {
             if let Some(first) = first {
                 sends.push(Sent {
                     bytes: node.output_bytes().0,
+                    packed: packed(node.id, DeviceId::ROBOT),
                     ready_ns: robot_ns,
                     rest_ns: server_ns - before[first.index()],
                 });
@@ -128,11 +152,12 @@ impl Division {
             graph.node(graph.output()).output_bytes().0
         };
         Self {
-            plan: plan_of(graph, stays),
+            plan: plan_of(graph, stays, sides.server),
             robot_ns,
             server_ns,
             sends,
             result_bytes,
+            result: packed(graph.output(), sides.server),
         }
     }
 
@@ -153,19 +178,24 @@ impl Division {
         let mut done = start;
         for sent in &self.sends {
             let begins = free.max(start.shifted(sent.ready_ns));
-            let packed = begins.shifted(link.message_ns);
-            free = packed.shifted(link.up.ns_for(packed, sent.bytes as f64 * 8.0)?);
-            up_ns += free.since(begins);
+            let packed = begins.shifted(sent.packed.encode_ns);
+            let leaves = packed.shifted(link.message_ns);
+            let bits = sent.packed.wire_bytes as f64 * 8.0;
+            free = leaves.shifted(link.up.ns_for(leaves, bits)?);
+            up_ns += free.since(packed);
             let arrives = free.shifted(link.delay_ns(Direction::Up, free));
-            done = done.max(arrives.shifted(sent.rest_ns));
+            let usable = arrives.shifted(sent.packed.decode_ns);
+            done = done.max(usable.shifted(sent.rest_ns));
         }
         let mut down_ns = 0;
         if self.result_bytes > 0 {
-            let packed = done.shifted(link.message_ns);
-            down_ns = link.down.ns_for(packed, self.result_bytes as f64 * 8.0)?;
-            let left = packed.shifted(down_ns);
+            let leaves = done.shifted(self.result.encode_ns + link.message_ns);
+            let bits = self.result.wire_bytes as f64 * 8.0;
+            down_ns = link.down.ns_for(leaves, bits)?;
+            let left = leaves.shifted(down_ns);
             let told = left.shifted(link.delay_ns(Direction::Down, left));
-            latency_ns = latency_ns.max(told.since(start));
+            let usable = told.shifted(self.result.decode_ns);
+            latency_ns = latency_ns.max(usable.since(start));
         }
         Some(Timeline {
             latency_ns,
@@ -179,10 +209,12 @@ impl Division {
     pub fn in_sequence_ns(&self, link: &Link, start: Nanos) -> Option<i64> {
         let mut sum = self.robot_ns + self.server_ns;
         for sent in &self.sends {
-            sum += link.message_ns + link.up.ns_for(start, sent.bytes as f64 * 8.0)?;
+            sum += link.message_ns + sent.packed.ns();
+            sum += link.up.ns_for(start, sent.packed.wire_bytes as f64 * 8.0)?;
         }
         if self.result_bytes > 0 {
-            sum += link.message_ns + link.down.ns_for(start, self.result_bytes as f64 * 8.0)?;
+            sum += link.message_ns + self.result.ns();
+            sum += (link.down).ns_for(start, self.result.wire_bytes as f64 * 8.0)?;
             sum += link.delay_ns(Direction::Up, start) + link.delay_ns(Direction::Down, start);
         }
         Some(sum)

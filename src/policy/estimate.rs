@@ -97,19 +97,19 @@ impl Tiled {
 }
 
 /// A cut streamed in tiles: `max(a, l, s) + (a + l + s - max) / T` with `s` up to the first operator that needs all rows,
-/// then the rest; `whole` is the cut's own price.
+/// then the rest, on one of the servers; `whole` is the cut's own price.
 pub(super) fn streamed(
     problem: &Problem,
+    (server, tiled): (DeviceId, &Tiled),
     whole: &Candidate,
-    k: u32,
-    tiles: u16,
+    (k, tiles): (u32, u16),
     window: u16,
 ) -> Option<Candidate> {
     let division = problem.cuts().get(k as usize)?;
     let link = &problem.world().link;
     let timeline = division.timeline(link, problem.starts()[0])?;
     let [_, up, down] = timeline.robot_ns;
-    let [robot, first, rest] = problem.tiled().stages(k as usize, tiles)?;
+    let [robot, first, rest] = tiled.stages(k as usize, tiles)?;
     let stages = [robot, up, first];
     let longest = stages.into_iter().max().unwrap_or(0);
     let sum: i64 = stages.iter().sum();
@@ -127,7 +127,9 @@ pub(super) fn streamed(
     let levels = problem.world().power;
     let busy = [robot, up, down];
     Some(Candidate {
-        plan: Plan::split(k).with_tiles(tiles).with_window(window),
+        plan: Plan::split_on(k, server)
+            .with_tiles(tiles)
+            .with_window(window),
         latency_ns,
         p95_ns: changed(whole.p95_ns),
         energy: levels.map(|levels| energy(&levels, changed(timeline.latency_ns), busy)),
@@ -158,8 +160,9 @@ fn without_gaps(
 ) -> Candidate {
     let link = &problem.world().link;
     let start = problem.starts()[0];
+    let wire = problem.world().packings.least_wire();
     let bits_ns = |rate: &Rate, bytes: u64| {
-        rate.ns_for(start, bytes as f64 * 8.0)
+        rate.ns_for(start, bytes as f64 * wire * 8.0)
             .unwrap_or(i64::MAX / 4)
     };
     let (up, down) = (bits_ns(&link.up, bytes_up), bits_ns(&link.down, bytes_down));

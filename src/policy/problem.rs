@@ -7,6 +7,7 @@ use super::division::Division;
 use super::estimate::Tiled;
 use super::family::Family;
 use super::library::{Compiled, Library};
+use super::servers::Servers;
 use crate::model::{Graph, Node, Region};
 use crate::plan::{Plan, PlanError};
 use crate::simulate::{Costs, Link, Prepared, SimulateError, World};
@@ -51,13 +52,15 @@ const MOST_LOOKS: usize = 8;
 #[derive(Debug)]
 struct Known {
     library: Arc<Library>,
-    /// Every operator's nanoseconds by node, on the robot and on the first server.
+    /// Every operator's nanoseconds by node, on the robot.
     robot_ns: Vec<i64>,
-    server_ns: Vec<i64>,
-    /// By the library's sets.
+    servers: Servers,
+    /// By the library's sets, each with the server that computes the rest fastest; then those with other servers that
+    /// are faster at some operator.
     divisions: Vec<Division>,
     family: Arc<Family>,
-    tiled: Tiled,
+    /// By server that is the best choice for anything.
+    tiled: Vec<(DeviceId, Tiled)>,
     prepared: Mutex<HashMap<Plan, Arc<Prepared>>>,
 }
 
@@ -73,7 +76,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A model in a world of at least a robot and a server; the first server is the one that layers are moved to.
+    /// A model in a world of at least a robot and a server.
     ///
     /// # Errors
     /// A world without a server.
@@ -91,38 +94,35 @@ impl Problem {
     }
 
     fn with_library(library: Arc<Library>, world: World) -> Result<Self, SimulateError> {
-        let [robot, server, ..] = world.devices.as_slice() else {
-            return Err(SimulateError::NoSuchDevice {
-                plan: "planning".to_owned(),
-                device: DeviceId::SERVER,
-                devices: world.devices.len(),
-            });
-        };
         let graph = &library.graph;
-        let times = |costs: &dyn Costs| -> Vec<i64> {
+        let times = |costs: &Arc<dyn Costs>| -> Vec<i64> {
             let whole =
                 |node: &Node| costs.compute_ns(graph, node, &Region::whole(&node.shape), None);
             graph.nodes().iter().map(whole).collect()
         };
-        let (robot_ns, server_ns) = (times(robot.as_ref()), times(server.as_ref()));
-        let divisions = library
-            .sets
-            .iter()
-            .map(|stays| Division::new(graph, &robot_ns, &server_ns, stays))
-            .collect();
-        let ratio =
-            robot_ns.iter().sum::<i64>() as f64 / server_ns.iter().sum::<i64>().max(1) as f64;
+        let all: Vec<Vec<i64>> = world.devices.iter().map(times).collect();
+        let missing = || SimulateError::NoSuchDevice {
+            plan: "planning".to_owned(),
+            device: DeviceId::SERVER,
+            devices: world.devices.len(),
+        };
+        let (robot_ns, servers) = Servers::of(all).ok_or_else(missing)?;
+        let divisions = servers.divisions(&library, &robot_ns, &world.packings);
+        let ratio = robot_ns.iter().sum::<i64>() as f64
+            / servers.fastest_ns().iter().sum::<i64>().max(1) as f64;
         let family = library.family(world.devices.len(), ratio);
-        let tiled = Tiled::new(
-            graph,
-            [robot.as_ref(), server.as_ref()],
-            [&robot_ns, &server_ns],
-        );
+        let costs = |device: DeviceId| world.devices[usize::from(device.0)].as_ref();
+        let tiled = servers.useful().map(|server| {
+            let both = [costs(DeviceId::ROBOT), costs(server)];
+            let tiled = Tiled::new(graph, both, [&robot_ns, servers.ns(server)]);
+            (server, tiled)
+        });
+        let tiled = tiled.collect();
         Ok(Self {
             known: Arc::new(Known {
                 library,
                 robot_ns,
-                server_ns,
+                servers,
                 divisions,
                 family,
                 tiled,
@@ -180,15 +180,20 @@ impl Problem {
         &self.starts
     }
 
-    /// How many times as fast the first server computes the model.
-    pub fn speed_ratio(&self) -> f64 {
-        let sum = |times: &[i64]| times.iter().sum::<i64>() as f64;
-        sum(&self.known.robot_ns) / sum(&self.known.server_ns).max(1.0)
+    /// The server that computes the whole model fastest.
+    pub fn server(&self) -> DeviceId {
+        self.known.servers.fastest
     }
 
-    /// Every operator's nanoseconds by node, on the robot and on the first server.
+    /// How many times as fast that server computes the model.
+    pub fn speed_ratio(&self) -> f64 {
+        let sum = |times: &[i64]| times.iter().sum::<i64>() as f64;
+        sum(&self.known.robot_ns) / sum(self.known.servers.fastest_ns()).max(1.0)
+    }
+
+    /// Every operator's nanoseconds by node, on the robot and on that server.
     pub fn operator_ns(&self) -> (&[i64], &[i64]) {
-        (&self.known.robot_ns, &self.known.server_ns)
+        (&self.known.robot_ns, self.known.servers.fastest_ns())
     }
 
     /// The rate to the servers at the first start, in megabits per second.
@@ -196,7 +201,8 @@ impl Problem {
         self.world.link.up.mbps(self.starts[0])
     }
 
-    /// Every division: cut `k` at place `k`, then closed sets that are no prefixes.
+    /// Every division: cut `k` at place `k`, then closed sets that are no prefixes, each with the server that computes the
+    /// rest fastest; then what other servers would make of them.
     pub fn divisions(&self) -> &[Division] {
         &self.known.divisions
     }
@@ -204,6 +210,15 @@ impl Problem {
     /// The cuts `0..=n`.
     pub fn cuts(&self) -> &[Division] {
         &self.known.divisions[..=self.graph().operator_count() as usize]
+    }
+
+    /// The cuts `0..=n` with one server, whichever is best.
+    pub fn cuts_on(&self, server: DeviceId) -> Vec<Division> {
+        let known = &self.known;
+        let cuts = &known.library.sets[..=self.graph().operator_count() as usize];
+        let sides = (known.servers).sides(server, &known.robot_ns, &self.world.packings);
+        let divide = |stays: &Vec<bool>| Division::new(self.graph(), &sides, stays);
+        cuts.iter().map(divide).collect()
     }
 
     /// Whether [`Self::divisions`] has every closed set, not only the prefixes.
@@ -215,7 +230,8 @@ impl Problem {
         &self.known.family
     }
 
-    pub(super) fn tiled(&self) -> &Tiled {
+    /// What operators take in row tiles, by server that is the best choice for anything.
+    pub(super) fn tiled(&self) -> &[(DeviceId, Tiled)] {
         &self.known.tiled
     }
 
@@ -227,7 +243,13 @@ impl Problem {
     /// A division of the caller's own: operator `i` stays if `stays[i]`, by node.
     pub fn division(&self, stays: &[bool]) -> Division {
         let known = &self.known;
-        Division::new(self.graph(), &known.robot_ns, &known.server_ns, stays)
+        let servers = &known.servers;
+        let sides = servers.sides(
+            servers.best_for(stays),
+            &known.robot_ns,
+            &self.world.packings,
+        );
+        Division::new(self.graph(), &sides, stays)
     }
 
     /// A plan compiled and with its steps timed, from memory if it was asked for before.

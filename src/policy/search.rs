@@ -137,7 +137,10 @@ fn streams(problem: &Problem, only: Option<ModeKind>, window: u16) -> Vec<Candid
             continue;
         };
         for tiles in TILES.into_iter().filter(|&tiles| tiles <= rows) {
-            estimates.extend(streamed(problem, &whole, k, tiles, window));
+            let on_each = problem.tiled().iter().filter_map(|(server, tiled)| {
+                streamed(problem, (*server, tiled), &whole, (k, tiles), window)
+            });
+            estimates.extend(on_each);
         }
     }
     estimates

@@ -6,9 +6,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::Graph;
+use crate::plan::ValueCodec;
 use crate::profile::Profile;
 use crate::simulate::testing::{LEVELS, PerNode, Random, chain, random_graph, randoms, world};
-use crate::simulate::{Link, Run, World, run};
+use crate::simulate::{Link, Packing, Packings, Run, World, run};
 use crate::units::{BitsPerSecond, Epoch, Nanos};
 
 /// Random operators on a robot and a server over a link of so many bytes per millisecond.
@@ -32,6 +33,22 @@ pub(crate) fn problem_of(
     Problem::new(Arc::new(graph.clone()), world(robot, server, bytes_per_ms)).unwrap()
 }
 
+/// A codec that was seen on every second edge, and does more the later an edge is.
+pub(crate) fn packings(graph: &Graph) -> Packings {
+    let edge = |node: &crate::model::Node| {
+        let n = f64::from(node.id.0);
+        let packing = Packing {
+            codec: ValueCodec::ZeroBitmap,
+            wire: 1.0 / (1.5 + 0.2 * n),
+            encode_ns: 900.0 + 100.0 * n,
+            decode_ns: 500.0,
+        };
+        [((node.id, true), packing), ((node.id, false), packing)]
+    };
+    let odd = graph.nodes().iter().filter(|node| node.id.0 % 2 == 1);
+    Packings::new(graph, odd.flat_map(edge))
+}
+
 /// Every set of operators closed under predecessors, by node, from all subsets.
 pub(crate) fn closed(graph: &Graph) -> Vec<Vec<bool>> {
     let n = graph.operator_count();
@@ -50,9 +67,14 @@ proptest! {
     /// Closed form and simulation are one prediction.
     #[test]
     fn a_divisions_figures_are_the_simulators(
-        ops in randoms(9), bytes_per_ms in 20.0..4000.0_f64, message in 0_i64..2_000_000,
+        ops in randoms(9), bytes_per_ms in 20.0..4000.0_f64, message in 0_i64..2_000_000, packs: bool,
     ) {
-        let problem = problem(&ops, bytes_per_ms, message);
+        let plain = problem(&ops, bytes_per_ms, message);
+        let mut world = plain.world().clone();
+        if packs {
+            world.packings = packings(plain.graph());
+        }
+        let problem = plain.renewed(world).unwrap();
         for division in problem.divisions() {
             let closed = problem.price(division).unwrap();
             let simulated = problem.simulate(division.plan()).unwrap();
@@ -62,6 +84,34 @@ proptest! {
             prop_assert!((a - b).abs() <= 1e-9 * b.max(1e-9), "{a} {b}");
         }
     }
+}
+
+#[test]
+fn a_codec_moves_the_cut_to_where_values_pack_best() {
+    // Over a slow link no cut of a chain pays; with values that pack to a fiftieth, the one behind the first operator does.
+    let plain = problem_of(&chain(4), &[1, 20, 20, 20], &[1, 1, 1, 1], 4.0);
+    let mut scan = Neurosurgeon {
+        objective: Objective::Latency,
+    };
+    assert_eq!(scan.decide(&plain).chosen.plan, Plan::LOCAL);
+    let mut world = plain.world().clone();
+    let packing = Packing {
+        codec: ValueCodec::ZeroBitmap,
+        wire: 0.02,
+        encode_ns: 10.0,
+        decode_ns: 10.0,
+    };
+    let edges = [
+        (crate::units::NodeId(1), true),
+        (crate::units::NodeId(4), false),
+    ];
+    world.packings = Packings::new(plain.graph(), edges.map(|edge| (edge, packing)));
+    let packed = plain.renewed(world).unwrap();
+    let chosen = scan.decide(&packed).chosen;
+    assert_eq!(chosen.plan, Plan::split(1), "{chosen:?}");
+    // 384 B go as 8: 2 ms each way, and 8 us of packing.
+    assert!(chosen.latency_ns < 9_000_000, "{chosen:?}");
+    assert_eq!(chosen.bytes_up, 384, "the value's own");
 }
 
 #[test]

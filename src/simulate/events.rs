@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 
 use super::medium::Medium;
-use super::{Prepared, Run, SimulateError, World, work_ns};
+use super::{PackedValue, Prepared, Run, SimulateError, Traffic, World, work_ns};
 use crate::model::Graph;
 use crate::plan::{
-    Admit, Completed, Done, Event, Lane, Linked, Machine, Schedule, Step, StepRef, Timing,
-    TimingOf, Value, Work,
+    Admit, Completed, Done, Event, Lane, Linked, Machine, Packed, Schedule, Step, StepRef, Timing,
+    TimingOf, Value, ValueCodec, Work,
 };
 use crate::profile::trace::Direction;
 use crate::units::{DeviceId, FrameId, FrameKey, Nanos, NodeId};
@@ -27,14 +27,21 @@ enum Happens {
     Admission,
     /// A device's compute lane has done its work.
     Computed { device: usize, done: Done<()> },
+    /// The robot's compute lane is wanted for something else, for so many nanoseconds.
+    Wanted { ns: i64 },
+    /// The robot's compute lane is free of that.
+    Freed,
+    /// The robot's send lanes are free of what was before.
+    Opened,
     /// A lane has packed its value: the medium can begin.
     Packed { lane: usize },
-    /// A value's last byte is there.
+    /// A value's last byte is there, and unpacked.
     Arrival {
         lane: usize,
         key: FrameKey,
         value: Value,
         began: Nanos,
+        packed: PackedValue,
     },
 }
 
@@ -51,7 +58,9 @@ struct SendLane {
 struct Sending {
     step: StepRef,
     value: Value,
+    /// When it was packed: its transfer began.
     began: Nanos,
+    packed: PackedValue,
 }
 
 pub(super) struct Clockwork<'a> {
@@ -60,8 +69,12 @@ pub(super) struct Clockwork<'a> {
     schedule: &'a Schedule,
     world: &'a World,
     run: &'a Run,
+    /// What is under way when it begins.
+    traffic: Option<&'a Traffic>,
     machines: Vec<Machine<()>>,
     computing: Vec<bool>,
+    /// Nanoseconds of something else that the robot's compute lane does first.
+    robot_owes_ns: i64,
     lanes: Vec<SendLane>,
     media: Vec<Medium<'a>>,
     now: Nanos,
@@ -90,6 +103,7 @@ impl<'a> Clockwork<'a> {
         prepared: &'a Prepared,
         world: &'a World,
         run: &'a Run,
+        traffic: Option<&'a Traffic>,
     ) -> Self {
         let schedule = prepared.schedule();
         let machine = |program: &Arc<Linked>| {
@@ -104,8 +118,10 @@ impl<'a> Clockwork<'a> {
             schedule,
             world,
             run,
+            traffic,
             machines: prepared.programs().iter().map(machine).collect(),
             computing: vec![false; schedule.programs.len()],
+            robot_owes_ns: 0,
             lanes: Vec::new(),
             media: media.map(Medium::new).into_iter().collect(),
             now: run.start,
@@ -173,6 +189,12 @@ impl<'a> Clockwork<'a> {
     /// # Errors
     /// A link that never carries what a frame needs; a schedule that is not valid.
     pub(super) fn finish(mut self) -> Result<Vec<Ran>, SimulateError> {
+        if let Some(traffic) = self.traffic {
+            for &(at, ns) in &traffic.robot_taken {
+                self.foresee(at.max(self.now), Happens::Wanted { ns: ns.max(0) });
+            }
+            self.foresee(traffic.link_until.max(self.now), Happens::Opened);
+        }
         self.invite();
         loop {
             self.give_out_work();
@@ -214,6 +236,11 @@ impl<'a> Clockwork<'a> {
 
     /// Starts every lane that is free and has work.
     fn give_out_work(&mut self) {
+        if self.robot_owes_ns > 0 && !self.computing[0] {
+            let end = self.now.shifted(std::mem::take(&mut self.robot_owes_ns));
+            self.computing[0] = true;
+            self.foresee(end, Happens::Freed);
+        }
         for device in 0..self.machines.len() {
             if self.computing[device] {
                 continue;
@@ -239,22 +266,34 @@ impl<'a> Clockwork<'a> {
             self.foresee(end, Happens::Computed { device, done });
         }
         for lane in 0..self.lanes.len() {
-            if self.lanes[lane].sending.is_some() {
+            if self.lanes[lane].sending.is_some() || self.is_taken(lane) {
                 continue;
             }
             let (from, to) = (self.lanes[lane].from, self.lanes[lane].to);
             let peer = self.schedule.programs[to].device;
             if let Some(Work::Send { step, value, .. }) = self.machines[from].next(Lane::Send(peer))
             {
+                let from = self.schedule.programs[from].device;
+                let bytes = value.bytes(self.graph).0;
+                let packings = &self.world.packings;
+                let packed = packings.value(self.graph, value.node, from, bytes);
+                let began = self.now.shifted(packed.encode_ns);
                 self.lanes[lane].sending = Some(Sending {
                     step,
                     value,
-                    began: self.now,
+                    began,
+                    packed,
                 });
-                let packed = self.now.shifted(self.link_of(lane).message_ns);
-                self.foresee(packed, Happens::Packed { lane });
+                let ready = began.shifted(self.link_of(lane).message_ns);
+                self.foresee(ready, Happens::Packed { lane });
             }
         }
+    }
+
+    /// Whether a lane still sends what was under way before.
+    fn is_taken(&self, lane: usize) -> bool {
+        let until = self.traffic.map(|traffic| traffic.link_until);
+        self.lanes[lane].from == 0 && until.is_some_and(|until| self.now < until)
     }
 
     fn time_of(&self, device: usize, of: TimingOf, work: &Work<()>) -> i64 {
@@ -281,12 +320,21 @@ impl<'a> Clockwork<'a> {
                 self.computing[device] = false;
                 self.event(device, Event::Done(done))
             }
+            Happens::Wanted { ns } => {
+                self.robot_owes_ns += ns;
+                Ok(())
+            }
+            Happens::Freed => {
+                self.computing[0] = false;
+                Ok(())
+            }
+            Happens::Opened => Ok(()),
             Happens::Packed { lane } => {
                 let SendLane {
                     medium, direction, ..
                 } = self.lanes[lane];
                 if let Some(sending) = self.lanes[lane].sending {
-                    let bytes = sending.value.bytes(self.graph).0;
+                    let bytes = sending.packed.wire_bytes;
                     self.media[medium].begin(lane, direction, bytes, self.now);
                 }
                 Ok(())
@@ -296,15 +344,18 @@ impl<'a> Clockwork<'a> {
                 key,
                 value,
                 began,
+                packed,
             } => {
                 let (from, to) = (self.lanes[lane].from, self.lanes[lane].to);
+                let from = self.schedule.programs[from].device;
+                self.unpacked(to, (key, value, from), packed);
                 let arrived = Event::Arrived {
                     key,
                     value,
-                    from: self.schedule.programs[from].device,
+                    from,
                     payload: (),
                     start: began,
-                    end: self.now,
+                    end: self.now.shifted(-packed.decode_ns),
                 };
                 self.event(to, arrived)
             }
@@ -337,6 +388,14 @@ impl<'a> Clockwork<'a> {
 
     /// Foresees the next admission if there is room for it.
     fn invite(&mut self) {
+        if let Some(traffic) = self.traffic {
+            // It was admitted when it was.
+            if let Some(&at) = traffic.admitted.get(self.admitted as usize) {
+                self.is_invited = true;
+                self.foresee(at.max(self.now), Happens::Admission);
+            }
+            return;
+        }
         let has_room = self.in_flight < u32::from(self.schedule.plan.window);
         if self.is_invited || !has_room || self.admitted >= self.run.frames {
             return;
@@ -369,8 +428,14 @@ impl<'a> Clockwork<'a> {
             key: sending.step.key,
             value: sending.value,
             began: seen,
+            packed: sending.packed,
         };
-        self.foresee(self.now.shifted(delay_ns), arrival);
+        let usable = self.now.shifted(delay_ns + sending.packed.decode_ns);
+        self.foresee(usable, arrival);
+        if sending.packed.codec != ValueCodec::None {
+            let packed = told(sending.packed, sending.packed.encode_ns);
+            self.machines[self.lanes[lane].from].packed(sending.step, packed);
+        }
         let done = Done {
             step: sending.step,
             payload: None,
@@ -378,6 +443,23 @@ impl<'a> Clockwork<'a> {
             end: self.now,
         };
         self.event(self.lanes[lane].from, Event::Done(done))
+    }
+
+    /// Says how a value was packed that arrives now.
+    fn unpacked(
+        &mut self,
+        to: usize,
+        (key, value, from): (FrameKey, Value, DeviceId),
+        packed: PackedValue,
+    ) {
+        if packed.codec == ValueCodec::None {
+            return;
+        }
+        let program = self.machines[to].program(key.epoch);
+        if let Some(step) = program.and_then(|p| p.receive_step(&value, from)) {
+            let of = TimingOf::Step(step);
+            self.machines[to].packed(StepRef { key, of }, told(packed, packed.decode_ns));
+        }
     }
 
     fn event(&mut self, device: usize, event: Event<()>) -> Result<(), SimulateError> {
@@ -399,5 +481,15 @@ impl<'a> Clockwork<'a> {
         ran.devices.insert(0, times);
         self.in_flight -= 1;
         self.invite();
+    }
+}
+
+/// What a machine is told of a value's packing or unpacking.
+const fn told(packed: PackedValue, took_ns: i64) -> Packed {
+    Packed {
+        codec: packed.codec,
+        wire_bytes: packed.wire_bytes,
+        took_ns,
+        error_ppb: 0,
     }
 }

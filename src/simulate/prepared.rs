@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Costs, Outcome, Run, SimulateError, World, events, outcome};
+use super::{Costs, Outcome, Run, SimulateError, Traffic, World, events, outcome};
 use crate::model::Graph;
 use crate::plan::{Linked, Program, Schedule, Step, Value};
 use crate::units::DeviceId;
@@ -100,7 +100,26 @@ impl Prepared {
         if run.frames > super::MAX_FRAMES {
             return Err(SimulateError::TooLong { frames: run.frames });
         }
-        let ran = events::Clockwork::new(graph, self, world, run).finish()?;
+        let ran = events::Clockwork::new(graph, self, world, run, None).finish()?;
+        Ok(outcome::outcome(&ran, world))
+    }
+
+    /// Runs it from the middle: the frames of `traffic`, admitted when they were.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_in(
+        &self,
+        graph: &Graph,
+        world: &World,
+        traffic: &Traffic,
+    ) -> Result<Outcome, SimulateError> {
+        let frames = traffic.admitted.len().min(u32::MAX as usize) as u32;
+        let run = Run::of(frames, traffic.start());
+        if frames > super::MAX_FRAMES {
+            return Err(SimulateError::TooLong { frames });
+        }
+        let ran = events::Clockwork::new(graph, self, world, &run, Some(traffic)).finish()?;
         Ok(outcome::outcome(&ran, world))
     }
 

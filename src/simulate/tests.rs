@@ -133,6 +133,109 @@ fn tiles_overlap_computing_and_sending_inside_one_inference() {
 }
 
 #[test]
+fn a_codec_saves_bytes_on_the_link_and_takes_time_at_both_ends() {
+    use StepKind::{Compute, Decode, Encode, Transfer};
+    let graph = chain(3);
+    let mut world = world(&[10, 20, 30], &[1, 2, 3], 96.0);
+    world.link.latency_ns = 2 * MS;
+    world.link.message_ns = MS;
+    let packing = Packing {
+        codec: crate::plan::ValueCodec::ZeroBitmap,
+        wire: 0.5,
+        encode_ns: 3e6 / 384.0,
+        decode_ns: 4e6 / 384.0,
+    };
+    world.packings = Packings::new(&graph, [((NodeId(2), true), packing)]);
+    let outcome = simulated(&graph, &Plan::split(2), &world, 1);
+    let frame = &outcome.frames[0];
+    // 384 B go as 192: 3 ms to pack, 1 + 2 ms on the lane, 2 on the way, 4 to unpack. The result goes as it is.
+    let expected = [
+        (Compute, 0, 0, 10),
+        (Compute, 0, 10, 30),
+        (Encode, 0, 30, 33),
+        (Transfer, 0, 33, 38),
+        (Decode, 0, 38, 42),
+        (Compute, 1, 42, 45),
+        (Transfer, 1, 45, 52),
+    ];
+    assert_eq!(timeline(frame), expected);
+    assert_eq!((frame.latency_ns, frame.bytes_up), (52 * MS, 384));
+    let packed = frame.steps.packing(None).unwrap();
+    assert_eq!((packed.payload_bytes, packed.wire_bytes), (768, 576));
+    // The robot sends for 3 ms, packing apart.
+    assert_eq!(frame.robot_ns[1], 3 * MS);
+}
+
+#[test]
+fn a_frame_behind_others_waits_for_what_is_left_of_them() {
+    let graph = chain(2);
+    let mut world = world(&[10, 0], &[0, 1], 96.0);
+    world.link.duplex = true;
+    let schedule = compile(&graph, &Plan::split(1).with_window(3), Epoch(1)).unwrap();
+    let prepared = Prepared::new(&graph, schedule, &world.devices).unwrap();
+    let latency_ms = |traffic: &Traffic| {
+        let outcome = prepared.run_in(&graph, &world, traffic).unwrap();
+        outcome.frames.last().unwrap().latency_ns / MS
+    };
+    let at = |ms: i64| Nanos(ms * MS);
+    let mut traffic = Traffic {
+        admitted: vec![at(100)],
+        ..Traffic::default()
+    };
+    // 10 on the robot, 4 up, 1 there, 4 down.
+    assert_eq!(latency_ms(&traffic), 19);
+    // The robot began the one before 6 ms ago.
+    traffic.admitted = vec![at(94), at(100)];
+    assert_eq!(latency_ms(&traffic), 4 + 19);
+    // Something of before kept the link.
+    traffic.link_until = at(130);
+    assert_eq!(latency_ms(&traffic), 30 + 4 + 4 + 1 + 4);
+    // A frame that was given up takes the robot, then the one before has it, then this one.
+    traffic.link_until = at(0);
+    traffic.robot_taken = vec![(at(94), 20)];
+    traffic.robot_taken[0].1 *= MS;
+    assert_eq!(latency_ms(&traffic), 14 + 10 + 19);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Every frame of a run, seen from its admission: with what was under way by then it takes what it took.
+    #[test]
+    fn from_the_middle_a_pipeline_goes_on_as_it_would(
+        robot in 0_i64..20, bytes_per_ms in 24.0..192.0_f64, window in 2_u16..5, frames in 2_u32..9,
+    ) {
+        let graph = chain(2);
+        let mut world = world(&[robot, 0], &[0, 1], bytes_per_ms);
+        world.link.duplex = true;
+        world.link.message_ns = MS / 2;
+        let plan = Plan::split(1).with_window(window);
+        let schedule = compile(&graph, &plan, Epoch(1)).unwrap();
+        let prepared = Prepared::new(&graph, schedule, &world.devices).unwrap();
+        let all = prepared.run(&graph, &world, &Run::of(frames, Nanos(0))).unwrap().frames;
+        for (i, frame) in all.iter().enumerate() {
+            let ends = |f: &Frame, transfers: bool| {
+                let mine = f.steps.iter().filter(|s| s.device == DeviceId::ROBOT);
+                let of = mine.filter(|s| (s.kind == StepKind::Transfer) == transfers);
+                f.admitted.shifted(of.map(|s| s.start_ns + s.duration_ns).max().unwrap_or(0))
+            };
+            let (over, open): (Vec<&Frame>, Vec<&Frame>) =
+                all[..i].iter().partition(|f| f.result() <= frame.admitted);
+            let mut admitted: Vec<Nanos> = open.iter().map(|f| f.admitted).collect();
+            admitted.push(frame.admitted);
+            let robot_until = over.iter().map(|f| ends(f, false)).max().unwrap_or(Nanos(0));
+            let traffic = Traffic {
+                link_until: over.iter().map(|f| ends(f, true)).max().unwrap_or(Nanos(0)),
+                robot_taken: vec![(admitted[0], robot_until.since(admitted[0]).max(0))],
+                admitted,
+            };
+            let seen = prepared.run_in(&graph, &world, &traffic).unwrap();
+            let latency_ns = seen.frames.last().unwrap().latency_ns;
+            prop_assert_eq!(latency_ns, frame.latency_ns, "frame {} of {:?}", i, traffic);
+        }
+    }
+}
+
+#[test]
 fn a_trace_is_followed_through_its_outage() {
     let graph = chain(1);
     let row = |ms: i64, mbps| Row {

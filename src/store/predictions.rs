@@ -159,6 +159,7 @@ mod tests {
             mbps: 50.0,
             latency_ns: 0,
             assumed: None,
+            codec: crate::plan::Codec::None,
             cuts: CutCosts {
                 energy_mj: vec![250.0; latency_us.len()],
                 latency_us,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Parts, Plan, Steps};
+use crate::plan::{Codec, Parts, Plan, Steps};
 use crate::policy::Spec;
 use crate::units::{Epoch, Nanos};
 
@@ -81,7 +81,10 @@ pub struct PredictionRecord {
     /// Why that is not what was measured last, if it is not.
     #[serde(default)]
     pub assumed: Option<String>,
-    /// Every cut of a split.
+    /// The codec of the plan in effect: all plans are priced with what it does to values, as far as robots know.
+    #[serde(default)]
+    pub codec: Codec,
+    /// Every cut of a split between the robot and its first server.
     pub cuts: CutCosts,
     /// The best plans of every mode, fastest first.
     pub plans: Vec<PlanCost>,

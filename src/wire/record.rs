@@ -413,6 +413,9 @@ pub struct PeerRecord {
     pub state: PeerState,
     /// Its clock against ours.
     pub clock: Option<Offset>,
+    /// The emulated link before it, in the words of `--link`; none: the network as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// Who may command.

@@ -363,4 +363,29 @@ mod tests {
         assert!(up.is_none() && (down.mbps - 100.0).abs() < 1.0, "{down:?}");
         assert!(down.age_ns > 1000 * MS && !down.is_stale(), "{down:?}");
     }
+
+    #[test]
+    fn the_link_is_not_sounded_while_the_server_says_that_a_probe_fills_it() {
+        let link = PeerLink::new(DeviceId::SERVER, Nanos(0));
+        link.connected(None);
+        let heartbeat = |may_sound| {
+            link.heartbeat(RoundTrip {
+                sent: Nanos(0),
+                peer_received: Nanos(MS),
+                peer_sent: Nanos(MS),
+                received: Nanos(2 * MS),
+            });
+            link.may_sound(may_sound);
+        };
+        assert_eq!(link.sounding_due(Nanos(0)), None, "nobody answered yet");
+        heartbeat(false);
+        for ms in 0..2_000 {
+            assert_eq!(link.sounding_due(Nanos(ms * MS)), None);
+        }
+        heartbeat(true);
+        assert!(link.sounding_due(Nanos(2_000 * MS)).is_some());
+        // A new connection's server has not said anything.
+        link.connected(None);
+        assert_eq!(link.sounding_due(Nanos(9_000 * MS)), None);
+    }
 }

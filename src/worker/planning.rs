@@ -9,11 +9,11 @@ use crate::link::Believed;
 use crate::model::Graph;
 use crate::plan::{Codec, Plan};
 use crate::policy::{
-    Candidate, Hysteresis, Objective, Policy, Problem, Spec, Verdict, best_per_mode, cuts, front,
+    Candidate, Hysteresis, Objective, Policy, Problem, Spec, Verdict, best_per_mode, front,
     why_no_gain,
 };
 use crate::simulate::World;
-use crate::units::{Epoch, Nanos};
+use crate::units::{DeviceId, Epoch, Nanos};
 use crate::wire::{
     CutCosts, DecisionRecord, ExpectedFrame, MAX_COMPARED, MAX_PLANS, NoGain, PlanCost,
     PredictionRecord,
@@ -119,7 +119,7 @@ impl Planning {
     fn decide(&mut self, problem: &Problem, moment: &Moment) -> Option<DecisionRecord> {
         let (spec, policy) = self.policy.as_mut()?;
         let decision = policy.decide(problem);
-        // Policies know no codecs: they price values as they are, and the operator's codec stays.
+        // Policies choose no codec: the operator's stays, and the world has what it does to values.
         let codec = moment.plan.codec;
         let plain = moment.plan.clone().with_codec(Codec::None);
         let current = problem.evaluate(&plain).ok();
@@ -134,8 +134,14 @@ impl Planning {
         reasons.extend(moment.assumed.clone());
         reasons.extend(decision.reasons);
         if codec != Codec::None {
+            let priced = match moment.world.packings.seen() {
+                0 => "nothing was packed yet, so plans are priced as if values went as they are"
+                    .to_owned(),
+                1 => "plans are priced with what it did to 1 edge so far".to_owned(),
+                seen => format!("plans are priced with what it did to {seen} edges so far"),
+            };
             reasons.push(format!(
-                "codec {codec} stays as it was chosen by hand; every plan is priced without it"
+                "codec {codec} stays as it was chosen by hand; {priced}"
             ));
         }
         let chosen = Candidate {
@@ -159,7 +165,8 @@ impl Planning {
 
 fn prediction(problem: &Problem, graph: &Graph, moment: &Moment) -> PredictionRecord {
     let objective = moment.policy.map_or(Objective::Latency, |p| p.objective);
-    let by_cut = cuts(problem);
+    let first = problem.cuts_on(DeviceId::SERVER);
+    let by_cut: Vec<_> = first.iter().map(|cut| problem.price(cut)).collect();
     let mut best: Vec<Candidate> = by_cut.iter().flatten().cloned().collect();
     let ends = front(&best);
     best = ends.into_iter().map(|i| best[i].clone()).collect();
@@ -170,7 +177,7 @@ fn prediction(problem: &Problem, graph: &Graph, moment: &Moment) -> PredictionRe
             Ok(_) => {}
             Err(why) => no_gain.push(NoGain {
                 mode: mode.name().to_owned(),
-                why,
+                why: format!("{}: {why}", mode.name()),
             }),
         }
         if let Some(why) = why_no_gain(problem, mode)
@@ -195,6 +202,7 @@ fn prediction(problem: &Problem, graph: &Graph, moment: &Moment) -> PredictionRe
         mbps: moment.link.rate.mbps,
         latency_ns: moment.link.latency_ns,
         assumed: moment.assumed.clone(),
+        codec: moment.plan.codec,
         cuts: cut_costs(&by_cut, graph),
         plans: plans.collect(),
         no_gain,

@@ -1,8 +1,12 @@
 //! What the robot expects of a frame, and how it learns from what came of it. Pure.
 //!
 //! A frame is run on the virtual clock with the devices as they were measured so far and the link as it is believed at
-//! the frame's admission; nothing of a later moment goes in. What neither computes nor carries a large value (waking
-//! a lane, packing, the result's way back) is learned as one length per mode.
+//! the frame's admission, behind the frames that are under way by then; nothing of a later moment goes in. What neither
+//! computes nor carries a large value (waking a lane, the result's way back) is learned as one length per mode, what
+//! codecs do to values as bytes and times per edge.
+
+mod packed;
+mod under_way;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,12 +15,14 @@ use crate::link::{Belief, Believed, Passage};
 use crate::model::Graph;
 use crate::plan::Plan;
 use crate::plan::{
-    Measured, Parts, PlanError, Schedule, Step, StepKind, StepTime, TimingOf, compile,
+    Codec, Measured, Parts, PlanError, Schedule, Step, StepKind, StepTime, Steps, TimingOf, compile,
 };
 use crate::power::Levels;
 use crate::profile::{Calibrated, Observed};
-use crate::simulate::{self, Costs, Link, Rate, Run, World};
+use crate::simulate::{self, Costs, Link, Prepared, Rate, Run, Traffic, Wired, World};
 use crate::units::{BitsPerSecond, DeviceId, Epoch, FrameId, Nanos};
+use packed::Packed;
+use under_way::UnderWay;
 
 /// Plans remembered: frames in flight may be of one before.
 const MAX_SCHEDULES: usize = 4;
@@ -24,6 +30,9 @@ const MAX_SCHEDULES: usize = 4;
 const MAX_OPEN: usize = 64;
 /// Weight of a frame in the length that is learned per mode.
 const REST_WEIGHT: f64 = 0.2;
+/// What comes down is part of the length that is learned per mode if it is no more than this: a result. How long large values
+/// take is the link's.
+const SMALL_BYTES: u64 = 64 << 10;
 /// Frames simulated for each place of the window, so that a pipeline is full.
 const FILLING: u32 = 3;
 
@@ -40,8 +49,10 @@ pub struct Finished {
     pub admitted: Nanos,
     /// Where its latency went.
     pub parts: Parts,
-    /// Its transfers.
+    /// Its transfers, and the packing around them.
     pub transfers: Vec<StepTime>,
+    /// The end of the robot's computing, since its admission, in nanoseconds.
+    pub robot_ns: i64,
     /// What each device computed.
     pub computed: Vec<(DeviceId, Vec<Observed>)>,
 }
@@ -70,7 +81,52 @@ pub struct Predictor {
     rest: BTreeMap<String, f64>,
     /// Of the mode that last used the link.
     remote_rest: f64,
-    open: BTreeMap<FrameId, (String, i64)>,
+    packed: Packed,
+    under_way: UnderWay,
+    /// When the last byte that is known to have gone up had left: values that were handed to the socket before waited for
+    /// those before them.
+    known_up: Nanos,
+    /// One way over the link; `i64::MAX` until heartbeats tell.
+    latency_ns: i64,
+    open: BTreeMap<FrameId, Open>,
+}
+
+/// What was expected of a frame that has not ended.
+#[derive(Debug)]
+struct Open {
+    mode: String,
+    codec: Codec,
+    quiet: Quiet,
+    quiet_ns: i64,
+}
+
+/// Which part of a frame shows what is not modelled.
+#[derive(Debug, Clone, Copy)]
+enum Quiet {
+    /// Nothing computes and nothing goes up.
+    NotUp,
+    /// The same, less what comes down: large values do.
+    Waiting,
+    /// Since the last byte was with the servers: before, a frame of a pipeline waits for others.
+    Tail,
+}
+
+impl Quiet {
+    fn of(plan: &Plan, frame: &simulate::Frame) -> Self {
+        match plan.window {
+            2.. => Self::Tail,
+            _ if frame.bytes_down > SMALL_BYTES => Self::Waiting,
+            _ => Self::NotUp,
+        }
+    }
+
+    fn ns(self, parts: &Parts, last_up_ns: Option<i64>) -> i64 {
+        match self {
+            Self::NotUp => parts.wait_ns + parts.downlink_ns,
+            Self::Waiting => parts.wait_ns,
+            Self::Tail => parts.sum_ns() - last_up_ns.unwrap_or(0),
+        }
+    }
 }
 
 impl Predictor {
@@ -93,12 +149,17 @@ impl Predictor {
             schedules: VecDeque::new(),
             rest: BTreeMap::new(),
             remote_rest: 0.0,
+            packed: Packed::default(),
+            under_way: UnderWay::default(),
+            known_up: Nanos(i64::MIN),
+            latency_ns: i64::MAX,
             open: BTreeMap::new(),
         })
     }
 
     /// A server told what computing costs there: it is new, or another one.
     pub fn server(&mut self, device: DeviceId, costs: Calibrated) {
+        self.latency_ns = i64::MAX;
         let at = usize::from(device.0);
         if self.devices.len() <= at {
             self.devices.resize(at + 1, None);
@@ -120,10 +181,12 @@ impl Predictor {
         self.schedules.back()
     }
 
-    /// Heartbeats say how long one way to the robot's servers takes, in nanoseconds.
+    /// Heartbeats say how long one way to the robot's servers takes, in nanoseconds. The least since a server came counts:
+    /// on a link that is full of values heartbeats wait behind those, which is no latency.
     pub fn set_latency(&mut self, one_way_ns: i64) {
-        self.link.set_latency(one_way_ns);
-        self.between.set_latency(one_way_ns);
+        self.latency_ns = self.latency_ns.min(one_way_ns.max(0));
+        self.link.set_latency(self.latency_ns);
+        self.between.set_latency(self.latency_ns);
     }
 
     /// What is believed of the link; none before the first transfer.
@@ -136,15 +199,13 @@ impl Predictor {
         self.link.frame(vec![passage]);
     }
 
-    /// Transfers were given up: so much had come in so long a time.
-    pub fn stalled(&mut self, passages: &[Passage]) {
-        for &passage in passages {
-            self.link.stalled(passage);
-        }
+    /// A sounding does not come: so little had come in so long a time.
+    pub fn stalled(&mut self, passage: Passage) {
+        self.link.stalled(passage);
     }
 
-    /// The devices as they are believed now, and a link. Without a rate nothing passes it.
-    pub fn world(&self, believed: Option<Believed>, now: Nanos) -> World {
+    /// The devices as they are believed now, a link, and what a codec does to values. Without a rate nothing passes it.
+    pub fn world(&self, believed: Option<Believed>, codec: Codec, now: Nanos) -> World {
         let known = self.devices.iter().map_while(Option::as_ref);
         let device = |costs: &Calibrated| Arc::new(costs.clone()) as Arc<dyn Costs>;
         let link = Link {
@@ -158,6 +219,7 @@ impl Predictor {
                 .now(now)
                 .map_or_else(|| link.clone(), |b| self::link(Some(b))),
             link,
+            packings: self.packed.under(codec),
             power: self.power,
         }
     }
@@ -181,31 +243,67 @@ impl Predictor {
         under: Option<Epoch>,
         now: Nanos,
     ) -> Option<Expected> {
-        let schedule = match under {
-            None => &self.local,
-            Some(epoch) => self.schedules.iter().find(|s| s.epoch == epoch)?,
+        let Some(epoch) = under else {
+            let traffic = self.under_way.alone(now);
+            let expected = self.expect_in(&self.local, now, Some(&traffic))?;
+            let [robot_ns, ..] = expected.frame.robot_ns;
+            self.under_way.local(frame, robot_ns, now);
+            self.open(frame, &expected, &Plan::LOCAL);
+            return Some(expected);
         };
-        let expected = self.expect(schedule, now)?;
-        let mode = schedule.plan.mode_name().to_owned();
+        let schedules = self.schedules.iter();
+        let schedule = Arc::clone(schedules.rev().find(|s| s.epoch == epoch)?);
+        let traffic = self.under_way.traffic(epoch, schedule.plan.window, now);
+        let expected = self.expect_in(&schedule, now, Some(&traffic));
+        let tail_ns = expected.as_ref().map_or(0, |e| tail_ns(&e.frame));
+        self.under_way.planned(frame, epoch, tail_ns, now);
+        let expected = expected?;
+        self.open(frame, &expected, &schedule.plan);
+        Some(expected)
+    }
+
+    fn open(&mut self, frame: FrameId, expected: &Expected, plan: &Plan) {
         if self.open.len() == MAX_OPEN {
             self.open.pop_first();
         }
-        self.open
-            .insert(frame, (mode, quiet_ns(&expected.frame.parts)));
-        Some(expected)
+        let quiet = Quiet::of(plan, &expected.frame);
+        let steps: Vec<StepTime> = expected.frame.steps.iter().collect();
+        let open = Open {
+            mode: plan.mode_name().to_owned(),
+            codec: plan.codec,
+            quiet,
+            quiet_ns: quiet.ns(&expected.frame.parts, last_up_ns(&steps)),
+        };
+        self.open.insert(frame, open);
     }
 
     /// A plan's frame, once the frames before it fill the plan's window.
     pub fn expect(&self, schedule: &Schedule, now: Nanos) -> Option<Expected> {
-        let frames = match schedule.plan.window {
-            1 => 1,
-            window => FILLING * u32::from(window),
-        };
-        let mut world = self.world(self.link.now(now), now);
+        self.expect_in(schedule, now, None)
+    }
+
+    /// A plan's frame behind what is under way; without that, once the plan's window is full.
+    fn expect_in(
+        &self,
+        schedule: &Schedule,
+        now: Nanos,
+        traffic: Option<&Traffic>,
+    ) -> Option<Expected> {
+        let graph = &self.graph;
+        let mut world = self.world(self.link.now(now), schedule.plan.codec, now);
         // The length learned for the mode has it.
         world.link.message_ns = 0;
-        let outcome = simulate::run(&self.graph, schedule, &world, &Run::of(frames, now)).ok()?;
-        let frame = outcome.frames.into_iter().next_back()?;
+        let wired = Arc::new(Wired::new(graph, schedule.clone()));
+        let prepared = Prepared::timed(graph, wired, &world.devices).ok()?;
+        let outcome = match (traffic, schedule.plan.window) {
+            (Some(traffic), _) => prepared.run_in(graph, &world, traffic),
+            (None, 1) => prepared.run(graph, &world, &Run::one(now)),
+            (None, window) => {
+                let frames = FILLING * u32::from(window);
+                prepared.run(graph, &world, &Run::of(frames, now))
+            }
+        };
+        let frame = outcome.ok()?.frames.into_iter().next_back()?;
         let rest_ns = self.rest_ns(schedule.plan.mode_name());
         Some(Expected {
             latency_ns: (frame.latency_ns + rest_ns).max(0),
@@ -213,10 +311,36 @@ impl Predictor {
         })
     }
 
+    /// A frame stops waiting for its servers: what is left of it takes the robot `robot_ns`. What had come of its
+    /// transfers until then is news of the link.
+    pub fn given_up(&mut self, frame: FrameId, robot_ns: i64, passages: &[Passage], now: Nanos) {
+        self.under_way.given_up(frame, robot_ns, now);
+        for &passage in passages {
+            let start = passage.start.max(self.known_up);
+            self.link.stalled(Passage { start, ..passage });
+        }
+        self.known_up = self.known_up.max(now);
+    }
+
+    /// A frame is over in a way that no prediction is about.
+    pub fn ended(&mut self, frame: FrameId, now: Nanos) {
+        self.open.remove(&frame);
+        self.under_way.ended(frame, None, Some(now));
+    }
+
     /// Learns from a frame.
     pub fn finished(&mut self, finished: &Finished) {
         let expected = self.open.remove(&finished.frame);
         self.learn_link(finished);
+        let at = |since_ns: i64| finished.admitted.shifted(since_ns);
+        let robot_until = Some(at(finished.robot_ns));
+        // Its last byte left a latency before it was there.
+        let latency_ns = Some(self.latency_ns).filter(|ns| *ns < i64::MAX);
+        let left = |ns: i64| at(ns.saturating_sub(latency_ns.unwrap_or(0)));
+        let link_until = last_up_ns(&finished.transfers).map(left);
+        self.under_way
+            .ended(finished.frame, link_until, robot_until);
+        self.known_up = self.known_up.max(link_until.unwrap_or(self.known_up));
         if finished.warmup {
             return;
         }
@@ -225,9 +349,13 @@ impl Predictor {
                 costs.frame(&self.graph, steps);
             }
         }
-        if let Some((mode, expected_ns)) = expected.filter(|(mode, _)| *mode == finished.mode) {
-            let more = (quiet_ns(&finished.parts) - expected_ns) as f64;
-            let rest = self.rest.entry(mode).or_insert(more);
+        if let Some(open) = expected.filter(|open| open.mode == finished.mode) {
+            self.packed
+                .frame(&self.graph, open.codec, &finished.transfers);
+            let last_up_ns = last_up_ns(&finished.transfers);
+            let came_ns = open.quiet.ns(&finished.parts, last_up_ns);
+            let more = (came_ns - open.quiet_ns) as f64;
+            let rest = self.rest.entry(open.mode).or_insert(more);
             *rest += REST_WEIGHT * (more - *rest);
             if !finished.transfers.is_empty() {
                 self.remote_rest = *rest;
@@ -237,11 +365,18 @@ impl Predictor {
 
     fn learn_link(&mut self, finished: &Finished) {
         let (mut robots, mut between) = (Vec::new(), Vec::new());
-        for transfer in &finished.transfers {
+        let steps = finished.transfers.iter();
+        for transfer in steps.filter(|s| s.kind == StepKind::Transfer) {
             let start = finished.admitted.shifted(transfer.start_ns);
+            let end = start.shifted(transfer.duration_ns);
+            let is_up = transfer.device == DeviceId::ROBOT;
             let passage = Passage {
-                start,
-                end: start.shifted(transfer.duration_ns),
+                start: if is_up {
+                    start.max(self.known_up)
+                } else {
+                    start
+                },
+                end,
                 bytes: transfer.wire_bytes,
             };
             if transfer.device == DeviceId::ROBOT || transfer.to == DeviceId::ROBOT {
@@ -255,9 +390,17 @@ impl Predictor {
     }
 }
 
-/// Time in which nothing computes and nothing goes up: where the unmodelled shows.
-const fn quiet_ns(parts: &Parts) -> i64 {
-    parts.wait_ns + parts.downlink_ns
+/// When a frame's last byte was with its servers, since its admission.
+fn last_up_ns(steps: &[StepTime]) -> Option<i64> {
+    let up = steps.iter().filter(|s| s.device == DeviceId::ROBOT);
+    let transfers = up.filter(|s| s.kind == StepKind::Transfer);
+    transfers.map(|s| s.start_ns + s.duration_ns).max()
+}
+
+/// What follows then, up to the result: where the unmodelled shows of a frame that waits for others before.
+fn tail_ns(frame: &simulate::Frame) -> i64 {
+    let steps: Vec<StepTime> = frame.steps.iter().collect();
+    frame.latency_ns - last_up_ns(&steps).unwrap_or(0)
 }
 
 fn link(believed: Option<Believed>) -> Link {
@@ -295,9 +438,19 @@ pub fn observed(measured: &Measured<'_>) -> Vec<Observed> {
         .collect()
 }
 
-/// The transfers among a frame's steps.
+/// The transfers among a frame's steps, and the packing around them.
 pub fn transfers(steps: impl Iterator<Item = StepTime>) -> Vec<StepTime> {
-    steps.filter(|s| s.kind == StepKind::Transfer).collect()
+    steps.filter(|s| s.kind.is_transport()).collect()
+}
+
+/// The end of the robot's computing among a frame's steps, in nanoseconds since its admission.
+pub fn robot_ns(steps: &Steps) -> i64 {
+    let mine = steps.iter().filter(|s| s.device == DeviceId::ROBOT);
+    let computing = mine.filter(|s| !s.kind.is_transport());
+    computing
+        .map(|s| s.start_ns + s.duration_ns)
+        .max()
+        .unwrap_or(0)
 }
 
 #[cfg(test)]

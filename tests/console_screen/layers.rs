@@ -1,16 +1,17 @@
 //! The Layers and Workers screens, and what may not be changed when what is seen does not hold.
 
 use splitscope::console::app::{Key, Said, Screen};
+use splitscope::console::line::FrameLine;
 use splitscope::console::view::Theme;
 use splitscope::plan::{Codec, Plan, StepKind, StepTime, ValueCodec};
 use splitscope::units::{DeviceId, NodeId};
-use splitscope::wire::Record;
 use splitscope::wire::console::{Command, Role};
+use splitscope::wire::{FrameRecord, Record};
 
 use crate::console::UNIX_MS;
 use crate::predictions::predicted;
 use crate::script::{frame, hello};
-use crate::{ROBOT, SERVER, lease, live, snapshots, text};
+use crate::{MS, ROBOT, SERVER, lease, live, snapshots, text};
 
 fn letters(console: &mut crate::Console, typed: &str) {
     for letter in typed.chars() {
@@ -248,4 +249,48 @@ fn every_theme_writes_the_same_words() {
             assert_eq!(text(&buffer), plain, "{palette} {depth:?}");
         }
     }
+}
+
+/// A frame whose value at the cut went as half precision.
+fn frame_in_half_precision(number: u64) -> FrameRecord {
+    use StepKind::{Decode, Encode, Transfer};
+    let mut frame = frame(number, 7, 28);
+    for (device, kind, start_ns, duration_ns) in [
+        (0, Encode, 30 * MS, 300_000),
+        (0, Transfer, 31 * MS, 13 * MS),
+        (1, Decode, 44 * MS, 200_000),
+    ] {
+        frame.steps.push(StepTime {
+            device: DeviceId(device),
+            kind,
+            node: NodeId(28),
+            start_ns,
+            duration_ns,
+            bytes: 301_056,
+            to: DeviceId(1),
+            wire_bytes: 150_528,
+            codec: ValueCodec::F16,
+            error_ppb: 480_000,
+        });
+    }
+    frame
+}
+
+#[test]
+fn a_codec_shows_its_ratio_and_times_at_the_cut_and_a_lossy_one_is_marked_with_its_error() {
+    let mut console = live();
+    let frame = frame_in_half_precision(2_000);
+    console.records(ROBOT, vec![Record::Frame(Box::new(frame.clone()))]);
+    let at_the_cut = "f16 x2.00, packs 0.30, unpacks 0.20 ms, LOSSY: error up to 0.048 %";
+    let screen = console.screen((200, 48));
+    assert!(screen.contains(at_the_cut), "{screen}");
+    console.key(Key::Char('2'));
+    let screen = console.screen((160, 48));
+    assert!(screen.contains("! LOSSY codec"), "{screen}");
+    // The line of a headless console, for people and for programs.
+    let line = FrameLine::new(&frame, None);
+    assert!(line.human().contains("as f16 x2.00"), "{}", line.human());
+    assert!(line.human().contains("LOSSY: error up to 0.048 %"));
+    let json: serde_json::Value = serde_json::from_str(&line.json()).unwrap();
+    assert_eq!(json["codec_error"], 0.00048, "{json}");
 }

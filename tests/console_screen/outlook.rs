@@ -59,7 +59,7 @@ fn of_a_plan_that_the_robot_prices_not_only_the_bytes_are_said() {
 }
 
 #[test]
-fn a_codec_is_proposed_with_the_prediction_of_the_plan_without_it() {
+fn a_codec_that_plans_were_not_priced_with_is_said_beside_the_prediction() {
     let mut console = predicted();
     console.records(
         ROBOT,

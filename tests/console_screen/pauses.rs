@@ -2,6 +2,7 @@
 
 use splitscope::console::app::{Effect, Key};
 use splitscope::console::connection::Order;
+use splitscope::console::line::FrameLine;
 use splitscope::power::IdleLevel;
 use splitscope::units::{DeviceId, Epoch, Nanos, Watts};
 use splitscope::wire::console::Command;
@@ -11,6 +12,7 @@ use splitscope::wire::{
 };
 
 use crate::power::{W, jetson};
+use crate::script::frame;
 use crate::{Console, MS, ROBOT, SERVER, live, ten_seconds_of_link};
 
 /// The robot's time of the newest power sample that [`jetson`] told.
@@ -174,15 +176,14 @@ fn what_watching_costs_stands_on_the_power_screen_and_is_never_a_made_up_zero() 
     }
 }
 
-#[test]
-fn the_links_figures_carry_their_units() {
-    let mut console = live();
+/// What the robot tells of its link, down and up alike.
+fn link_state() -> Record {
     let rate = |mbps: u64| RateEstimate {
         bps: mbps * 1_000_000,
         std_bps: 8_000_000,
         age_ns: 0,
     };
-    let state = Record::LinkState(Box::new(LinkState {
+    Record::LinkState(Box::new(LinkState {
         at: Nanos(10_000 * MS),
         peer: DeviceId::SERVER,
         kernel: Some(KernelLink {
@@ -198,9 +199,14 @@ fn the_links_figures_carry_their_units() {
         control_waiting: 0,
         up: Some(rate(71)),
         down: None,
-    }));
+    }))
+}
+
+#[test]
+fn the_links_figures_carry_their_units() {
+    let mut console = live();
     console.records(ROBOT, ten_seconds_of_link());
-    console.records(ROBOT, vec![state, share(None)]);
+    console.records(ROBOT, vec![link_state(), share(None)]);
     let screen = console.screen((160, 90));
     for figure in [
         "estimate up 71.0 ±8.00 Mbps",
@@ -212,6 +218,57 @@ fn the_links_figures_carry_their_units() {
         "telemetry 0.22 % of the link",
     ] {
         assert!(screen.contains(figure), "{figure}: {screen}");
+    }
+}
+
+#[test]
+fn the_links_figures_and_what_watching_costs_are_in_lines_for_programs_too() {
+    let mut console = jetson();
+    let group = |frames, median_ns| FrameGroup {
+        frames,
+        median_ns: Some(median_ns),
+        newest: Some(Nanos(NOW_MS * MS)),
+    };
+    let effect = ObserverEffect {
+        epoch: Epoch(7),
+        alone: group(88, 43_100_000),
+        watched: group(212, 43_200_000),
+        change: Some(RelativeChange {
+            ppm: 2_000,
+            low_ppm: -4_000,
+            high_ppm: 7_000,
+        }),
+        is_unsteady: true,
+        emulated: false,
+    };
+    console.records(ROBOT, ten_seconds_of_link());
+    console.records(ROBOT, vec![link_state(), share(Some(effect))]);
+    let store = console.app.shown(ROBOT).unwrap();
+    let line = FrameLine::new(&frame(7, 7, 28), None).with_link(store);
+    let json: serde_json::Value = serde_json::from_str(&line.json()).unwrap();
+    for (field, value) in [
+        ("tcp_rtt_ms", 4.2),
+        ("retransmits", 3.0),
+        ("delivery_mbps", 22_976.0),
+        ("unsent_bytes", 64_000.0),
+        ("queue_values", 2.0),
+        ("estimate_up_mbps", 71.0),
+        ("estimate_up_std_mbps", 8.0),
+        ("wifi_signal_dbm", -52.0),
+        ("wifi_tx_mbps", 433.3),
+        ("telemetry_share", 0.0022),
+        ("console_effect", 0.002),
+        ("console_effect_low", -0.004),
+        ("console_effect_high", 0.007),
+        ("frames_without_console", 88.0),
+        ("frames_with_console", 212.0),
+    ] {
+        assert_eq!(json[field].as_f64(), Some(value), "{field}: {json}");
+    }
+    assert_eq!(json["console_effect_unsteady"], true, "{json}");
+    // What nobody told is absent and no zero.
+    for field in ["soundings", "soundings_bytes", "telemetry_shaped"] {
+        assert!(json.get(field).is_none(), "{field}: {json}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use splitscope::console::app::Key;
 use splitscope::model::zoo;
-use splitscope::plan::{Parts, Plan};
+use splitscope::plan::{Codec, Parts, Plan};
 use splitscope::policy::Spec;
 use splitscope::units::{Epoch, Nanos};
 use splitscope::wire::console::Command;
@@ -41,6 +41,7 @@ fn prediction(assumed: Option<&str>) -> Record {
         mbps: 73.0,
         latency_ns: 2 * MS,
         assumed: assumed.map(str::to_owned),
+        codec: Codec::None,
         cuts: CutCosts {
             latency_us,
             energy_mj,

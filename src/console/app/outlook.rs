@@ -85,8 +85,8 @@ pub struct Outlook {
     pub mbps: Option<f64>,
     /// How far predictions of this epoch's frames were off: the median, as a share of the latency.
     pub error: Option<f64>,
-    /// The prediction is of the plan without its codec: robots do not predict what packing gains.
-    pub without_codec: bool,
+    /// The prediction is of the plan with another codec than it has: robots know what the one in effect gains.
+    pub priced_with: Option<Codec>,
     /// A device of the prediction is emulated.
     pub emulated: bool,
 }
@@ -102,7 +102,11 @@ impl Outlook {
         Self {
             now: now(store),
             predicted: then.is_some(),
-            without_codec: then.is_some() && proposal.plan.codec != Codec::None,
+            priced_with: then
+                .as_ref()
+                .and(newest)
+                .map(|record| record.codec)
+                .filter(|priced| *priced != proposal.plan.codec),
             then: Cost {
                 up: payload.map(|p| p.up),
                 down: payload.map(|p| p.down),

@@ -286,6 +286,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn lines_of_a_real_board_are_read_whole() {
+        let Some(folder) = std::env::var_os("SPLITSCOPE_FIELD_DATA") else {
+            println!("skipped: SPLITSCOPE_FIELD_DATA names no folder of measured figures");
+            return;
+        };
+        let path = std::path::Path::new(&folder).join("tegrastats-xavier-nx.txt");
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.lines().count() > 0);
+        for line in text.lines() {
+            let stats = parse(line.as_bytes()).unwrap();
+            let names: Vec<_> = stats.rails.iter().map(|r| r.name.as_str()).collect();
+            assert_eq!(names, ["VDD_IN", "VDD_CPU_GPU_CV", "VDD_SOC"], "{line}");
+            let [input, chip, rest] = [0, 1, 2].map(|i| stats.rails[i].now);
+            assert!(input > chip + rest, "a rail is within the input: {line}");
+            assert_eq!(stats.cores.len(), 6, "{line}");
+            assert!(stats.gpu.is_some() && stats.emc.is_some() && stats.ram.is_some());
+            assert!(
+                stats.temperatures.iter().any(|t| t.0 == "thermal"),
+                "{line}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(line in proptest::collection::vec(any::<u8>(), 0..300)) {

@@ -134,7 +134,7 @@ fn records_of_predictions_survive_both_encodings_with_a_cut_that_is_never_carrie
 }
 
 #[test]
-fn a_policy_keeps_the_operators_codec_and_says_that_it_does_not_price_it() {
+fn a_policy_keeps_the_operators_codec_and_says_what_it_prices_it_by() {
     let plan = Plan::LOCAL.with_codec(Codec::F16);
     let mut planning = Planning::new(graph());
     let mut decide = |plan: &Plan| {
@@ -145,6 +145,7 @@ fn a_policy_keeps_the_operators_codec_and_says_that_it_does_not_price_it() {
     assert_eq!(decision.to.plan.codec, Codec::F16);
     let told = decision.reasons.join("; ");
     assert!(told.contains("codec f16 stays"), "{told}");
+    assert!(told.contains("nothing was packed yet"), "{told}");
     // The same plan with its codec is the best already.
     let again = (0..5).filter_map(|_| decide(&decision.to.plan));
     assert_eq!(again.count(), 0);

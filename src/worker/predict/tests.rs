@@ -13,6 +13,7 @@ struct Reality {
     robot: f64,
     server: f64,
     mbps: f64,
+    packings: simulate::Packings,
     /// Added to every frame: waking lanes, packing.
     rest_ns: i64,
     frame: u64,
@@ -26,6 +27,7 @@ impl Reality {
             robot: 1.0,
             server: 1.0,
             mbps: 50.0,
+            packings: simulate::Packings::default(),
             rest_ns: 0,
             frame: 0,
             now: Nanos(0),
@@ -54,12 +56,15 @@ impl Reality {
             }
             Arc::new(model)
         };
-        let world = World::pair(
+        let mut world = World::pair(
             scaled("jetson-xavier-nx", self.robot),
             scaled("gpu-server", self.server),
             Link::constant(BitsPerSecond::from_mbps(self.mbps)),
             None,
         );
+        if schedule.plan.codec != Codec::None {
+            world.packings = self.packings.clone();
+        }
         let outcome = simulate::run(&self.graph, schedule, &world, &Run::one(self.now)).unwrap();
         let came = &outcome.frames[0];
         let mut parts = came.parts;
@@ -82,6 +87,7 @@ impl Reality {
             admitted: self.now,
             parts,
             transfers: transfers(came.steps.iter()),
+            robot_ns: robot_ns(&came.steps),
             computed: vec![computes(DeviceId::ROBOT), computes(DeviceId::SERVER)],
         });
         let latency_ns = came.latency_ns + self.rest_ns;
@@ -173,4 +179,126 @@ fn frames_that_never_end_are_forgotten() {
         predictor.admitted(FrameId(frame), None, Nanos(0));
     }
     assert_eq!(predictor.open.len(), MAX_OPEN);
+}
+
+/// A real link with a codec: values go as a third, and packing takes its time.
+#[test]
+fn under_a_codec_predictions_hold_once_its_bytes_and_times_were_seen() {
+    let mut reality = Reality::new();
+    reality.mbps = 8.0;
+    let packing = |wire| simulate::Packing {
+        codec: crate::plan::ValueCodec::ZeroBitmap,
+        wire,
+        encode_ns: 12.0,
+        decode_ns: 5.0,
+    };
+    let edges = (1..=reality.graph.operator_count()).map(crate::units::NodeId);
+    let edges = edges.flat_map(|id| [((id, true), packing(0.3)), ((id, false), packing(0.9))]);
+    reality.packings = simulate::Packings::new(&reality.graph, edges);
+    let mut predictor = reality.predictor();
+    let plan = |k, codec| Plan::split(k).with_codec(codec);
+    let compiled =
+        |graph: &Graph, plan: &Plan, epoch| Arc::new(compile(graph, plan, Epoch(epoch)).unwrap());
+    let packs = compiled(&reality.graph, &plan(30, Codec::Auto), 2);
+    predictor.plan(Arc::clone(&packs));
+    for _ in 0..20 {
+        reality.frame(&mut predictor, &packs);
+    }
+    let error = reality.error(&mut predictor, &packs);
+    assert!(error.abs() < 0.02, "{error}");
+    // At another cut values were never packed; they are taken for like those that were.
+    let other = compiled(&reality.graph, &plan(60, Codec::Auto), 3);
+    predictor.plan(Arc::clone(&other));
+    let error = reality.error(&mut predictor, &other);
+    assert!(error.abs() < 0.05, "{error}");
+    // Plans without that codec are priced without it.
+    let now = reality.now;
+    let link = predictor.link(now);
+    assert_eq!(predictor.world(link, Codec::None, now).packings.seen(), 0);
+    assert_eq!(predictor.world(link, Codec::F16, now).packings.seen(), 0);
+    assert!(predictor.world(link, Codec::Auto, now).packings.seen() >= 2);
+}
+
+#[test]
+fn a_pipeline_that_is_not_full_is_not_expected_to_be() {
+    let mut reality = Reality::new();
+    let mut predictor = reality.predictor();
+    let single = split(&reality.graph, 10, 2);
+    predictor.plan(Arc::clone(&single));
+    for _ in 0..10 {
+        reality.frame(&mut predictor, &single);
+    }
+    let plan = Plan::split(10).with_window(3);
+    let schedule = Arc::new(compile(&reality.graph, &plan, Epoch(3)).unwrap());
+    predictor.plan(Arc::clone(&schedule));
+    let now = reality.now;
+    let mut latency_ms = |frame: u64, ms: i64| {
+        let now = now.shifted(ms * MS);
+        let expected = predictor.admitted(FrameId(frame), Some(Epoch(3)), now);
+        expected.unwrap().latency_ns as f64 / 1e6
+    };
+    let first = latency_ms(100, 0);
+    let second = latency_ms(101, 0);
+    let third = latency_ms(102, 0);
+    assert!(first < second && second < third, "{first} {second} {third}");
+    // They were given up, and half a second later nothing of them is in the way any more.
+    for frame in 100..103 {
+        predictor.given_up(FrameId(frame), 10 * MS, &[], now.shifted(300 * MS));
+        predictor.ended(FrameId(frame), now.shifted(350 * MS));
+    }
+    let later = now.shifted(600 * MS);
+    let again = predictor.admitted(FrameId(103), Some(Epoch(3)), later);
+    let again = again.unwrap().latency_ns as f64 / 1e6;
+    assert!((again - first).abs() < 0.01, "{first} {again}");
+}
+
+#[test]
+fn a_value_that_waited_in_the_socket_for_the_one_before_makes_no_slow_link() {
+    let reality = Reality::new();
+    let mut predictor = reality.predictor();
+    let transfer = |frame: u64, start_ms: i64, ms: i64| Finished {
+        frame: FrameId(frame),
+        mode: "pipeline".to_owned(),
+        warmup: false,
+        admitted: Nanos(0),
+        parts: Parts::default(),
+        transfers: vec![StepTime {
+            device: DeviceId::ROBOT,
+            kind: StepKind::Transfer,
+            node: crate::units::NodeId(10),
+            start_ns: start_ms * MS,
+            duration_ns: ms * MS,
+            bytes: 250_000,
+            to: DeviceId::SERVER,
+            wire_bytes: 250_000,
+            codec: crate::plan::ValueCodec::None,
+            error_ppb: 0,
+        }],
+        robot_ns: 0,
+        computed: Vec::new(),
+    };
+    // A link so full that heartbeats take long has no longer latency for that.
+    predictor.set_latency(MS / 4);
+    predictor.set_latency(6 * MS);
+    // 250 kB every 20 ms are 100 Mbps; each is handed over 15 ms before the one before it has come.
+    for frame in 0..10 {
+        let start_ms = 20 * frame as i64 - if frame > 0 { 15 } else { 0 };
+        let end_ms = 20 * (frame as i64 + 1);
+        predictor.finished(&transfer(frame, start_ms, end_ms - start_ms));
+    }
+    let mbps = predictor.link(Nanos(200 * MS)).unwrap().rate.mbps;
+    assert!((mbps - 100.0).abs() < 3.0, "{mbps}");
+}
+
+#[test]
+fn frames_that_run_locally_one_behind_the_other_are_expected_to_wait() {
+    let reality = Reality::new();
+    let mut predictor = reality.predictor();
+    let mut expected = |frame| {
+        let expected = predictor.admitted(FrameId(frame), None, Nanos(0));
+        expected.unwrap().latency_ns
+    };
+    let alone = expected(1);
+    assert_eq!(expected(2), 2 * alone);
+    assert_eq!(expected(3), 3 * alone);
 }

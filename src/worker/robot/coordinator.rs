@@ -387,12 +387,13 @@ impl<E: Engine> Coordinator<E> {
                 return false;
             }
         };
+        let now = clock::now();
+        let mut passages = Vec::new();
         for device in frame.devices() {
             let Some(remote) = self.servers.get(device) else {
                 continue;
             };
-            let stalled = remote.link.uploads_abandoned(key, clock::now());
-            self.foresight.tell(Tell::Stalled(stalled));
+            passages.extend(remote.link.uploads_abandoned(key, now));
             if let Some(outbox) = self.servers.ready(device) {
                 outbox.control(&Control::Cancel { key });
             }
@@ -400,7 +401,14 @@ impl<E: Engine> Coordinator<E> {
         let graph = self.runtime.graph();
         let values: Vec<Value> = held.iter().map(|(value, _)| *value).collect();
         let output = Value::whole(graph, graph.output());
-        let program = Linked::new(graph, resume(graph, &values), Some(output));
+        let program = resume(graph, &values);
+        self.foresight.tell(Tell::GivenUp {
+            frame: key.frame,
+            now,
+            robot_ns: self.patience.cost_ns(graph, &program),
+            passages,
+        });
+        let program = Linked::new(graph, program, Some(output));
         frame.key.attempt += 1;
         frame.outcome = Outcome::FinishedLocally;
         frame.servers.clear();
@@ -488,6 +496,7 @@ impl<E: Engine> Coordinator<E> {
             address: remote.map(|r| r.address.clone()).unwrap_or_default(),
             state,
             clock: remote.and_then(|r| r.link.offset()),
+            link: self.hub.emulated_link().map(str::to_owned),
         }));
     }
 }

@@ -46,8 +46,19 @@ pub(super) enum Tell {
     Finished(Box<Finished>),
     /// A sounding went over the link.
     Sounded(Passage),
-    /// These transfers were given up: so much came in so long a time.
-    Stalled(Vec<Passage>),
+    /// A sounding does not come: nothing came in so long a time.
+    Stalled(Passage),
+    /// A frame stops waiting for its servers.
+    GivenUp {
+        frame: FrameId,
+        now: Nanos,
+        /// What is left of it takes the robot so long.
+        robot_ns: i64,
+        /// Its transfers under way: so much came in so long a time.
+        passages: Vec<Passage>,
+    },
+    /// A frame is over that no prediction is about: finished anew, or failed.
+    Ended { frame: FrameId, now: Nanos },
     /// The planner has looked at a moment.
     Planned { took_ns: i64 },
     /// The coordinator ends.
@@ -127,10 +138,20 @@ pub(super) fn run(mut believer: Believer, inbox: &Receiver<Tell>, mut say: impl 
                 believer.predictor.finished(&finished);
                 believer.consider(policy, now);
             }
-            Tell::Stalled(passages) => {
-                believer.predictor.stalled(&passages);
+            Tell::Stalled(passage) => {
+                believer.predictor.stalled(passage);
                 believer.consider(policy, now);
             }
+            Tell::GivenUp {
+                frame,
+                now: at,
+                robot_ns,
+                passages,
+            } => {
+                believer.predictor.given_up(frame, robot_ns, &passages, at);
+                believer.consider(policy, now);
+            }
+            Tell::Ended { frame, now } => believer.predictor.ended(frame, now),
             Tell::Sounded(passage) => {
                 believer.predictor.sounded(passage);
                 believer.consider(policy, now);
@@ -169,7 +190,7 @@ impl Believer {
             at: now,
             epoch: schedule.epoch,
             plan: schedule.plan.clone(),
-            world: self.predictor.world(Some(link), now),
+            world: self.predictor.world(Some(link), schedule.plan.codec, now),
             link,
             assumed: assumed(measured),
             expected,

@@ -140,8 +140,14 @@ impl<P> Frames<P> {
         waiting.map(|f| f.give_up_at).min()
     }
 
-    /// What was expected of a frame that has not been told yet.
-    pub(super) fn foreseen(&mut self, frame: FrameId, latency_ns: i64) {
+    /// What was expected of a frame that has not been told yet; `give_up_at` says from its admission how long it waits for
+    /// its servers at most, with that.
+    pub(super) fn foreseen(
+        &mut self,
+        frame: FrameId,
+        latency_ns: i64,
+        give_up_at: impl FnOnce(Nanos) -> Nanos,
+    ) {
         let mut waiting = self.waiting.values_mut().map(|w| &mut w.frame);
         let frame = match self.in_flight.get_mut(&frame) {
             Some(frame) => Some(frame),
@@ -149,6 +155,7 @@ impl<P> Frames<P> {
         };
         if let Some(frame) = frame {
             frame.predicted_ns = Some(latency_ns);
+            frame.give_up_at = frame.give_up_at.min(give_up_at(frame.at));
         }
     }
 

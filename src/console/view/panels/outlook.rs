@@ -30,6 +30,7 @@ use crate::console::view::panels::header;
 use crate::console::view::theme::Theme;
 use crate::console::view::widgets::text;
 use crate::console::view::{Scene, panel};
+use crate::plan::Codec;
 use crate::store::Store;
 use crate::units::Bytes;
 
@@ -114,8 +115,12 @@ fn caveats(outlook: &Outlook) -> String {
     if let Some(mbps) = outlook.mbps {
         let _ = write!(words, " at {} Mbps", text::mbps(mbps));
     }
-    if outlook.without_codec {
-        words += ", without packing";
+    match outlook.priced_with {
+        None => {}
+        Some(Codec::None) => words += ", without packing",
+        Some(codec) => {
+            let _ = write!(words, ", packed by {codec}");
+        }
     }
     if outlook.emulated {
         words += ", of emulated devices";

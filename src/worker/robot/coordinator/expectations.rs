@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use crate::profile::Observed;
 use crate::units::{DeviceId, Epoch};
 use crate::wire::{FrameRecord, Outcome};
-use crate::worker::predict::{Finished, transfers};
+use crate::worker::predict::{Finished, robot_ns, transfers};
 
 impl<E: Engine> Coordinator<E> {
     /// A frame is about to start, under a plan or locally.
@@ -23,7 +23,11 @@ impl<E: Engine> Coordinator<E> {
     }
 
     pub(super) fn foreseen(&mut self, foreseen: &Foreseen) {
-        self.frames.foreseen(foreseen.frame, foreseen.latency_ns);
+        let patience = &self.patience;
+        self.frames
+            .foreseen(foreseen.frame, foreseen.latency_ns, |admitted| {
+                patience.expecting(admitted, foreseen.latency_ns)
+            });
     }
 
     /// A frame came to its end. What was finished anew, or failed, went no way that a prediction is about.
@@ -33,6 +37,10 @@ impl<E: Engine> Coordinator<E> {
         computed: Vec<(DeviceId, Vec<Observed>)>,
     ) {
         if record.outcome == Outcome::Failed || record.attempt > 0 {
+            self.foresight.tell(Tell::Ended {
+                frame: record.frame,
+                now: record.admitted.shifted(record.latency_ns),
+            });
             return;
         }
         self.foresight.tell(Tell::Finished(Box::new(Finished {
@@ -42,6 +50,7 @@ impl<E: Engine> Coordinator<E> {
             admitted: record.admitted,
             parts: record.parts,
             transfers: transfers(record.steps.iter()),
+            robot_ns: robot_ns(&record.steps),
             computed,
         })));
     }

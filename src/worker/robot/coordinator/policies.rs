@@ -85,7 +85,7 @@ impl<E: Engine> Coordinator<E> {
             return;
         };
         if let Some(stood) = remote.link.sounding_overdue(now) {
-            self.foresight.tell(Tell::Stalled(vec![stood]));
+            self.foresight.tell(Tell::Stalled(stood));
         }
         // What is measured in a pause is the power of a robot that does nothing.
         if self.pausing.is_some() {
