@@ -98,6 +98,7 @@ fn run<E: Engine>(
     let robot = Robot::start(
         engine,
         RobotOptions {
+            emulated_link: None,
             spool: None,
             listen: any,
             servers: vec![shaper.local_addr().to_string()],

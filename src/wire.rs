@@ -12,6 +12,8 @@ mod pause;
 mod prediction;
 pub mod probe;
 mod record;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use encoding::{Compressed, DecodeError, from_msgpack, to_msgpack};
 pub use observer::{FrameGroup, ObserverEffect, RelativeChange};

@@ -181,6 +181,7 @@ fn robot(graph: Graph, servers: Vec<String>) -> Robot {
     Robot::start(
         Checking::default(),
         RobotOptions {
+            emulated_link: None,
             spool: None,
             listen: any_port(),
             servers,

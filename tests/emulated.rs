@@ -164,21 +164,8 @@ impl Field {
 async fn every_mode_runs_emulated_with_the_plans_bytes_and_the_profiles_times() {
     let servers = [(); 2].map(|()| Worker::start(&["server", "--device", "gpu-server"]));
     let (size, batch) = (SIZE.to_string(), BATCH.to_string());
-    let robot = Worker::start(&[
-        "robot",
-        "--device",
-        "jetson-xavier-nx",
-        "--model",
-        MODEL,
-        "--size",
-        &size,
-        "--batch",
-        &batch,
-        "--server",
-        &servers[0].address,
-        "--server",
-        &servers[1].address,
-    ]);
+    let both = servers.each_ref().map(|s| s.address.as_str());
+    let robot = Worker::robot(MODEL, &both, &["--size", &size, "--batch", &batch]);
     let field = Field {
         graph: zoo::build(MODEL, BATCH, SIZE, SIZE).unwrap(),
         robot: Profile::open("jetson-xavier-nx").unwrap(),

@@ -47,6 +47,7 @@ fn robot(zoo_name: &str, server: SocketAddr) -> Robot {
     Robot::start(
         EmulatedEngine::new(profile),
         RobotOptions {
+            emulated_link: None,
             spool: None,
             listen: any_port(),
             servers: vec![server.to_string()],

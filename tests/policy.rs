@@ -20,6 +20,18 @@ use splitscope::wire::console::Command;
 
 const MODEL: &str = "vgg19_bn";
 
+/// A robot under `auto` and its server, over a link.
+async fn under_auto(link: &str) -> (Worker, Worker, Console) {
+    let server = Worker::start(&["server", "--device", "gpu-server"]);
+    let robot = Worker::robot(
+        MODEL,
+        &[&server.address],
+        &["--link", link, "--policy", "auto"],
+    );
+    let console = Console::attach(&robot.address).await;
+    (robot, server, console)
+}
+
 fn reigns(heard: &Heard) -> Option<Spec> {
     heard.reigns.last().copied().flatten()
 }
@@ -27,21 +39,7 @@ fn reigns(heard: &Heard) -> Option<Spec> {
 /// Over a link that is too slow for every plan but `local`, no value passes: without soundings nothing would tell the rate.
 #[tokio::test(flavor = "current_thread")]
 async fn a_policy_that_keeps_everything_local_sounds_the_link_and_knows_its_rate() {
-    let server = Worker::start(&["server", "--device", "gpu-server"]);
-    let robot = Worker::start(&[
-        "robot",
-        "--device",
-        "jetson-xavier-nx",
-        "--model",
-        MODEL,
-        "--server",
-        &server.address,
-        "--link",
-        "4",
-        "--policy",
-        "auto",
-    ]);
-    let mut console = Console::attach(&robot.address).await;
+    let (_robot, _server, mut console) = under_auto("4").await;
     let told = |h: &Heard| {
         let local = h.frames.iter().rev().take(5).all(|f| f.mode == "local");
         let sounded = h.soundings.is_some_and(|s| s.count >= 10);
@@ -79,21 +77,7 @@ async fn a_policy_that_keeps_everything_local_sounds_the_link_and_knows_its_rate
 /// Frames lost, told twice or out of order, and parts that do not sum up, fail in [`Heard`] as they come.
 #[tokio::test(flavor = "current_thread")]
 async fn auto_follows_the_link_by_itself_until_a_change_by_hand_takes_over() {
-    let server = Worker::start(&["server", "--device", "gpu-server"]);
-    let robot = Worker::start(&[
-        "robot",
-        "--device",
-        "jetson-xavier-nx",
-        "--model",
-        MODEL,
-        "--server",
-        &server.address,
-        "--link",
-        "outdoors",
-        "--policy",
-        "auto",
-    ]);
-    let mut console = Console::attach(&robot.address).await;
+    let (_robot, _server, mut console) = under_auto("outdoors").await;
     console
         .until("the server is ready", |h: &Heard| h.is_ready(1))
         .await;

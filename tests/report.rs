@@ -226,6 +226,25 @@ fn browse(browser: &Path, profile: &Path, arguments: &[String]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Printed, every figure lies on one page: what the page's own rules for paper say is what the browser does with them.
+fn is_printed_whole(browser: &Path, profile: &Path, page: &Path) {
+    let pdf = page.with_extension("pdf");
+    let arguments = [
+        "--no-pdf-header-footer".to_owned(),
+        format!("--print-to-pdf={}", pdf.display()),
+        format!("file://{}", page.display()),
+    ];
+    browse(browser, profile, &arguments);
+    let bytes = fs::read(&pdf).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    // Pages, not the tree that holds them.
+    let pages = text.matches("/Type /Page\n").count();
+    assert!(
+        bytes.starts_with(b"%PDF") && (2..8).contains(&pages),
+        "{pages} pages"
+    );
+}
+
 #[test]
 fn a_real_browser_shows_the_page_and_takes_hostile_names_as_text() {
     let Some(browser) = browser() else {
@@ -253,6 +272,8 @@ fn a_real_browser_shows_the_page_and_takes_hostile_names_as_text() {
         "a name became an element"
     );
     assert!(dom.contains("&lt;img src=x onerror=alert(1)&gt;&amp;.jsonl"));
+
+    is_printed_whole(&browser, &profile, &page);
 
     let mut corners = Vec::new();
     for scheme in ["1", "0"] {

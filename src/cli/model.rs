@@ -126,7 +126,7 @@ pub(super) struct PlanArgs {
 }
 
 /// The codecs by their names.
-fn codec_names() -> impl TypedValueParser<Value = Codec> {
+pub(super) fn codec_names() -> impl TypedValueParser<Value = Codec> {
     let names: PossibleValuesParser = Codec::ALL.map(Codec::name).into();
     names.map(|name| {
         let mut all = Codec::ALL.into_iter();

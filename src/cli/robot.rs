@@ -205,6 +205,7 @@ fn run_with<E: Engine>(
                 args.listen
             },
             servers,
+            emulated_link: shaper.is_some().then(|| args.link.clone()),
             deadline: args.deadline.map(Duration::from_millis),
             graph: loaded.graph,
             weights: loaded.weights,

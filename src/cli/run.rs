@@ -13,15 +13,14 @@ use super::sweep::{Output, finish, idle_seconds};
 use super::{usage, worker};
 use crate::console::app::sweeping::{Expected, Request};
 use crate::console::{self, Options, SweepEnded};
+use crate::model::zoo;
 use crate::session;
-use crate::sweep::{Cuts, Experiment, Goal, How, ModelSpec, Settings, SweepSpec, Until};
+use crate::sweep::{Cuts, Experiment, Given, Goal, How, ModelSpec, PlanSummary, SweepSpec};
 use crate::units::Bytes;
 use parties::Parties;
 
 /// The most that a recording of an experiment may take.
 const RECORD_LIMIT: Bytes = Bytes(4 << 30);
-/// The short sweep that finds the best cut.
-const SCOUT_ROUNDS: u32 = 3;
 
 /// Run an experiment file.
 #[derive(Debug, Clone, Args)]
@@ -127,7 +126,10 @@ fn sweeps(
     let mut request = Request {
         cuts,
         modes: sweep.plans.clone(),
-        best: None,
+        given: Given {
+            best: None,
+            codec: sweep.codec.unwrap_or_default(),
+        },
         settings: sweep.settings(),
         title: Some(experiment.title.clone()),
         expects: experiment.model.as_ref().map(expected),
@@ -136,8 +138,8 @@ fn sweeps(
         force: false,
         keep: false,
     };
-    if experiment.needs_best() {
-        request.best = Some(best_cut(
+    if request.seeks_best() {
+        request.given.best = Some(best_cut(
             &options,
             &request,
             experiment.objective,
@@ -190,21 +192,14 @@ fn recording(args: &RunArgs, stem: &Path, title: &str) -> Result<Option<session:
 }
 
 /// The best of the cuts that one tensor crosses, by a short sweep over them.
-fn best_cut(options: &Options, request: &Request, goal: Goal, quick: bool) -> Result<u32> {
-    let scout = Request {
-        cuts: Some(Cuts::Single),
-        modes: Vec::new(),
-        settings: Settings {
-            frames: 1,
-            visit_ms: 0,
-            idle_ms: 0,
-            energy: false,
-            until: Until::Repeats(if quick { 1 } else { SCOUT_ROUNDS }),
-            ..request.settings
-        },
-        ..request.clone()
-    };
-    let mut silent = Output::new(false, None);
+pub(super) fn best_cut(
+    options: &Options,
+    request: &Request,
+    goal: Goal,
+    quick: bool,
+) -> Result<u32> {
+    let scout = request.scout(quick.then_some(1));
+    let mut silent = Output::seeking();
     let ended = console::run_sweep(options, &scout, &mut silent)?;
     silent.end_progress();
     let (how, sweep) = match ended {
@@ -218,10 +213,17 @@ fn best_cut(options: &Options, request: &Request, goal: Goal, quick: bool) -> Re
     }
     let (header, sweep) = *sweep;
     let summary = sweep.summary(&header);
-    let best = match goal {
-        Goal::Latency => summary.fastest,
-        Goal::Energy => summary.frugal.or(summary.fastest),
+    let figure = |plan: &PlanSummary| match goal {
+        Goal::Energy if summary.frugal.is_some() => plan.energy.as_ref().map(|e| e.joules),
+        Goal::Latency | Goal::Energy => plan.latency_ms.map(|ms| ms.value),
     };
-    let cut = best.and_then(|place| summary.plans[place].cut);
-    cut.context("no cut could be measured, so none is the best")
+    let known = summary.plans.iter();
+    let mut known: Vec<(f64, u32)> = known
+        .filter_map(|plan| Some((figure(plan)?, plan.cut?)))
+        .collect();
+    known.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let model = &header.model;
+    let graph = zoo::build(&model.name, model.batch, model.rows, model.columns)?;
+    let cut = request.suitable(&graph, known.into_iter().map(|(_, cut)| cut));
+    cut.context("no cut that suits the plans could be measured, so none is the best")
 }

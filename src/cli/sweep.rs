@@ -8,11 +8,14 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 
+use super::model::codec_names;
 use super::record::RecordArgs;
+use super::run::best_cut;
 use super::{usage, worker};
 use crate::console::app::sweeping::Request;
 use crate::console::{self, Address, Options};
-use crate::sweep::{Cuts, Settings, Until, Wanted};
+use crate::plan::Codec;
+use crate::sweep::{Cuts, Given, Goal, Settings, Until, Wanted};
 
 pub(super) use output::{Output, finish};
 
@@ -30,10 +33,15 @@ pub(super) struct SweepArgs {
     #[arg(long, value_name = "CUTS")]
     cuts: Option<Cuts>,
 
-    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,pipeline:cut=12:window=3,tensor:share=0.3,data,tile,
-    /// or policies that choose: auto,auto:objective=energy,deadline:objective=deadline=90
+    /// Modes with their parameters: local,remote,split:cut=12:tiles=4,split:cut=best (found first by a short sweep),
+    /// split:cut=12/30 (through a second server),
+    /// pipeline:cut=12:window=3,tensor:share=0.3,data,tile, each with :codec=NAME, or policies that choose: auto,auto:objective=energy,deadline:objective=deadline=90
     #[arg(long, value_name = "MODES", value_delimiter = ',')]
     modes: Vec<Wanted>,
+
+    /// How values are packed for the link, under every plan that says nothing of it
+    #[arg(long, value_name = "CODEC", value_parser = codec_names())]
+    codec: Option<Codec>,
 
     #[command(flatten)]
     how: HowArgs,
@@ -167,11 +175,6 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
             "say what to sweep: --cuts all, or --modes local,remote,...",
         ));
     }
-    if args.modes.iter().any(Wanted::wants_best) {
-        return Err(usage(
-            "cut=best is for experiment files; sweep --cuts first, and name the best cut here",
-        ));
-    }
     let options = Options {
         targets: args.targets.clone(),
         token: worker::token(args.token_file.as_deref())?,
@@ -181,10 +184,13 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         settings: console::Settings::default(),
         journal: console::Journal::default(),
     };
-    let request = Request {
+    let mut request = Request {
         cuts: args.cuts.clone(),
         modes: args.modes.clone(),
-        best: None,
+        given: Given {
+            best: None,
+            codec: args.codec.unwrap_or_default(),
+        },
         settings: args.how.settings(),
         title: args.title.clone(),
         expects: None,
@@ -193,6 +199,14 @@ pub(super) fn run(args: &SweepArgs) -> Result<ExitCode> {
         force: args.force,
         keep: false,
     };
+    if request.seeks_best() {
+        // Its own connection, and no recording: that is of the sweep itself.
+        let options = Options {
+            recording: None,
+            ..options.clone()
+        };
+        request.given.best = Some(best_cut(&options, &request, Goal::Latency, false)?);
+    }
     let mut output = Output::new(args.json, args.out.clone());
     let ended = console::run_sweep(&options, &request, &mut output)?;
     finish(output, ended)

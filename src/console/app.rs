@@ -360,6 +360,7 @@ impl App {
             Update::Resized => turn.redraw(Redraw::AtOnce),
         }
         self.keep_sweep(at, &mut turn);
+        self.go_on_with_best(at, &mut turn);
         turn
     }
 

@@ -12,7 +12,7 @@ use super::signals::Signals;
 use super::tape::Tape;
 use super::{ConsoleError, Options};
 use crate::clock;
-use crate::sweep::{Header, How, Sweep};
+use crate::sweep::{Forecast, Header, How, Sweep};
 use crate::units::Nanos;
 use crate::wire::Level;
 
@@ -20,16 +20,18 @@ use crate::wire::Level;
 const ROBOT_WITHIN_NS: i64 = 20_000_000_000;
 /// Servers are attached to for their names only: the sweep begins without those that are late.
 const SERVERS_WITHIN_NS: i64 = 2_000_000_000;
+/// What the robot expects tells no more than how long it takes.
+const FORESEEN_WITHIN_NS: i64 = 4_000_000_000;
 /// How often progress is told.
 const PROGRESS_NS: i64 = 500_000_000;
 
 /// What hears of a sweep as it goes.
 pub trait Observer {
-    /// It begins.
+    /// It begins, and will take so long.
     ///
     /// # Errors
     /// What is there cannot be kept: the sweep is stopped.
-    fn began(&mut self, header: &Header) -> io::Result<()>;
+    fn began(&mut self, header: &Header, forecast: &Forecast) -> io::Result<()>;
     /// There is more of it than before.
     ///
     /// # Errors
@@ -183,15 +185,19 @@ impl Driver {
             let why = format!("no robot answers at {}", names.join(", "));
             return Some(SweepEnded::Never(why));
         }
-        if !told || (!all && waited < SERVERS_WITHIN_NS) {
+        // What it expects comes once a second; without it nobody knows how long the sweep takes.
+        let foresees = robot.is_some_and(|t| t.store.predictions().newest().is_some());
+        let is_early = |is_there: bool, within_ns| !is_there && waited < within_ns;
+        if !told || is_early(all, SERVERS_WITHIN_NS) || is_early(foresees, FORESEEN_WITHIN_NS) {
             return None;
         }
         match self.app.begin_sweep(request, now()) {
             Ok(turn) => self.perform(turn.effects),
             Err(why) => return Some(SweepEnded::Unsuitable(why)),
         }
-        let header = self.app.sweeping()?.header();
-        observer.began(header).err().map(SweepEnded::NotKept)
+        let sweeping = self.app.sweeping()?;
+        let begun = observer.began(sweeping.header(), sweeping.forecast());
+        begun.err().map(SweepEnded::NotKept)
     }
 
     /// Hands on what is new; gives the end once it is there.

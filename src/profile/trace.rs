@@ -29,6 +29,8 @@ pub use stats::{Direction, POOR_MBPS, TraceStats};
 
 /// The first line of a trace file: name and version of the format.
 pub const MAGIC_LINE: &str = "# splitscope link trace v1";
+/// How a comment begins that says that the rates were measured over an emulated link.
+pub const EMULATED: &str = "an emulated link";
 /// The longest file that is read, in bytes.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
 /// Most rows of a trace: more than a day of 0.1 s.
@@ -151,6 +153,11 @@ impl Trace {
     /// Whether the file says that a stochastic model made it: nobody measured these rates.
     pub fn is_modelled(&self) -> bool {
         self.comments.iter().any(|c| c == generate::MODELLED)
+    }
+
+    /// Whether the file says that its rates were measured over an emulated link.
+    pub fn is_emulated(&self) -> bool {
+        self.comments.iter().any(|c| c.starts_with(EMULATED))
     }
 
     /// How long the trace is, in nanoseconds; none if its single row holds for ever.

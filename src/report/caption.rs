@@ -7,13 +7,21 @@ const DRAWN_BY: &str = concat!("splitscope ", env!("CARGO_PKG_VERSION"));
 
 /// What is not measured; shown in the figure itself.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of its own in the figure"
+)]
 pub struct Origin {
     /// Some numbers come from emulated devices.
     pub is_emulated: bool,
+    /// The link is emulated, whatever else is.
+    pub is_link_emulated: bool,
     /// Some numbers are predictions.
     pub is_predicted: bool,
     /// A link's rates come from a stochastic model.
     pub is_modelled: bool,
+    /// Robot and server slowed each other on one machine.
+    pub is_contended: bool,
 }
 
 impl Origin {
@@ -21,8 +29,10 @@ impl Origin {
     pub fn of(all: &[Evidence]) -> Self {
         Self {
             is_emulated: all.iter().any(|e| e.is_emulated),
+            is_link_emulated: all.iter().any(|e| e.is_link_emulated),
             is_predicted: all.iter().any(Evidence::is_predicted),
             is_modelled: all.iter().any(|e| e.is_modelled),
+            is_contended: all.iter().any(|e| e.is_contended),
         }
     }
 
@@ -30,8 +40,10 @@ impl Origin {
     pub fn badges(self) -> Vec<&'static str> {
         [
             (self.is_emulated, "EMULATED"),
+            (self.is_link_emulated && !self.is_emulated, "EMULATED LINK"),
             (self.is_predicted, "PREDICTED"),
             (self.is_modelled, "MODELLED"),
+            (self.is_contended, "CONTENDED"),
         ]
         .into_iter()
         .filter_map(|(is, word)| is.then_some(word))

@@ -142,6 +142,10 @@ impl Kind {
 
 /// A file as figures see it.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of its own in the figure"
+)]
 pub struct Evidence {
     /// The file's name.
     pub file: String,
@@ -169,8 +173,13 @@ pub struct Evidence {
     pub timeline: Option<FrameTimeline>,
     /// Whether any number is emulated.
     pub is_emulated: bool,
+    /// Whether the link is emulated: a relay on the robot's machine.
+    pub is_link_emulated: bool,
     /// Whether a link's rates come from a stochastic model, not from a link.
     pub is_modelled: bool,
+    /// Whether robot and server slowed each other on one machine: times of plans under which both compute are no
+    /// results.
+    pub is_contended: bool,
 }
 
 impl Evidence {
@@ -190,7 +199,9 @@ impl Evidence {
             rates: Vec::new(),
             timeline: None,
             is_emulated: false,
+            is_link_emulated: false,
             is_modelled: false,
+            is_contended: false,
         }
     }
 

@@ -143,6 +143,22 @@ mod tests {
     }
 
     #[test]
+    fn on_paper_no_figure_is_cut_and_nothing_needs_colour() {
+        let page = html(&[sweep("a.csv")]).unwrap();
+        let print = page.split("@media print").nth(1).unwrap();
+        let print = print.split("</style>").next().unwrap();
+        let whole = print.lines().find(|l| l.contains("figure, tr")).unwrap();
+        assert!(whole.contains("break-inside: avoid"), "{whole}");
+        // Higher than a page it would be cut in any case.
+        assert!(print.contains("figure svg { max-height"), "{print}");
+        let badge = print.lines().find(|l| l.contains(".badge")).unwrap();
+        assert!(
+            badge.contains("background: none"),
+            "printers leave backgrounds out"
+        );
+    }
+
+    #[test]
     fn a_page_has_every_figure_that_can_be_made() {
         let page = html(&[sweep("a.csv")]).unwrap();
         assert_eq!(page.matches("<svg ").count(), 3);

@@ -146,6 +146,17 @@ fn model_name(name: &str, (rows, columns): (u32, u32), batch: u32) -> String {
     format!("{name} at {rows}x{columns}{batch}")
 }
 
+/// A link as captions name it; a bare rate is told without its unit.
+fn link_name(link: &str, is_emulated: bool) -> String {
+    let unit = if link.parse::<f64>().is_ok() {
+        " Mbps"
+    } else {
+        ""
+    };
+    let emulated = if is_emulated { ", emulated" } else { "" };
+    format!("{link}{unit}{emulated}")
+}
+
 /// A device as captions name it.
 fn device_name(host: &str, engine: &str, is_emulated: bool) -> String {
     let emulated = if is_emulated && !engine.contains("emulated") {
@@ -227,5 +238,12 @@ mod tests {
         let recorded = crate::link::trace::Trace::constant(93.0, 0.0).unwrap();
         let recorded = of(recorded.with_comment("probe").to_csv().as_bytes()).unwrap();
         assert!(!recorded.is_modelled);
+        // One that a probe measured over a relay says so.
+        let probed = crate::link::trace::Trace::constant(93.0, 0.0).unwrap();
+        let comment = format!("{}: a relay played indoors", crate::link::trace::EMULATED);
+        let probed = of(probed.with_comment(&comment).to_csv().as_bytes()).unwrap();
+        let kind = crate::report::figure::FigureKind::Bandwidth;
+        let figure = crate::report::figure::make(kind, &[probed]).unwrap();
+        assert_eq!(figure.origin.badges(), ["EMULATED LINK"]);
     }
 }

@@ -173,6 +173,7 @@ fn cleaned(peer: PeerRecord) -> PeerRecord {
             state => state,
         },
         clock: peer.clock,
+        link: peer.link.map(|link| clean(&link, 100)),
     }
 }
 
@@ -223,6 +224,7 @@ mod tests {
                 address: String::new(),
                 state: PeerState::Connecting,
                 clock: None,
+                link: None,
             };
             peers.set(peer, Nanos(0));
         }
@@ -244,6 +246,7 @@ mod tests {
                 address: String::new(),
                 state,
                 clock: None,
+                link: None,
             };
             peers.set(peer, Nanos(i64::from(at) * 1_000_000_000));
             peers.loading(DeviceId::SERVER).map(Progress::words)
@@ -258,6 +261,7 @@ mod tests {
             address: String::new(),
             state: PeerState::Ready,
             clock: None,
+            link: None,
         };
         peers.set(ready, Nanos(8_000_000_000));
         assert_eq!(peers.loading(DeviceId::SERVER), None);

@@ -120,9 +120,11 @@ impl Bucket {
         if self.count == 0 {
             *self = *other;
         } else if other.count > 0 {
-            let weight = self.weight + other.weight;
-            self.mean += (other.mean - self.mean) * (other.weight / weight);
-            self.weight = weight;
+            // In f64: between the least and the greatest f32 there is more than an f32 can hold.
+            let [own, others] = [self, other].map(|b| (f64::from(b.mean), f64::from(b.weight)));
+            let weight = own.1 + others.1;
+            self.mean = ((others.0 - own.0) * (others.1 / weight) + own.0) as f32;
+            self.weight = weight.min(f32::MAX.into()) as f32;
             self.min = self.min.min(other.min);
             if other.max > self.max {
                 (self.max, self.frame) = (other.max, other.frame);
@@ -432,6 +434,20 @@ mod tests {
         let mean = bucket.mean().unwrap();
         assert!((mean - 8_008.0 / 101.0).abs() < 1e-4, "{mean}");
         assert_eq!((bucket.frame(), bucket.count()), (Some(FrameId(7)), 3));
+    }
+
+    #[test]
+    fn the_mean_of_the_greatest_numbers_is_a_number_between_them() {
+        for (values, weight) in [([3e38, -3e38], 1.0), ([3.4e38, 3.4e38], 3e38)] {
+            let mut series = Series::default();
+            for value in values.repeat(3) {
+                let measured = Measured::reading(value);
+                series.add(at(1), Measured { weight, ..measured });
+            }
+            let dot = series.dots(&Window::ending(at(1), 5 * SECOND, 1))[0];
+            let (min, mean, max) = (dot.min().unwrap(), dot.mean().unwrap(), dot.max().unwrap());
+            assert!((min..=max).contains(&mean), "{min} {mean} {max}");
+        }
     }
 
     #[test]

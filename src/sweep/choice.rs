@@ -6,7 +6,8 @@ mod wanted;
 
 pub use cuts::{Cuts, single_tensor_cuts};
 pub use line::{PlanLine, Rule};
-pub use wanted::{Best, Method, Wanted, WantedCut};
+pub(super) use wanted::some_codec;
+pub use wanted::{Best, Given, Method, Wanted, WantedCut};
 
 /// Plans of one sweep at most.
 pub const MAX_PLANS: usize = 2_000;
@@ -81,6 +82,7 @@ fn shown(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::{Graph, zoo};
+    use crate::plan::{Codec, Plan};
 
     fn graph(name: &str) -> Graph {
         zoo::build(name, 1, 64, 64).unwrap()
@@ -112,6 +114,8 @@ mod tests {
             "split:cut=12:tiles=4",
             "pipeline:cut=12:window=3",
             "split:cut=best",
+            "split:cut=3/9",
+            "split:cut=12:codec=shuffle-zstd",
             "tensor:share=0.3:join=reduce",
             "tile:share=1/2/2",
         ] {
@@ -121,6 +125,10 @@ mod tests {
         assert_eq!(read, "split:cut=best".parse().unwrap());
         let read: Wanted = toml::from_str("mode = 'split'\ncut = 7").unwrap();
         assert_eq!(read, "split:cut=7".parse().unwrap());
+        let read: Wanted = toml::from_str("mode = 'split'\ncut = [7, 9]\ncodec = 'f16'").unwrap();
+        assert_eq!(read, "split:cut=7/9:codec=f16".parse().unwrap());
+        let bad = toml::from_str::<Wanted>("mode = 'remote'\ncodec = 'f17'").unwrap_err();
+        assert!(bad.message().contains("is no codec"), "{bad}");
     }
 
     #[test]
@@ -135,13 +143,51 @@ mod tests {
             ("tensor:share=2", "from 0 to 1"),
             ("pipeline:cut=3:window=999", "window is at most"),
             ("split:cut=best", "not known yet"),
+            ("split:cut=9/3", "cuts rise"),
+            ("split:cut=3/9:tiles=2", "one cut"),
+            ("split:cut=3:codec=zip", "is no parameter"),
+            ("auto:codec=f16", "a policy chooses"),
         ] {
-            let error = text.parse::<Wanted>().and_then(|w| w.line(&graph, None));
+            let error = text
+                .parse::<Wanted>()
+                .and_then(|w| w.line(&graph, Given::default()));
             let error = error.unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
-        let batch = "data".parse::<Wanted>().unwrap().line(&graph, None);
+        let batch = "data"
+            .parse::<Wanted>()
+            .unwrap()
+            .line(&graph, Given::default());
         assert!(batch.is_err(), "one image cannot be divided");
+    }
+
+    #[test]
+    fn plans_through_a_second_server_and_packed_ones_are_called_so() {
+        let graph = graph("vgg19");
+        let of = |text: &str, codec| {
+            let given = Given { best: None, codec };
+            let wanted: Wanted = text.parse().unwrap();
+            let line = wanted.line(&graph, given).unwrap();
+            (line.label, line.rule.plan().unwrap().clone())
+        };
+        let (label, plan) = of("split:cut=10/30", Codec::None);
+        assert_eq!(
+            (label.as_str(), plan),
+            ("split 10+30", Plan::chain(&[10, 30]))
+        );
+        let packed = Plan::split(10).with_codec(Codec::F16);
+        let expected = ("split 10 codec f16".to_owned(), packed.clone());
+        assert_eq!(of("split:cut=10:codec=f16", Codec::None), expected);
+        // What a plan says goes before what is said of all.
+        assert_eq!(of("split:cut=10", Codec::F16), expected);
+        assert_eq!(of("split:cut=10:codec=none", Codec::F16).1, Plan::split(10));
+        let given = Given {
+            best: None,
+            codec: Codec::F16,
+        };
+        let cuts = Cuts::List(vec![10]);
+        let lines = PlanLine::list(&graph, Some(&cuts), &[], given).unwrap();
+        assert_eq!(lines[0].rule, Rule::Plan(packed));
     }
 
     #[test]
@@ -156,7 +202,8 @@ mod tests {
         .iter()
         .map(|t| t.parse().unwrap())
         .collect();
-        let lines = PlanLine::list(&graph, Some(&Cuts::Range(3, 4)), &modes, None).unwrap();
+        let lines =
+            PlanLine::list(&graph, Some(&Cuts::Range(3, 4)), &modes, Given::default()).unwrap();
         let mut labels: Vec<_> = lines.iter().map(|l| l.label.clone()).collect();
         assert_eq!(labels[0], "split 3");
         assert!(labels.iter().all(|l| !l.contains(',')));

@@ -27,7 +27,6 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::Wanted;
 use spec::Quick;
 pub use spec::{Goal, ModelSpec, ProbeSpec, SweepSpec, WorkerSpec};
 
@@ -216,18 +215,12 @@ impl Experiment {
         }
         self
     }
-
-    /// As many servers as its plans may need beside those that it names.
-    pub fn needs_best(&self) -> bool {
-        let plans = self.sweep.iter().flat_map(|s| &s.plans);
-        plans.into_iter().any(Wanted::wants_best)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sweep::Until;
+    use crate::sweep::{Given, PlanLine, Until};
 
     const GOLDEN: &str = include_str!("../../tests/data/experiment_v1.toml");
 
@@ -244,7 +237,6 @@ mod tests {
             WorkerSpec::Address("ws://gpu-box:7402".to_owned())
         );
         assert_eq!(read.objective, Goal::Energy);
-        assert!(read.needs_best());
         let sweep = read.sweep.clone().unwrap();
         let settings = sweep.settings();
         assert_eq!(
@@ -278,6 +270,18 @@ mod tests {
         }
         let none = Experiment::open("figure9").unwrap_err().to_string();
         assert!(none.contains("figure1, figure2, modes"), "{none}");
+    }
+
+    #[test]
+    fn the_one_for_real_workers_can_be_read() {
+        let text = include_str!("../../profiles/experiments/real.toml");
+        let real = Experiment::parse("real", text).unwrap();
+        assert_eq!(real.robot, Some(WorkerSpec::Real(1)));
+        let graph = crate::model::zoo::build("mobilenet_v2", 1, 224, 224).unwrap();
+        let sweep = real.sweep.unwrap();
+        let cuts = sweep.cuts.unwrap().parse().unwrap();
+        let lines = PlanLine::list(&graph, Some(&cuts), &sweep.plans, Given::default());
+        assert_eq!(lines.unwrap().last().unwrap().label, "split 60 codec auto");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! 0,0,12,split,12,4711,9,81230000000,61200000,...,ok,,true,60100000
 //! # visit {"visit":0,...,"power":{...}}
 //! # idle {"from_ns":...,"pieces":[...]}
+//! # solo {"cut":9,"robot":{"operators":9,"alone_ms":...,"together_ms":...},"server":{...}}
 //! # refused {"plan":40,"reason":"..."}
 //! # end {"how":"done","unix_ms":...}
 //! ```
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::choice::MAX_PLANS;
-use super::{EndRow, FrameRow, Header, IdleRow, RefusedRow, VisitRow};
+use super::{EndRow, FrameRow, Header, IdleRow, RefusedRow, SoloRow, VisitRow};
 use row::{COLUMNS, parse_row, push_row};
 pub use writer::Writer;
 
@@ -86,6 +87,8 @@ pub struct SweepFile {
     pub idle: Vec<IdleRow>,
     /// Plans that could not be measured.
     pub refused: Vec<RefusedRow>,
+    /// Whether robot and server slow each other, where they share a machine and that was seen.
+    pub solo: Option<SoloRow>,
     /// How it ended; none if it was cut off.
     pub end: Option<EndRow>,
 }
@@ -149,6 +152,7 @@ impl SweepFile {
             visits: Vec::new(),
             idle: Vec::new(),
             refused: Vec::new(),
+            solo: None,
             end: None,
         };
         while let Some(line) = lines.next() {
@@ -159,6 +163,7 @@ impl SweepFile {
                         file.idle.push(lines.json(line, "idle")?);
                     }
                     "idle" => return Err(lines.too_much("its idle stretches", MAX_IDLE)),
+                    "solo" => file.solo = Some(lines.json(line, "solo")?),
                     "refused" => file.refused.push(lines.json(line, "refused")?),
                     "end" => file.end = Some(lines.json(line, "end")?),
                     // A word of a later program, or a person's note.
@@ -195,6 +200,9 @@ impl SweepFile {
         frames.for_each(|row| push_row(&mut text, row, &self.header.plans));
         for idle in &self.idle {
             push_json(&mut text, "idle", idle);
+        }
+        if let Some(solo) = &self.solo {
+            push_json(&mut text, "solo", solo);
         }
         for refused in &self.refused {
             push_json(&mut text, "refused", refused);

@@ -1,7 +1,8 @@
 use super::*;
 use crate::model::zoo;
 use crate::sweep::{
-    Chosen, Cuts, DeviceLine, IdlePiece, LeftOut, ModelLine, PlanLine, Settings, VisitPower,
+    Chosen, Cuts, DeviceLine, Given, IdlePiece, LeftOut, ModelLine, PlanLine, Settings, Slowdown,
+    VisitPower,
 };
 use crate::wire::{Outcome, Parts};
 
@@ -12,7 +13,13 @@ fn made() -> SweepFile {
     let graph = zoo::build("vgg19", 1, 224, 224).unwrap();
     let modes = ["local", "split:cut=10:tiles=4", "tensor:share=0.25"];
     let modes: Vec<_> = modes.iter().map(|m| m.parse().unwrap()).collect();
-    let mut plans = PlanLine::list(&graph, Some(&Cuts::List(vec![0, 19])), &modes, None).unwrap();
+    let mut plans = PlanLine::list(
+        &graph,
+        Some(&Cuts::List(vec![0, 19])),
+        &modes,
+        Given::default(),
+    )
+    .unwrap();
     // A tensor plan's list of layers is long, and none of this file's business.
     plans.truncate(4);
     let row = |visit: u32, plan: usize, latency_ns: i64, left_out| FrameRow {
@@ -80,6 +87,7 @@ fn made() -> SweepFile {
             robot: device("jetson", "emulated jetson-xavier-nx"),
             servers: vec![device("gpu-box", "emulated gpu-server")],
             link: Some("93".to_owned()),
+            link_emulated: false,
             settings: Settings::default(),
             plans,
         },
@@ -91,6 +99,7 @@ fn made() -> SweepFile {
         ],
         visits: vec![visit(0, 1, Some(power)), visit(1, 3, None)],
         idle: Vec::new(),
+        solo: None,
         refused: vec![RefusedRow {
             plan: 2,
             reason: "no, \"never\"\nagain".to_owned(),
@@ -172,7 +181,7 @@ fn what_later_versions_add_comes_back_as_it_was_written() {
     file.header.settings.energy = true;
     let auto = "auto:objective=energy".parse().unwrap();
     let graph = zoo::build("vgg19", 1, 224, 224).unwrap();
-    let lines = PlanLine::list(&graph, None, &[auto], None).unwrap();
+    let lines = PlanLine::list(&graph, None, &[auto], Given::default()).unwrap();
     file.header.plans.extend(lines);
     file.visits[1].plan = 4;
     file.visits[1].load = Some(0.75);
@@ -196,6 +205,16 @@ fn what_later_versions_add_comes_back_as_it_was_written() {
             2
         ],
     }];
+    let slowdown = Slowdown {
+        operators: 20,
+        alone_ms: 40.0,
+        together_ms: 41.5,
+    };
+    file.solo = Some(SoloRow {
+        cut: 20,
+        robot: slowdown,
+        server: slowdown,
+    });
     let text = file.to_text();
     assert!(
         text.contains(r#""label":"auto energy","mode":"auto""#),

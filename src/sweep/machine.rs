@@ -1,6 +1,7 @@
 //! The sweep as a state machine: told what the robot says and what time it is, it orders plans. It opens no socket and
 //! reads no clock; the console's Sweep screen and `splitscope sweep` drive it alike.
 
+mod check;
 mod course;
 mod event;
 mod progress;
@@ -10,8 +11,11 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::load::Loads;
 use super::meter::Meter;
+use super::solo::{self, Solo};
 use super::visit::{Place, Visit};
-use super::{FrameRow, IdleRow, Pauses, PlanLine, RefusedRow, Rule, Schedule, Settings, VisitRow};
+use super::{
+    FrameRow, IdleRow, Pauses, PlanLine, RefusedRow, Rule, Schedule, Settings, SoloRow, VisitRow,
+};
 use crate::plan::Plan;
 use crate::power::PowerSourcesRecord;
 use crate::statistics::Random;
@@ -69,7 +73,10 @@ enum Phase {
 /// A sweep under way. See the module.
 #[derive(Debug, Clone)]
 pub struct Sweep {
+    /// Those of the sweep, and after them those that the solo check visits.
     plans: Vec<PlanLine>,
+    /// How many are the sweep's.
+    own: usize,
     settings: Settings,
     restore: Plan,
     random: Random,
@@ -78,6 +85,9 @@ pub struct Sweep {
     standings: Vec<Standing>,
     round: u32,
     queue: VecDeque<usize>,
+    /// The solo check, until it is made, and what it found.
+    solo: Option<Solo>,
+    solo_row: Option<SoloRow>,
     /// Visits made, and the next visit's number: a visit that a pause ends is not made.
     visits: u32,
     numbers: u32,
@@ -101,17 +111,22 @@ pub struct Sweep {
 impl Sweep {
     /// Begins with the first order. `restore` is what the robot runs when it is over; `servers` are those that the
     /// robot knows, and whether each is ready, `sources` what it measures its power with (records tell of changes).
+    /// With `checks_solo` it sees first whether robot and server slow each other.
     pub fn new(
         plans: Vec<PlanLine>,
         settings: Settings,
         restore: Plan,
         servers: impl IntoIterator<Item = (DeviceId, bool)>,
         sources: &PowerSourcesRecord,
+        checks_solo: bool,
         now: Nanos,
     ) -> (Self, Order) {
         let mut sweep = Self {
             standings: vec![Standing::default(); plans.len()],
+            own: plans.len(),
             plans,
+            solo: None,
+            solo_row: None,
             random: Random::new(settings.seed),
             settings,
             restore,
@@ -135,6 +150,9 @@ impl Sweep {
         };
         sweep.meter.set_sources(sources);
         sweep.fill_queue();
+        if checks_solo {
+            sweep.begin_check();
+        }
         let order = if sweep.measures_idle() {
             sweep.idle(now)
         } else {
@@ -203,7 +221,11 @@ impl Sweep {
                 // Of a visit that a pause ended, what still comes ran locally.
                 let paused = matches!(self.phase, Phase::Paused { .. });
                 let of = |v: &&mut Visit| v.takes(frame.epoch) && !paused;
-                self.open.iter_mut().rev().find(of)?.add(frame);
+                let visit = self.open.iter_mut().rev().find(of)?;
+                visit.add(frame);
+                if visit.plan() >= self.own && visit.newest_counts() {
+                    self.solo.iter_mut().for_each(|solo| solo.add(frame));
+                }
                 self.after_frame(now)
             }
             Record::Switch(switch) => match (&switch.stage, &self.phase) {
@@ -310,13 +332,18 @@ impl Sweep {
             return None;
         };
         let visit = self.open.last()?;
-        let long_enough = visit.window().is_some_and(|w| {
-            w.end.since(w.start) >= i64::from(self.settings.visit_ms) * (SECOND / 1000)
-        });
-        if visit.used().len() < self.settings.frames.max(1) as usize || !long_enough {
+        let plan = visit.plan();
+        let (frames, visit_ms) = if plan < self.own {
+            (self.settings.frames.max(1), self.settings.visit_ms)
+        } else {
+            (solo::FRAMES, 0)
+        };
+        let long_enough = visit
+            .window()
+            .is_some_and(|w| w.end.since(w.start) >= i64::from(visit_ms) * (SECOND / 1000));
+        if visit.used().len() < frames as usize || !long_enough {
             return None;
         }
-        let plan = visit.plan();
         self.standings[plan].tries = 0;
         self.made(now);
         Some(self.next_plan(now))
@@ -324,8 +351,10 @@ impl Sweep {
 
     /// The present visit has what it was for.
     fn made(&mut self, now: Nanos) {
-        self.visits += 1;
-        self.spent_ns += now.since(self.asked_at);
+        if self.present().is_some_and(|plan| plan < self.own) {
+            self.visits += 1;
+            self.spent_ns += now.since(self.asked_at);
+        }
         self.leave(now);
     }
 
@@ -345,7 +374,9 @@ impl Sweep {
             round,
             plan,
         };
-        self.numbers += 1;
+        if plan < self.own {
+            self.numbers += 1;
+        }
         if let Some(before) = self.open.last_mut() {
             before.ends_before(epoch);
         }
@@ -382,10 +413,12 @@ impl Sweep {
             return None;
         }
         standing.out = true;
-        self.refused.push(RefusedRow {
-            plan,
-            reason: reason.to_owned(),
-        });
+        if plan < self.own {
+            self.refused.push(RefusedRow {
+                plan,
+                reason: reason.to_owned(),
+            });
+        }
         Some(self.next_plan(now))
     }
 }

@@ -192,6 +192,7 @@ fn a_plan_refused_for_want_of_the_server_waits_for_it() {
             address: "server:7402".to_owned(),
             state,
             clock: None,
+            link: None,
         })
     };
     robot.gone = Some("split 12 needs the server".to_owned());
@@ -384,4 +385,45 @@ fn slow_frames_of_the_plan_that_a_policy_found_are_not_its_own() {
         let words = Chosen::words(&visit.chose);
         assert_eq!(words, "local in 1 of 1 frames");
     }
+}
+
+#[test]
+fn on_one_machine_it_is_seen_first_whether_robot_and_server_slow_each_other() {
+    for (slowdown, is_contended) in [(1, false), (2, true)] {
+        let mut robot = Robot::new(&[(0, 93.0)]);
+        (robot.checks_solo, robot.slowdown) = (true, slowdown);
+        let (mut sweep, first) = robot.sweep(&ALIKE[..2], rounds(2));
+        assert!(sweep.progress().is_check && sweep.progress().plan.is_none());
+        assert_eq!(sweep.progress().visits_left, 4, "its own visits");
+        assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
+        sweep.finish();
+        let half = robot.graph.operator_count() / 2;
+        assert_eq!(robot.orders[..2], [Plan::LOCAL, Plan::REMOTE]);
+        let both = robot.orders[2].clone();
+        assert!(both.window > 1, "{both:?}");
+        assert!(both.cut(&robot.graph).unwrap().abs_diff(half) <= 1);
+        let found = sweep.solo().unwrap();
+        assert_eq!(found.is_contended(), is_contended, "{found:?}");
+        assert!((found.robot.factor() - slowdown as f64).abs() < 1e-9);
+        // Nothing of it is among the results.
+        assert_eq!((sweep.visits().len(), sweep.plans().len()), (4, 2));
+        assert_eq!(sweep.visits()[0].visit, 0);
+        assert!(sweep.frames().iter().all(|row| row.plan < 2));
+        assert_eq!(sweep.progress().visits, 4);
+        let news = sweep.news(&mut Seen::default()).unwrap();
+        assert_eq!(news.solo, Some(*found));
+    }
+}
+
+#[test]
+fn a_check_that_cannot_be_made_is_left_out() {
+    let mut robot = Robot::new(&[(0, 93.0)]);
+    robot.checks_solo = true;
+    robot.refuses = Some((Plan::REMOTE, 99));
+    let (mut sweep, first) = robot.sweep(&ALIKE[..2], rounds(2));
+    assert_eq!(robot.run(&mut sweep, first, |_, _| false), Some(How::Done));
+    sweep.finish();
+    assert_eq!(sweep.solo(), None);
+    assert!(sweep.refusals().is_empty(), "they are not its own plans");
+    assert_eq!(sweep.visits().len(), 4);
 }

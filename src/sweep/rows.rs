@@ -25,6 +25,9 @@ pub struct Header {
     /// The link in the words of who began the sweep: `93`, `indoors`.
     #[serde(default)]
     pub link: Option<String>,
+    /// Whether that is an emulated one: a relay on the robot's machine.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub link_emulated: bool,
     /// How it was measured.
     pub settings: Settings,
     /// The plans, by the number that rows name them with.

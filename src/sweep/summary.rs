@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::load::busy_from;
 use super::{
-    Chosen, FrameRow, Header, IdleRow, PartsMs, PlanLine, RefusedRow, Sweep, SweepFile, VisitRow,
+    Chosen, FrameRow, Header, IdleRow, PartsMs, PlanLine, RefusedRow, SoloRow, Sweep, SweepFile,
+    VisitRow,
 };
 use crate::power::energy::{BlockEnergy, Integral, Missing, NotEnough, Protocol, conclude};
 use crate::statistics::{Estimate, mean, median};
@@ -21,6 +22,9 @@ pub struct Summary {
     pub frugal: Option<usize>,
     /// What the robot takes while it does nothing, if it was left alone for that.
     pub idle: Option<IdleSummary>,
+    /// Whether robot and server slow each other, where they share a machine and that was seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solo: Option<SoloRow>,
 }
 
 /// Idle power.
@@ -78,8 +82,11 @@ pub struct PlanSummary {
     pub is_busy: bool,
     /// Why the plan could not be measured.
     pub refused: Option<String>,
-    /// Robot and server computed for real on one machine: they may have slowed each other, which was not checked.
+    /// Robot and server computed at once, for real, on one machine: they may have slowed each other.
     pub one_host: bool,
+    /// Then: whether they did, if that was checked. Such times are no results.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contended: Option<bool>,
 }
 
 /// Energy per inference, in joules, with everything the robot took. Every image of a frame is an inference.
@@ -120,7 +127,7 @@ impl SweepFile {
     /// What it says.
     pub fn summary(&self) -> Summary {
         let measured = (self.visits.as_slice(), self.idle.as_slice());
-        summarize(&self.header, &self.frames, measured, &self.refused)
+        summarize(&self.header, &self.frames, measured, &self.refused).checked(self.solo.as_ref())
     }
 }
 
@@ -128,7 +135,31 @@ impl Sweep {
     /// What it says so far; `header` tells the devices.
     pub fn summary(&self, header: &Header) -> Summary {
         let measured = (self.visits(), self.idle_rows());
-        summarize(header, self.frames(), measured, self.refusals())
+        summarize(header, self.frames(), measured, self.refusals()).checked(self.solo())
+    }
+}
+
+impl Summary {
+    /// The same with what the solo check found.
+    fn checked(mut self, solo: Option<&SoloRow>) -> Self {
+        self.solo = solo.copied();
+        for plan in self.plans.iter_mut().filter(|p| p.one_host) {
+            plan.contended = solo.map(SoloRow::is_contended);
+        }
+        self
+    }
+
+    /// What is to be said of robot and server on one machine; none where no plan had both compute there.
+    pub fn contention(&self) -> Option<String> {
+        self.plans.iter().any(|p| p.one_host).then(|| {
+            self.solo.as_ref().map_or_else(
+                || {
+                    "robot and server computed on one machine: contention was not checked"
+                        .to_owned()
+                },
+                SoloRow::words,
+            )
+        })
     }
 }
 
@@ -162,7 +193,7 @@ fn summarize(
             plan.chose = Chosen::sum(own.flat_map(|v| v.chose.iter().cloned()));
             plan.load = mean_load(visits.iter().filter(|v| v.plan == place));
             plan.is_busy = plan.load.is_some_and(|l| l >= busy_from(header));
-            plan.one_host = on_one_host(header, line);
+            plan.one_host = header.is_on_one_host(line);
             plan
         })
         .collect();
@@ -175,6 +206,7 @@ fn summarize(
         fastest: least(&|p| Some(p.latency_ms?.value)),
         frugal: least(&|p| Some(p.energy.as_ref()?.joules)),
         idle,
+        solo: None,
         plans,
     }
 }
@@ -184,14 +216,6 @@ fn mean_load<'a>(visits: impl Iterator<Item = &'a VisitRow>) -> Option<f64> {
     let told = visits.filter_map(|v| Some((v.load?, v.frames as f64)));
     let (sum, frames) = told.fold((0.0, 0.0), |(s, n), (load, f)| (load.mul_add(f, s), n + f));
     (frames > 0.0).then(|| sum / frames)
-}
-
-/// Two compute lanes at once on one machine, for real.
-fn on_one_host(header: &Header, line: &PlanLine) -> bool {
-    let both = matches!(line.mode.as_str(), "tensor" | "data" | "tile" | "pipeline")
-        || line.rule.policy().is_some();
-    both && !header.robot.emulated
-        && (header.servers.iter()).any(|s| s.host == header.robot.host && !s.emulated)
 }
 
 fn plan_summary(
@@ -245,6 +269,7 @@ fn plan_summary(
         is_busy: false,
         refused: None,
         one_host: false,
+        contended: None,
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::sweep::{DeviceLine, IdlePiece, LeftOut, ModelLine, Settings, VisitPower};
+use crate::sweep::{DeviceLine, IdlePiece, LeftOut, ModelLine, Settings, Slowdown, VisitPower};
 use crate::wire::{Outcome, Parts};
 
 fn header(labels: &[&str], emulated: bool) -> Header {
@@ -31,6 +31,7 @@ fn header(labels: &[&str], emulated: bool) -> Header {
         robot: device(),
         servers: vec![device()],
         link: None,
+        link_emulated: false,
         settings: Settings::default(),
         plans: labels.iter().map(line).collect(),
     }
@@ -251,4 +252,33 @@ fn real_lanes_on_one_machine_are_marked() {
     };
     assert_eq!(marked(&real), [true, false]);
     assert_eq!(marked(&header(&["tensor 3 layers"], true)), [false]);
+
+    // Whether they slowed each other is said where it was seen.
+    let slowdown = |together_ms| Slowdown {
+        operators: 9,
+        alone_ms: 10.0,
+        together_ms,
+    };
+    let says = |solo: Option<(f64, f64)>| {
+        let solo = solo.map(|(robot, server)| SoloRow {
+            cut: 4,
+            robot: slowdown(robot),
+            server: slowdown(server),
+        });
+        let summary = summarize(&real, &[], (&[], &[]), &[]).checked(solo.as_ref());
+        let marks: Vec<_> = summary.plans.iter().map(|p| p.contended).collect();
+        (marks, summary.contention().unwrap())
+    };
+    let (unchecked, words) = says(None);
+    assert_eq!(unchecked, [None, None]);
+    assert!(words.contains("was not checked"), "{words}");
+    let (slowed, words) = says(Some((10.2, 13.0)));
+    assert_eq!(slowed, [Some(true), None]);
+    assert!(
+        words.contains("CONTENDED") && words.contains("1.30 times"),
+        "{words}"
+    );
+    let (free, words) = says(Some((10.2, 11.0)));
+    assert_eq!(free, [Some(false), None]);
+    assert!(words.contains("keep their solo speed"), "{words}");
 }

@@ -186,6 +186,11 @@ impl Visit {
         });
     }
 
+    /// Whether the frame that came last counts.
+    pub(super) fn newest_counts(&self) -> bool {
+        self.rows.last().is_some_and(|row| row.left_out.is_none())
+    }
+
     /// Latencies of the frames that count.
     pub(super) fn used(&self) -> &[i64] {
         &self.used

@@ -429,6 +429,9 @@ pub struct PeerRecord {
     /// Its clock against ours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Offset>,
+    /// The emulated link before it, in the words of `--link`; none: the network as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 /// Who may command.

@@ -83,8 +83,11 @@ pub struct Predictor {
     remote_rest: f64,
     packed: Packed,
     under_way: UnderWay,
-    /// Up to when what went up is known: values that were handed to the socket before waited for those before them.
+    /// When the last byte that is known to have gone up had left: values that were handed to the socket before waited for
+    /// those before them.
     known_up: Nanos,
+    /// One way over the link; `i64::MAX` until heartbeats tell.
+    latency_ns: i64,
     open: BTreeMap<FrameId, Open>,
 }
 
@@ -149,12 +152,14 @@ impl Predictor {
             packed: Packed::default(),
             under_way: UnderWay::default(),
             known_up: Nanos(i64::MIN),
+            latency_ns: i64::MAX,
             open: BTreeMap::new(),
         })
     }
 
     /// A server told what computing costs there: it is new, or another one.
     pub fn server(&mut self, device: DeviceId, costs: Calibrated) {
+        self.latency_ns = i64::MAX;
         let at = usize::from(device.0);
         if self.devices.len() <= at {
             self.devices.resize(at + 1, None);
@@ -176,10 +181,12 @@ impl Predictor {
         self.schedules.back()
     }
 
-    /// Heartbeats say how long one way to the robot's servers takes, in nanoseconds.
+    /// Heartbeats say how long one way to the robot's servers takes, in nanoseconds. The least since a server came counts:
+    /// on a link that is full of values heartbeats wait behind those, which is no latency.
     pub fn set_latency(&mut self, one_way_ns: i64) {
-        self.link.set_latency(one_way_ns);
-        self.between.set_latency(one_way_ns);
+        self.latency_ns = self.latency_ns.min(one_way_ns.max(0));
+        self.link.set_latency(self.latency_ns);
+        self.between.set_latency(self.latency_ns);
     }
 
     /// What is believed of the link; none before the first transfer.
@@ -327,7 +334,10 @@ impl Predictor {
         self.learn_link(finished);
         let at = |since_ns: i64| finished.admitted.shifted(since_ns);
         let robot_until = Some(at(finished.robot_ns));
-        let link_until = last_up_ns(&finished.transfers).map(at);
+        // Its last byte left a latency before it was there.
+        let latency_ns = Some(self.latency_ns).filter(|ns| *ns < i64::MAX);
+        let left = |ns: i64| at(ns.saturating_sub(latency_ns.unwrap_or(0)));
+        let link_until = last_up_ns(&finished.transfers).map(left);
         self.under_way
             .ended(finished.frame, link_until, robot_until);
         self.known_up = self.known_up.max(link_until.unwrap_or(self.known_up));

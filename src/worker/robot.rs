@@ -58,6 +58,8 @@ pub struct RobotOptions {
     pub listen: SocketAddr,
     /// The servers' data ports, `HOST:PORT`; none runs everything locally.
     pub servers: Vec<String>,
+    /// The emulated link that they are reached over, in the words of `--link`, if there is one.
+    pub emulated_link: Option<String>,
     /// How long a frame may take before the robot finishes it alone; by default that follows the recent frames.
     pub deadline: Option<Duration>,
     /// The model.
@@ -144,6 +146,9 @@ impl Robot {
     pub fn start<E: Engine>(mut engine: E, options: RobotOptions) -> Result<Self, RobotError> {
         let boot = new_boot_id();
         let hub = Hub::new(boot);
+        if let Some(link) = &options.emulated_link {
+            hub.set_emulated_link(link.clone());
+        }
         let graph = Arc::clone(&options.graph);
         let engine_name = engine.describe();
         let (events, inbox) = sync_channel(QUEUE);

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::clock;
 use crate::link::Goodput;
@@ -36,6 +36,8 @@ struct Inner {
     link: Goodput,
     /// Consoles come over the shaped link, whatever their addresses say.
     shaped: AtomicBool,
+    /// The emulated link before the servers.
+    emulated_link: OnceLock<String>,
     /// When the robot was last left alone on purpose.
     quiet: Mutex<Option<Quiet>>,
     /// Who wants to know latencies without attaching.
@@ -134,6 +136,7 @@ impl Hub {
             present: Mutex::default(),
             link: Goodput::default(),
             shaped: AtomicBool::new(false),
+            emulated_link: OnceLock::new(),
             quiet: Mutex::default(),
             tap: Mutex::default(),
         }))
@@ -211,6 +214,16 @@ impl Hub {
 
     fn tap(&self) -> MutexGuard<'_, Option<SyncSender<i64>>> {
         self.0.tap.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Servers are reached over this emulated link; said once.
+    pub fn set_emulated_link(&self, link: String) {
+        self.0.emulated_link.set(link).ok();
+    }
+
+    /// The emulated link that servers are reached over, if there is one.
+    pub fn emulated_link(&self) -> Option<&str> {
+        self.0.emulated_link.get().map(String::as_str)
     }
 
     /// Consoles from now on come over the shaped link: they share the radio with data although they are on this machine.

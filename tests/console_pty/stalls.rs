@@ -126,18 +126,9 @@ fn a_worker_that_takes_the_call_and_says_nothing() {
 
 #[test]
 fn a_robot_whose_process_stands_still_in_the_middle_of_its_tensors() {
-    let (robot, nobody) = (
-        [
-            "robot",
-            "--model",
-            "mobilenet_v2",
-            "--device",
-            "jetson-xavier-nx",
-        ],
-        nobody(),
-    );
+    let nobody = nobody();
     let server = nobody.trim_start_matches("ws://");
-    let worker = Worker::start(&[&robot[..], &["--mode", "local", "--server", server]].concat());
+    let worker = Worker::robot("mobilenet_v2", &[server], &["--mode", "local"]);
     let address = format!("ws://{}", worker.address);
     let mut terminal = crate::attach(&[&address]);
     terminal.shows(&["LIVE", "frame "]);

@@ -209,6 +209,7 @@ pub(crate) fn peer_ready() -> Record {
             offset_ns: 0,
             error_ns: 310_000,
         }),
+        link: None,
     })
 }
 

@@ -158,6 +158,7 @@ fn the_picker_reaches_as_many_servers_as_there_are() {
         address: "10.0.0.4:7402".to_owned(),
         state: PeerState::Ready,
         clock: None,
+        link: None,
     };
     console.records(ROBOT, vec![Record::Peer(second)]);
     console.key(M);
@@ -378,6 +379,7 @@ fn two_servers_have_a_link_and_a_state_each() {
             in_ms: 500,
         },
         clock: None,
+        link: None,
     };
     let mut records = vec![Record::Peer(away)];
     for at in 101..120 {

@@ -24,6 +24,10 @@ fn measure(console: &mut Console, epoch: u32) -> Plan {
     let Command::SetPlan { plan } = granted(console) else {
         panic!("no plan was ordered");
     };
+    run_frames(console, plan, epoch)
+}
+
+fn run_frames(console: &mut Console, plan: Plan, epoch: u32) -> Plan {
     let cut = match &plan.mode {
         splitscope::plan::Mode::Split { cuts, .. } => match cuts[0].0 {
             splitscope::plan::Cut::Prefix(k) => k,
@@ -44,6 +48,10 @@ fn measure(console: &mut Console, epoch: u32) -> Plan {
     let mut records = vec![Record::Switch(applied)];
     for number in first..first + 4 {
         let mut record = frame(number, epoch, cut);
+        if cut == 153 {
+            // All on the robot is the fastest; nothing can be streamed there.
+            record.latency_ns /= 2;
+        }
         record.warmup = number == first;
         record.predicted_ns = Some(record.latency_ns * 9 / 10);
         records.push(Record::Frame(Box::new(record)));
@@ -133,6 +141,59 @@ fn a_sweep_is_set_up_by_keys_and_stored_as_it_grows() {
         console.screen((80, 24)).contains("in 2026-11-25T14"),
         "short of room, its name"
     );
+}
+
+#[test]
+fn the_best_cut_is_sought_first_and_then_comes_the_sweep() {
+    let mut console = live();
+    console.key(S);
+    // No cuts of its own; a streamed split.
+    console.key(Key::Left);
+    console.keys(Key::Down, 3);
+    console.key(Key::Right);
+    let screen = console.screen((160, 48));
+    assert!(screen.contains("at the best cut, found first"), "{screen}");
+    console.key(S);
+    granted(&mut console);
+    granted(&mut console);
+    assert!(console.screen((160, 48)).contains("best cut: round 1 of 3"));
+    for epoch in 8.. {
+        match granted(&mut console) {
+            Command::SetPlan { plan } => run_frames(&mut console, plan, epoch),
+            Command::EndSweep => break,
+            other => panic!("{other:?}"),
+        };
+    }
+    assert!(console.kept().is_empty(), "the search is not kept");
+    console.records(ROBOT, vec![plan(9_999, Plan::split(28))]);
+    let sweeping = console.app.sweeping().unwrap();
+    let plans = &sweeping.header().plans;
+    assert_eq!(plans.len(), 1, "{plans:?}");
+    assert!(plans[0].label.ends_with(" in 4 tiles"), "{plans:?}");
+    assert_eq!(plans[0].cut.unwrap() % 10, 0, "the fastest ones");
+    let control = granted(&mut console);
+    assert!(matches!(control, Command::TakeControl { .. }));
+    assert!(matches!(console.kept()[0], Kept::Begin(_)));
+}
+
+#[test]
+fn a_search_for_the_best_cut_that_is_stopped_begins_nothing() {
+    let mut console = live();
+    console.key(S);
+    console.key(Key::Left);
+    console.keys(Key::Down, 3);
+    console.key(Key::Right);
+    console.key(S);
+    granted(&mut console);
+    granted(&mut console);
+    measure(&mut console, 8);
+    console.key(Key::Char('x'));
+    assert_eq!(granted(&mut console), Command::EndSweep);
+    console.records(ROBOT, vec![plan(99, Plan::split(28))]);
+    assert!(console.app.sweeping().unwrap().is_over());
+    assert!(console.sent().is_empty());
+    let screen = console.screen((160, 48));
+    assert!(screen.contains("did not come to its end"), "{screen}");
 }
 
 #[test]

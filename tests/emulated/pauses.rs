@@ -12,20 +12,9 @@ const IDLE_W: f64 = 4.7;
 
 async fn robot_and_console(more: &[&str]) -> (Worker, Worker, Console) {
     let server = Worker::start(&["server", "--device", "gpu-server"]);
-    let given = [
-        "robot",
-        "--device",
-        "jetson-xavier-nx",
-        "--model",
-        "mobilenet_v2",
-        "--size",
-        "96",
-        "--server",
-        &server.address,
-        "--cut",
-        "20",
-    ];
-    let robot = Worker::start(&[&given, more].concat());
+    let given = ["--size", "96", "--cut", "20"];
+    let more = [&given, more].concat();
+    let robot = Worker::robot("mobilenet_v2", &[&server.address], &more);
     let mut console = Console::attach(&robot.address).await;
     let runs = |h: &Heard| h.is_ready(1) && h.ok_in_a_row >= 5;
     console.until("frames of the plan", runs).await;

@@ -20,19 +20,8 @@ fn probe(address: &str, more: &[&str]) -> Output {
 #[tokio::test(flavor = "current_thread")]
 async fn frames_that_come_from_another_server_are_not_disturbed_unless_told() {
     let servers = [(); 2].map(|()| Worker::start(&["server", "--device", "gpu-server"]));
-    let robot = Worker::start(&[
-        "robot",
-        "--device",
-        "jetson-xavier-nx",
-        "--model",
-        "mobilenet_v2",
-        "--size",
-        "96",
-        "--server",
-        &servers[0].address,
-        "--server",
-        &servers[1].address,
-    ]);
+    let both = servers.each_ref().map(|s| s.address.as_str());
+    let robot = Worker::robot("mobilenet_v2", &both, &["--size", "96"]);
     let graph = zoo::build("mobilenet_v2", 1, 96, 96).unwrap();
     let third = graph.operator_count() / 3;
     let chain = Plan::chain(&[third, 2 * third]);

@@ -36,6 +36,15 @@ impl Worker {
             address: address.to_owned(),
         }
     }
+
+    /// Starts a Xavier NX with a model and its servers' addresses.
+    pub(crate) fn robot(model: &str, servers: &[&str], more: &[&str]) -> Self {
+        let device = ["robot", "--device", "jetson-xavier-nx", "--model", model];
+        let mut args = device.to_vec();
+        args.extend(servers.iter().flat_map(|s| ["--server", s]));
+        args.extend(more);
+        Self::start(&args)
+    }
 }
 
 impl Drop for Worker {

@@ -319,6 +319,7 @@ fn peer() -> Record {
         address: "10.0.0.3:7402".to_owned(),
         state: PeerState::Ready,
         clock: None,
+        link: None,
     })
 }
 

@@ -12,6 +12,7 @@ use super::{RunArgs, recording, with};
 use crate::cli::probe::{self, ProbeArgs, SessionAs};
 use crate::cli::usage;
 use crate::link::shaper::{Shaper, ShaperHandle, ShaperStats};
+use crate::link::trace::EMULATED;
 use crate::link::{LinkChoice, read_trace};
 use crate::sweep::{Experiment, ProbeSpec};
 
@@ -53,7 +54,7 @@ pub(super) fn probes(
         };
         let through = shaper.as_ref().map_or(to, ShaperHandle::local_addr);
         let about = match &shaper {
-            Some(_) => format!("an emulated link: a relay on this machine played {name}"),
+            Some(_) => format!("{EMULATED}: a relay on this machine played {name}"),
             None => "the link as it is".to_owned(),
         };
         let session = session.map(|settings| SessionAs {

@@ -13,7 +13,8 @@ use crate::clock;
 use crate::console::app::sweeping::Sweeping;
 use crate::console::{Observer, SweepEnded};
 use crate::sweep::{
-    Chosen, EndRow, FrameRow, Header, How, IdleSummary, PlanSummary, Summary, Sweep, Writer,
+    Chosen, EndRow, Forecast, FrameRow, Header, How, IdleSummary, PlanSummary, SoloRow, Summary,
+    Sweep, Writer,
 };
 use crate::units::ns_to_ms;
 
@@ -30,6 +31,8 @@ pub(in crate::cli) struct Output {
 /// One line on standard error: rewritten on a terminal, else told when it says something new.
 #[derive(Default)]
 struct Line {
+    /// Stands before every line.
+    before: &'static str,
     last: String,
     shown: bool,
 }
@@ -62,6 +65,35 @@ struct FrameLine<'a> {
 }
 
 #[derive(Serialize)]
+struct BeginLine {
+    r#type: &'static str,
+    plans: usize,
+    rounds: u32,
+    visits: u64,
+    /// How long it will take, by what the robot expects of its plans.
+    predicted_s: Option<f64>,
+    /// The rate that the link was believed to have.
+    predicted_mbps: Option<f64>,
+    /// Plans that something is expected of.
+    predicted_plans: usize,
+    /// Whether it may end earlier.
+    at_most: bool,
+}
+
+fn begin_line(forecast: &Forecast) -> BeginLine {
+    BeginLine {
+        r#type: "begin",
+        plans: forecast.plans,
+        rounds: forecast.rounds,
+        visits: forecast.visits(),
+        predicted_s: forecast.duration_ns.map(|ns| ns as f64 / 1e9),
+        predicted_mbps: forecast.mbps,
+        predicted_plans: forecast.predicted,
+        at_most: forecast.is_most,
+    }
+}
+
+#[derive(Serialize)]
 struct PlanLine<'a> {
     r#type: &'static str,
     #[serde(flatten)]
@@ -76,6 +108,8 @@ struct EndLine<'a> {
     fastest: Option<&'a str>,
     frugal: Option<&'a str>,
     idle: Option<IdleSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solo: Option<SoloRow>,
     file: Option<String>,
 }
 
@@ -90,6 +124,13 @@ impl Output {
         }
     }
 
+    /// Of the short sweep that finds the best cut: nothing but progress.
+    pub(in crate::cli) fn seeking() -> Self {
+        let mut seeking = Self::new(false, None);
+        seeking.progress.before = "best cut: ";
+        seeking
+    }
+
     /// Leaves the line of progress.
     pub(in crate::cli) fn end_progress(&self) {
         self.progress.end();
@@ -97,7 +138,14 @@ impl Output {
 }
 
 impl Observer for Output {
-    fn began(&mut self, header: &Header) -> io::Result<()> {
+    fn began(&mut self, header: &Header, forecast: &Forecast) -> io::Result<()> {
+        if self.json {
+            let mut out = io::stdout().lock();
+            json_line(&mut out, &begin_line(forecast))?;
+            out.flush()?;
+        }
+        let text = format!("splitscope: {}{}", self.progress.before, forecast.words());
+        self.progress.notice(&text);
         if let Some(path) = &self.out {
             self.writer = Some(Writer::begin(File::create(path)?, header)?);
         }
@@ -120,7 +168,8 @@ impl Observer for Output {
     }
 
     fn progress(&mut self, sweeping: &Sweeping) {
-        self.progress.tell(&sweeping.words());
+        let words = format!("{}{}", self.progress.before, sweeping.words());
+        self.progress.tell(&words);
     }
 }
 
@@ -135,6 +184,12 @@ impl Line {
             writeln!(to, "{text}").ok();
         }
         text.clone_into(&mut self.last);
+    }
+
+    /// A line of its own.
+    fn notice(&self, text: &str) {
+        self.end();
+        writeln!(io::stderr(), "{text}").ok();
     }
 
     fn end(&self) {
@@ -196,6 +251,7 @@ pub(in crate::cli) fn finish(mut output: Output, ended: SweepEnded) -> Result<Ex
                 fastest: label(summary.fastest),
                 frugal: label(summary.frugal),
                 idle: summary.idle,
+                solo: summary.solo,
                 file: output.out.as_ref().map(|p| p.display().to_string()),
             },
         )?;
@@ -301,6 +357,9 @@ fn table(summary: &Summary) -> String {
     if summary.plans.iter().any(|p| p.is_busy) {
         text += "BUSY: something else was running on the robot's machine; these times may be too long\n";
     }
+    if let Some(words) = summary.contention() {
+        let _ = writeln!(text, "{words}");
+    }
     text
 }
 
@@ -348,8 +407,10 @@ fn figures(plan: &PlanSummary) -> String {
     if let Some(load) = plan.load.filter(|_| plan.is_busy) {
         words.push(format!("BUSY: load {:.0} %", load * 100.0));
     }
-    if plan.one_host {
-        words.push("robot and server on one machine: contention unchecked".to_owned());
+    match plan.contended {
+        Some(true) => words.push("CONTENDED".to_owned()),
+        None if plan.one_host => words.push("contention unchecked".to_owned()),
+        Some(false) | None => {}
     }
     words.join("  ")
 }

@@ -2,16 +2,20 @@
 //! robot tells becomes its events. The Sweep screen and `splitscope sweep` begin it alike.
 
 mod drive;
+mod outlook;
 mod words;
 
 use std::path::PathBuf;
 
+pub(in crate::console::app) use outlook::of_wanted;
+
 use super::{App, Effect, Moment, Redraw, Turn};
+use crate::model::Graph;
 use crate::plan::Plan;
 use crate::policy::Spec;
 use crate::sweep::{
-    Cuts, DeviceLine, EndRow, Event, Header, ModelLine, News, PlanLine, Seen, Settings, Sweep,
-    Wanted,
+    Cuts, DeviceLine, EndRow, Event, Forecast, Given, Header, How, ModelLine, News, PlanLine, Seen,
+    Settings, Sweep, Until, Wanted,
 };
 use crate::units::{BootId, Nanos};
 
@@ -25,8 +29,8 @@ pub struct Request {
     pub cuts: Option<Cuts>,
     /// Modes with their parameters.
     pub modes: Vec<Wanted>,
-    /// The cut that `best` stands for, once it was found.
-    pub best: Option<u32>,
+    /// What is known beside them.
+    pub given: Given,
     /// How to go about it.
     pub settings: Settings,
     /// What the experiment is called.
@@ -41,6 +45,49 @@ pub struct Request {
     pub force: bool,
     /// Store it in a file as it grows.
     pub keep: bool,
+}
+
+/// Rounds of the short sweep that finds the best cut.
+const SCOUT_ROUNDS: u32 = 3;
+
+impl Request {
+    /// Whether a plan wants the best cut, and it is not known.
+    pub fn seeks_best(&self) -> bool {
+        self.given.best.is_none() && self.modes.iter().any(Wanted::wants_best)
+    }
+
+    /// The best of these cuts, the best one first, that every plan that wants it can be made with: nothing is streamed at
+    /// a cut with all on one device.
+    pub fn suitable(&self, graph: &Graph, ranked: impl IntoIterator<Item = u32>) -> Option<u32> {
+        let wanting = self.modes.iter().filter(|wanted| wanted.wants_best());
+        let wanting: Vec<Wanted> = wanting.cloned().collect();
+        ranked.into_iter().find(|cut| {
+            let given = Given {
+                best: Some(*cut),
+                ..self.given
+            };
+            PlanLine::list(graph, None, &wanting, given).is_ok()
+        })
+    }
+
+    /// The short sweep that finds it: over the cuts that one tensor crosses.
+    #[must_use]
+    pub fn scout(&self, rounds: Option<u32>) -> Self {
+        Self {
+            cuts: Some(Cuts::Single),
+            modes: Vec::new(),
+            settings: Settings {
+                frames: 1,
+                visit_ms: 0,
+                idle_ms: 0,
+                energy: false,
+                until: Until::Repeats(rounds.unwrap_or(SCOUT_ROUNDS)),
+                ..self.settings
+            },
+            keep: false,
+            ..self.clone()
+        }
+    }
 }
 
 /// Something of a sweep that is to be stored.
@@ -128,6 +175,10 @@ pub struct Sweeping {
     /// What of it was handed on to be stored; none: it is not, or its end is handed on.
     seen: Option<Seen>,
     stored: Option<Stored>,
+    /// How long it was to take.
+    forecast: Forecast,
+    /// It seeks the best cut for this one.
+    then: Option<Box<Request>>,
 }
 
 impl Sweeping {
@@ -144,6 +195,11 @@ impl Sweeping {
     /// The sweep, once the robot knows of it.
     pub const fn sweep(&self) -> Option<&Sweep> {
         self.sweep.as_ref()
+    }
+
+    /// How long it was to take, before it began.
+    pub const fn forecast(&self) -> &Forecast {
+        &self.forecast
     }
 
     /// How far it is.
@@ -235,7 +291,7 @@ impl App {
             &model.graph,
             request.cuts.as_ref(),
             &request.modes,
-            request.best,
+            request.given,
         )
         .map_err(|e| e.to_string())?;
         let device = |worker: &crate::store::Worker| DeviceLine {
@@ -247,6 +303,7 @@ impl App {
         let servers = others
             .filter(|(i, t)| *i != target && !t.is_robot())
             .filter_map(|(_, t)| t.store.worker().map(device));
+        let emulated_link = store.peers().iter().find_map(|peer| peer.link.clone());
         let header = Header {
             version: crate::wire::VERSION.to_owned(),
             began_unix_ms: at.unix_ms,
@@ -261,10 +318,12 @@ impl App {
             },
             robot: device(worker),
             servers: servers.collect(),
-            link: request.link.clone(),
+            link: request.link.clone().or_else(|| emulated_link.clone()),
+            link_emulated: emulated_link.is_some(),
             settings: request.settings,
             plans,
         };
+        let forecast = outlook::of_lines(&header.plans, &header.settings, store);
         self.sweeping = Some(Box::new(Sweeping {
             target,
             boot: worker.boot,
@@ -283,6 +342,8 @@ impl App {
             failed: None,
             seen: request.keep.then(Seen::default),
             stored: None,
+            forecast,
+            then: None,
         }));
         if let Some(sweeping) = self.sweeping.as_ref().filter(|_| request.keep) {
             let begin = Kept::Begin(Box::new(sweeping.header.clone()));
@@ -290,6 +351,52 @@ impl App {
         }
         self.sweep_ask_control(&mut turn);
         Ok(turn)
+    }
+
+    /// Begins a sweep, after one that finds the best cut where a plan wants that.
+    ///
+    /// # Errors
+    /// As [`App::begin_sweep`].
+    pub fn begin_sweep_with_best(&mut self, request: &Request, at: Moment) -> Result<Turn, String> {
+        if !request.seeks_best() {
+            return self.begin_sweep(request, at);
+        }
+        let turn = self.begin_sweep(&request.scout(None), at)?;
+        if let Some(sweeping) = &mut self.sweeping {
+            sweeping.then = Some(Box::new(request.clone()));
+        }
+        Ok(turn)
+    }
+
+    /// The best cut is found: what it was sought for begins.
+    pub(super) fn go_on_with_best(&mut self, at: Moment, turn: &mut Turn) {
+        let Some(sweeping) = self.sweeping.as_mut().filter(|s| s.is_over()) else {
+            return;
+        };
+        let Some(mut request) = sweeping.then.take() else {
+            return;
+        };
+        let done = sweeping.sweep.as_ref();
+        let done = done.filter(|s| s.ended() == Some(&How::Done));
+        let ranked = done.map(Sweep::ranked);
+        let model = self.targets[sweeping.target].store.model();
+        let begun = match (ranked, model) {
+            (Some(ranked), Some(model)) => {
+                let cuts = ranked.iter().filter_map(|line| line.cut);
+                request.given.best = request.suitable(&model.graph, cuts);
+                self.begin_sweep(&request, at)
+            }
+            _ => Err("the search for the best cut did not come to its end".to_owned()),
+        };
+        match begun {
+            Ok(begun) => turn.effects.extend(begun.effects),
+            Err(why) => {
+                let text = format!("no sweep: {why}");
+                self.notice = Some(text.clone());
+                self.say(crate::wire::Level::Warning, text, at);
+            }
+        }
+        turn.redraw(Redraw::AtOnce);
     }
 
     /// Hands on what is new of the sweep, to be stored.

@@ -17,7 +17,7 @@ use crate::session::{Entry, Reader, Told, What};
 use crate::sweep::{IdleRow, Meter, Pauses, VisitRow, energies};
 use crate::units::{BootId, DeviceId, Epoch, FrameId, Nanos, ns_to_ms};
 use crate::wire::console::{Role, WorkerHello};
-use crate::wire::{FrameRecord, LinkSample, Outcome, Record};
+use crate::wire::{FrameRecord, LinkSample, Outcome, PeerRecord, Record};
 
 /// A stretch under one plan that energy is taken over ends after so long, and the next begins.
 const STRETCH_NS: i64 = 30_000_000_000;
@@ -42,9 +42,11 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
         evidence.program = Some(format!("splitscope {}", start.version));
         evidence.began = Some(date_time_utc(start.unix_ms));
     }
-    let told = reader.summary().meta.told().into_iter();
-    let told = told.map(|(what, said)| format!("{what} {said:?}"));
-    evidence.remarks.extend(told);
+    for (what, said) in reader.summary().meta.told() {
+        // A probe's recording says so in its notes.
+        evidence.is_link_emulated |= said.starts_with(crate::link::trace::EMULATED);
+        evidence.remarks.push(format!("{what} {said:?}"));
+    }
     if damaged > 0 {
         evidence.remarks.push(format!(
             "{damaged} damaged stretches of the file were passed over"
@@ -54,7 +56,7 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
 }
 
 /// What is read of a session.
-const KINDS: [&str; 9] = [
+const KINDS: [&str; 10] = [
     "hello",
     "model",
     "plan",
@@ -64,6 +66,7 @@ const KINDS: [&str; 9] = [
     "power",
     "pause",
     "lost",
+    "peer",
 ];
 
 /// A frame that may be shown.
@@ -161,6 +164,7 @@ impl Reading {
                 self.plans.insert((told.boot, plan.epoch), label);
             }
             Record::Model(model) => self.model(&model.graph),
+            Record::Peer(peer) => self.peer(&peer),
             Record::Link(sample) if sample.peer == DeviceId::SERVER => self.link(&sample),
             Record::PowerSources(sources) => self.meter.set_sources(&sources),
             Record::Power(power) => {
@@ -170,6 +174,14 @@ impl Reading {
             }
             Record::Pause(pause) => self.pauses.told(&pause),
             _ => {}
+        }
+    }
+
+    /// A server that is reached over an emulated link.
+    fn peer(&mut self, peer: &PeerRecord) {
+        if let Some(link) = &peer.link {
+            self.evidence.link = Some(super::link_name(link, true));
+            self.evidence.is_link_emulated = true;
         }
     }
 
@@ -299,6 +311,7 @@ impl Reading {
                 evidence.rates.push(Rates { direction, held });
             }
         }
+        evidence.link = evidence.link.or_else(|| measured_link(&evidence.rates));
         if evidence.plans.is_empty() && evidence.rates.is_empty() {
             return Err(ReadError::NoFrames(evidence.file));
         }
@@ -310,6 +323,18 @@ impl Reading {
         let chosen = choose(self.candidates, wanted, &evidence)?;
         Ok((evidence, chosen, self.graph))
     }
+}
+
+/// A link that nobody named: what it carried.
+fn measured_link(rates: &[Rates]) -> Option<String> {
+    let up = rates.iter().find(|r| r.direction == "up")?;
+    let used = || up.held.iter().filter(|h| h.mbps > 0.0);
+    let seconds: f64 = used().map(|h| h.for_s).sum();
+    let megabits: f64 = used().map(|h| h.mbps * h.for_s).sum();
+    (seconds > 0.0).then(|| {
+        let mean = megabits / seconds;
+        format!("without a name, {mean:.1} Mbps up on average while it was used")
+    })
 }
 
 /// Where the block method gives no number: all joules over all images, as preliminary.

@@ -3,7 +3,9 @@ use crate::plan::{Codec, Plan};
 use crate::report::figure::{Body, FigureKind, make};
 use crate::session::{FORMAT, Start, Writer};
 use crate::store::testing::step;
-use crate::wire::{CutCosts, ExpectedFrame, Flow, Parts, PlanRecord, PredictionRecord, StepKind};
+use crate::wire::{
+    CutCosts, ExpectedFrame, Flow, Parts, PeerState, PlanRecord, PredictionRecord, StepKind,
+};
 
 const MS: i64 = 1_000_000;
 
@@ -60,6 +62,10 @@ fn link(number: i64, bytes: u64, connected: bool) -> Record {
 
 /// Frames 1 to 8 under split 2, 11 to 19 under split 3, the first of each warm-up; the link carries, is idle, is away.
 fn recorded(folder: &Path) -> std::path::PathBuf {
+    recorded_over(folder, None)
+}
+
+fn recorded_over(folder: &Path, emulated_link: Option<&str>) -> std::path::PathBuf {
     let path = folder.join("made.mcap");
     let start = Start {
         format: FORMAT,
@@ -112,6 +118,15 @@ fn recorded(folder: &Path) -> std::path::PathBuf {
         no_gain: Vec::new(),
         emulated: true,
     }))));
+    if let Some(link) = emulated_link {
+        add(told(Record::Peer(PeerRecord {
+            device: DeviceId::SERVER,
+            address: "127.0.0.1:7402".to_owned(),
+            state: PeerState::Ready,
+            clock: None,
+            link: Some(link.to_owned()),
+        })));
+    }
     for (number, bytes, connected) in [(1, 1_000, true), (2, 0, true), (3, 0, false)] {
         add(told(link(number, bytes, connected)));
     }
@@ -141,6 +156,25 @@ fn a_recording_is_read_plan_by_plan() {
     );
     let figure = make(FigureKind::Splits, std::slice::from_ref(&evidence)).unwrap();
     assert!(matches!(figure.body, Body::Stacks(_)));
+}
+
+#[test]
+fn a_link_is_named_by_what_the_robot_says_of_it_or_by_what_it_carried() {
+    let folder = tempfile::tempdir().unwrap();
+    let evidence = super::super::read(&recorded(folder.path()), None).unwrap();
+    let link = evidence.link.as_deref();
+    assert_eq!(
+        link,
+        Some("without a name, 0.8 Mbps up on average while it was used")
+    );
+    assert!(!evidence.is_link_emulated);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = recorded_over(folder.path(), Some("93"));
+    let evidence = super::super::read(&path, None).unwrap();
+    assert_eq!(evidence.link.as_deref(), Some("93 Mbps, emulated"));
+    let figure = make(FigureKind::Bandwidth, std::slice::from_ref(&evidence)).unwrap();
+    assert!(figure.origin.is_link_emulated);
 }
 
 #[test]

@@ -15,11 +15,9 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
     let device = |d: &DeviceLine| super::device_name(&d.host, &d.engine, d.emulated);
     evidence.robot = Some(device(&header.robot));
     evidence.servers = header.servers.iter().map(device).collect();
-    // A bare rate is told without its unit.
-    evidence.link = header.link.as_ref().map(|link| match link.parse::<f64>() {
-        Ok(_) => format!("{link} Mbps"),
-        Err(_) => link.clone(),
-    });
+    let link = header.link.as_ref();
+    evidence.link = link.map(|link| super::link_name(link, header.link_emulated));
+    evidence.is_link_emulated = header.link_emulated;
     evidence.program = Some(format!("splitscope {}", header.version));
     evidence.began = Some(date_time_utc(header.began_unix_ms));
     let mut latencies: Vec<Vec<f64>> = vec![Vec::new(); header.plans.len()];
@@ -31,7 +29,8 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
     let summary = sweep.summary();
     let rounds = sweep.visits.iter().map(|v| v.round + 1).max().unwrap_or(0);
     let refused = summary.plans.iter().filter(|p| p.refused.is_some()).count();
-    let one_host = summary.plans.iter().any(|p| p.one_host);
+    let contention = summary.contention();
+    evidence.is_contended = summary.plans.iter().any(|p| p.contended == Some(true));
     evidence.is_emulated = summary.plans.iter().any(|p| p.emulated)
         || summary
             .plans
@@ -80,11 +79,7 @@ pub(super) fn evidence(name: &str, sweep: &SweepFile) -> Result<Evidence, ReadEr
             .remarks
             .push(format!("{refused} more plans could not be run"));
     }
-    if one_host {
-        evidence.remarks.push(
-            "robot and server computed on one machine: contention was not checked".to_owned(),
-        );
-    }
+    evidence.remarks.extend(contention);
     match &sweep.end {
         None => evidence
             .remarks

@@ -36,6 +36,7 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Evidence, ReadError> {
         vec![rates(Direction::Up, "up"), rates(Direction::Down, "down")]
     };
     evidence.is_modelled = trace.is_modelled();
+    evidence.is_link_emulated = trace.is_emulated();
     evidence.remarks = trace
         .comments()
         .iter()

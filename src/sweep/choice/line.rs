@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChoiceError, Cuts, MAX_PLANS, Wanted};
+use super::{ChoiceError, Cuts, Given, MAX_PLANS, Wanted};
 use crate::model::{Graph, crossing_bytes};
 use crate::plan::{Plan, PlanError, compile};
 use crate::policy::Spec;
@@ -96,7 +96,7 @@ impl PlanLine {
         })
     }
 
-    /// The plans of cuts and modes; two that read alike get a number each.
+    /// The plans of cuts and modes, with what else is given; two that read alike get a number each.
     ///
     /// # Errors
     /// No plan, too many, or one that does not suit the model.
@@ -104,20 +104,23 @@ impl PlanLine {
         graph: &Graph,
         cuts: Option<&Cuts>,
         modes: &[Wanted],
-        best: Option<u32>,
+        given: Given,
     ) -> Result<Vec<Self>, ChoiceError> {
         let mut lines = Vec::new();
         if let Some(cuts) = cuts {
             for cut in cuts.of(graph)? {
-                let line = Self::of(graph, Plan::split(cut)).map_err(|e| ChoiceError::Plan {
-                    of: format!("split {cut}"),
-                    reason: e.to_string(),
-                })?;
+                let line =
+                    Self::of(graph, Plan::split(cut).with_codec(given.codec)).map_err(|e| {
+                        ChoiceError::Plan {
+                            of: format!("split {cut}"),
+                            reason: e.to_string(),
+                        }
+                    })?;
                 lines.push(line);
             }
         }
         for wanted in modes {
-            lines.push(wanted.line(graph, best)?);
+            lines.push(wanted.line(graph, given)?);
         }
         match lines.len() {
             0 => return Err(ChoiceError::None),

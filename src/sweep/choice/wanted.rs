@@ -3,19 +3,24 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{ChoiceError, PlanLine, shown};
 use crate::model::Graph;
-use crate::plan::{Choice, Join, MAX_WINDOW, ModeKind};
+use crate::plan::{Choice, Codec, Join, MAX_WINDOW, ModeKind};
 use crate::policy::{Objective, PolicyKind, Spec};
 
+/// Servers of a chain at most.
+const MOST_SERVERS: usize = 8;
+
 /// The partition point that a plan is wanted with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum WantedCut {
     /// This one.
     At(u32),
+    /// One per server of a chain: up to the first on the robot, up to the second on server 1, and so on.
+    Chain(Vec<u32>),
     /// The fastest one, found by a short sweep over the cuts that one tensor crosses.
     Found(Best),
 }
@@ -26,6 +31,42 @@ pub enum WantedCut {
 pub enum Best {
     /// That word.
     Best,
+}
+
+/// What is known beside the plans that somebody asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The cut that `best` stands for, once it was found.
+    pub best: Option<u32>,
+    /// How values are packed where a plan says nothing of it.
+    pub codec: Codec,
+}
+
+/// A codec, by its name in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(in crate::sweep) struct NamedCodec(pub(in crate::sweep) Codec);
+
+impl TryFrom<String> for NamedCodec {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        codec_of(&name).map(Self).ok_or_else(|| {
+            let names = Codec::ALL.map(Codec::name).join(", ");
+            format!("{:?} is no codec; expected {names}", shown(&name))
+        })
+    }
+}
+
+fn codec_of(name: &str) -> Option<Codec> {
+    Codec::ALL.into_iter().find(|codec| codec.name() == name)
+}
+
+/// Reads a codec that need not be there.
+pub(in crate::sweep) fn some_codec<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<Codec>, D::Error> {
+    NamedCodec::deserialize(from).map(|named| Some(named.0))
 }
 
 /// A parallel method, or a policy that chooses among them.
@@ -91,6 +132,9 @@ pub struct Wanted {
     /// How tensor-parallel layers are joined.
     #[serde(default)]
     pub join: Option<Join>,
+    /// How values are packed for the link.
+    #[serde(default, deserialize_with = "some_codec")]
+    pub codec: Option<Codec>,
     /// What a policy is to reach: `energy`, `deadline=90`.
     #[serde(default)]
     pub objective: Option<String>,
@@ -106,6 +150,7 @@ impl Wanted {
             window: None,
             share: Vec::new(),
             join: None,
+            codec: None,
             objective: None,
         }
     }
@@ -123,14 +168,19 @@ impl FromStr for Wanted {
             let bad = || ChoiceError::Parameter {
                 of: shown(text),
                 what: format!(
-                    "{:?} is no parameter; expected cut=K or cut=best, tiles=T, window=W, share=0.3 or share=1/2/2, \
-                     join=gather or join=reduce, of a policy objective=energy or objective=deadline=90",
+                    "{:?} is no parameter; expected cut=K, cut=best or cut=K/L through a second server, tiles=T, \
+                     window=W, share=0.3 or share=1/2/2, join=gather or join=reduce, codec=NAME, of a policy objective=energy or objective=deadline=90",
                     shown(word)
                 ),
             };
             let (key, value) = word.split_once('=').ok_or_else(bad)?;
             match (key, value) {
                 ("cut", "best") => wanted.cut = Some(WantedCut::Found(Best::Best)),
+                ("cut", chain) if chain.contains('/') => {
+                    let cuts = chain.split('/').map(str::parse);
+                    let cuts = cuts.collect::<Result<_, _>>().map_err(|_| bad())?;
+                    wanted.cut = Some(WantedCut::Chain(cuts));
+                }
                 ("cut", k) => wanted.cut = Some(WantedCut::At(k.parse().map_err(|_| bad())?)),
                 ("tiles", t) => wanted.tiles = Some(t.parse().map_err(|_| bad())?),
                 ("window", w) => wanted.window = Some(w.parse().map_err(|_| bad())?),
@@ -140,6 +190,7 @@ impl FromStr for Wanted {
                 }
                 ("join", "gather") => wanted.join = Some(Join::Gather),
                 ("join", "reduce") => wanted.join = Some(Join::Reduce),
+                ("codec", name) => wanted.codec = Some(codec_of(name).ok_or_else(bad)?),
                 ("objective", words) => wanted.objective = Some(words.to_owned()),
                 _ => return Err(bad()),
             }
@@ -151,8 +202,12 @@ impl FromStr for Wanted {
 impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.mode.name())?;
-        match self.cut {
+        match &self.cut {
             Some(WantedCut::At(k)) => write!(f, ":cut={k}")?,
+            Some(WantedCut::Chain(cuts)) => {
+                let cuts: Vec<_> = cuts.iter().map(u32::to_string).collect();
+                write!(f, ":cut={}", cuts.join("/"))?;
+            }
             Some(WantedCut::Found(Best::Best)) => f.write_str(":cut=best")?,
             None => {}
         }
@@ -171,6 +226,9 @@ impl fmt::Display for Wanted {
             Some(Join::Gather) => f.write_str(":join=gather")?,
             None => {}
         }
+        if let Some(codec) = self.codec {
+            write!(f, ":codec={codec}")?;
+        }
         match &self.objective {
             Some(objective) => write!(f, ":objective={}", shown(objective)),
             None => Ok(()),
@@ -184,11 +242,11 @@ impl Wanted {
         matches!(self.cut, Some(WantedCut::Found(_)))
     }
 
-    /// The plan for a model, or the policy; `best` is the cut that was found.
+    /// The plan for a model, or the policy.
     ///
     /// # Errors
     /// Parameters that do not belong to the mode or are out of bounds, or a plan that does not suit the model.
-    pub fn line(&self, graph: &Graph, best: Option<u32>) -> Result<PlanLine, ChoiceError> {
+    pub fn line(&self, graph: &Graph, given: Given) -> Result<PlanLine, ChoiceError> {
         let parameter = |what: String| ChoiceError::Parameter {
             of: self.to_string(),
             what,
@@ -203,9 +261,11 @@ impl Wanted {
             Method::Policy(kind) => return self.policy(kind).map_err(parameter),
         };
         let mut choice = Choice::usual(graph, mode);
-        match self.cut {
-            Some(WantedCut::At(k)) => choice.cuts = vec![k],
+        match &self.cut {
+            Some(WantedCut::At(k)) => choice.cuts = vec![*k],
+            Some(WantedCut::Chain(cuts)) => choice.cuts.clone_from(cuts),
             Some(WantedCut::Found(_)) => {
+                let best = given.best;
                 let found = best.ok_or_else(|| parameter("the best cut is not known yet".into()));
                 choice.cuts = vec![found?];
             }
@@ -214,6 +274,7 @@ impl Wanted {
         choice.tiles = self.tiles.unwrap_or(choice.tiles);
         choice.window = self.window.unwrap_or(choice.window);
         choice.join = self.join.unwrap_or(choice.join);
+        choice.codec = self.codec.unwrap_or(given.codec);
         match self.share.as_slice() {
             [] => {}
             [robot] => choice.shares = vec![*robot, 1.0 - robot],
@@ -251,6 +312,20 @@ impl Wanted {
         belongs(self.tiles.is_some(), "tiles", &[Split, Pipeline])?;
         belongs(!self.share.is_empty(), "share", &[Tensor, Data, Tile])?;
         belongs(self.join.is_some(), "join", &[Tensor])?;
+        if let Some(WantedCut::Chain(cuts)) = &self.cut {
+            let rises = cuts.is_sorted_by(|a, b| a < b);
+            if cuts.is_empty() || cuts.len() > MOST_SERVERS || !rises {
+                return Err(format!(
+                    "a chain's cuts rise from server to server, at most {MOST_SERVERS} of them"
+                ));
+            }
+            if self.tiles.is_some_and(|tiles| tiles > 1) && cuts.len() > 1 {
+                return Err("tiles belong to a split with one cut".to_owned());
+            }
+        }
+        if own.is_none() && self.codec.is_some() {
+            return Err("codec belongs to plans, a policy chooses those".to_owned());
+        }
         if own.is_none() && self.window.is_some() {
             return Err("a policy chooses the window itself".to_owned());
         }

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 
 use crate::link::LinkChoice;
+use crate::plan::Codec;
+use crate::sweep::choice::some_codec;
 use crate::sweep::{Settings, Until, Wanted};
 
 /// Rounds at most, where an interval is the end.
@@ -69,6 +71,9 @@ pub struct SweepSpec {
     /// Modes with their parameters.
     #[serde(default)]
     pub plans: Vec<Wanted>,
+    /// How values are packed where a plan says nothing of it.
+    #[serde(default, deserialize_with = "some_codec")]
+    pub codec: Option<Codec>,
     /// Rounds.
     #[serde(default)]
     pub repeats: Option<u32>,

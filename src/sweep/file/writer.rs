@@ -55,6 +55,9 @@ impl<W: Write> Writer<W> {
         for idle in &news.idle {
             push_json(&mut text, "idle", idle);
         }
+        if let Some(solo) = &news.solo {
+            push_json(&mut text, "solo", solo);
+        }
         for refused in &news.refused {
             push_json(&mut text, "refused", refused);
         }

@@ -177,13 +177,14 @@ impl Sweep {
         if self.frames.len() >= MOST_ROWS {
             return self.end(How::Full);
         }
+        self.go_on_with_check();
         loop {
             while let Some(plan) = self.queue.pop_front() {
                 if !self.standings[plan].out {
                     return self.ask(plan, now);
                 }
             }
-            if self.standings.iter().all(|s| s.out) {
+            if self.staying().next().is_none() {
                 return self.end(How::NothingLeft);
             }
             if self.is_enough() {
@@ -200,7 +201,7 @@ impl Sweep {
     }
 
     pub(super) fn fill_queue(&mut self) {
-        let staying = (0..self.plans.len()).filter(|&p| !self.standings[p].out);
+        let staying = (0..self.own).filter(|&p| !self.standings[p].out);
         let mut places: Vec<usize> = staying.collect();
         match self.settings.schedule {
             Schedule::Interleaved => {
@@ -227,11 +228,7 @@ impl Sweep {
         if !self.settings.has_energy_after(made) {
             return false;
         }
-        let mut widths = self
-            .standings
-            .iter()
-            .filter(|s| !s.out)
-            .map(Standing::width_percent);
+        let mut widths = self.staying().map(Standing::width_percent);
         widths.all(|width| width.is_some_and(|w| w <= percent))
     }
 
@@ -272,6 +269,9 @@ impl Sweep {
     }
 
     pub(super) fn close(&mut self, visit: Visit) {
+        if visit.plan() >= self.own {
+            return;
+        }
         let standing = &mut self.standings[visit.plan()];
         if let Some(mut row) = visit.row() {
             row.load = visit.window().and_then(|w| self.loads.over(w));

@@ -1,6 +1,8 @@
 //! What can be asked of a sweep: how far it is, and what it has measured.
 
-use super::super::{FrameRow, IdleRow, PlanLine, RefusedRow, Schedule, Settings, Until, VisitRow};
+use super::super::{
+    FrameRow, IdleRow, PlanLine, RefusedRow, Schedule, Settings, SoloRow, Until, VisitRow,
+};
 use super::standing::Standing;
 use super::{Bar, How, Pause, Phase, Sweep};
 use crate::plan::Plan;
@@ -21,6 +23,8 @@ pub struct Progress {
     pub visits_left: u32,
     /// How long they will take if they are like those before; none before the first.
     pub time_left_ns: Option<i64>,
+    /// Whether it is seen first if robot and server slow each other.
+    pub is_check: bool,
     /// The robot is left alone, so that its idle power can be measured.
     pub is_idle: bool,
     /// Why nothing goes on, if so.
@@ -36,6 +40,7 @@ pub struct Seen {
     visits: usize,
     idle: usize,
     refused: usize,
+    solo: bool,
 }
 
 /// What of a sweep is new to somebody.
@@ -49,6 +54,8 @@ pub struct News {
     pub idle: Vec<IdleRow>,
     /// Plans that could not be measured.
     pub refused: Vec<RefusedRow>,
+    /// What was found of robot and server on one machine.
+    pub solo: Option<SoloRow>,
 }
 
 impl Sweep {
@@ -59,6 +66,7 @@ impl Sweep {
             visits: self.visit_rows.len(),
             idle: self.idle_rows.len(),
             refused: self.refused.len(),
+            solo: self.solo_row.is_some(),
         };
         let before = std::mem::replace(seen, now);
         (before != now).then(|| News {
@@ -66,12 +74,13 @@ impl Sweep {
             visits: self.visit_rows[before.visits..].to_vec(),
             idle: self.idle_rows[before.idle..].to_vec(),
             refused: self.refused[before.refused..].to_vec(),
+            solo: self.solo_row.filter(|_| !before.solo),
         })
     }
 
     /// The plans, by the places that rows name them with.
     pub fn plans(&self) -> &[PlanLine] {
-        &self.plans
+        &self.plans[..self.own]
     }
 
     /// How it goes about it.
@@ -112,6 +121,11 @@ impl Sweep {
         &self.refused
     }
 
+    /// Whether robot and server slow each other, where they share a machine and that was seen.
+    pub const fn solo(&self) -> Option<&SoloRow> {
+        self.solo_row.as_ref()
+    }
+
     /// A plan's median latency so far, in milliseconds, with its interval.
     pub fn median(&self, plan: usize) -> Option<Estimate> {
         self.standings.get(plan)?.median
@@ -125,10 +139,19 @@ impl Sweep {
     /// The plans of the least median latency and of the least energy so far.
     pub fn best(&self) -> (Option<usize>, Option<usize>) {
         let least = |of: &dyn Fn(Bar) -> Option<f64>| {
-            let known = (0..self.plans.len()).filter_map(|p| Some((p, of(self.bar(p)?)?)));
+            let known = (0..self.own).filter_map(|p| Some((p, of(self.bar(p)?)?)));
             known.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p)
         };
         (least(&|b| Some(b.median_ms.value)), least(&|b| b.joules))
+    }
+
+    /// The plans that were measured, the one of the least median latency first.
+    pub fn ranked(&self) -> Vec<&PlanLine> {
+        let medians = self.plans().iter().zip(&self.standings);
+        let known = medians.filter_map(|(line, standing)| Some((line, standing.median?.value)));
+        let mut known: Vec<_> = known.collect();
+        known.sort_by(|a, b| a.1.total_cmp(&b.1));
+        known.into_iter().map(|(line, _)| line).collect()
     }
 
     /// Whether a plan is visited no more: the robot does not take it, or it was skipped.
@@ -143,15 +166,17 @@ impl Sweep {
             _ => None,
         };
         let visits_left = self.visits_left();
+        let present = self.present();
         let made = i64::from(self.visits);
         Progress {
-            plan: self.present(),
+            plan: present.filter(|plan| *plan < self.own),
             round: self.round,
             rounds: self.settings.until.most_rounds(),
             visits: self.visits,
             visits_left,
             time_left_ns: (made > 0)
                 .then(|| self.spent_ns / made * i64::from(visits_left) + self.idle_left_ns()),
+            is_check: present.is_some_and(|plan| plan >= self.own),
             is_idle: matches!(self.phase, Phase::Idling { .. }),
             pause,
             ended: self.ended().cloned(),
@@ -170,9 +195,9 @@ impl Sweep {
         if self.ended().is_some() || self.is_after {
             return 0;
         }
-        let present = u32::from(self.present().is_some());
-        let here = self.queue.len() as u32 + present;
-        let staying = self.standings.iter().filter(|s| !s.out).count() as u32;
+        let waiting = self.queue.iter().copied().chain(self.present());
+        let here = waiting.filter(|plan| *plan < self.own).count() as u32;
+        let staying = self.staying().count() as u32;
         let rounds = match self.settings.schedule {
             Schedule::Blocked => 0,
             Schedule::Interleaved => self.rounds_left(),
@@ -187,11 +212,7 @@ impl Sweep {
         let Until::Narrow { percent, .. } = self.settings.until else {
             return left;
         };
-        let mut widths = self
-            .standings
-            .iter()
-            .filter(|s| !s.out)
-            .map(Standing::width_percent);
+        let mut widths = self.staying().map(Standing::width_percent);
         let Some(widest) = widths.try_fold(0.0_f64, |a, w| Some(a.max(w?))) else {
             return left;
         };

@@ -10,8 +10,10 @@ use crate::power::{PowerRecord, PowerSourcesRecord, RailId, RailSample};
 use crate::profile::trace::{AfterEnd, Direction, Schedule as Link, Trace};
 use crate::sweep::*;
 use crate::units::{DeviceId, Epoch, FrameId, Nanos, Watts};
+use crate::wire::testing::{bare_frame, computed};
 use crate::wire::{
-    FrameRecord, Outcome, Parts, Pause, PauseRecord, PlanRecord, Record, SwitchRecord, SwitchStage,
+    FrameRecord, Outcome, Parts, Pause, PauseRecord, PlanRecord, Record, StepTime, SwitchRecord,
+    SwitchStage,
 };
 
 pub(super) const MS: i64 = 1_000_000;
@@ -54,6 +56,9 @@ pub(super) struct Robot {
     pub(super) policy: Option<(Spec, u32)>,
     /// The plan that a policy chooses once it has seen two frames.
     pub(super) choice: Plan,
+    /// Its server is on the same machine; how many times as long operators take while both compute.
+    pub(super) checks_solo: bool,
+    pub(super) slowdown: i64,
 }
 
 impl Robot {
@@ -73,6 +78,8 @@ impl Robot {
             sources: PowerSourcesRecord::default(),
             policy: None,
             choice: Plan::REMOTE,
+            checks_solo: false,
+            slowdown: 1,
         }
     }
 
@@ -87,7 +94,7 @@ impl Robot {
         modes: &[Wanted],
         settings: Settings,
     ) -> (Sweep, Order) {
-        let plans = PlanLine::list(&self.graph, cuts, modes, None).unwrap();
+        let plans = PlanLine::list(&self.graph, cuts, modes, Given::default()).unwrap();
         let servers = [(DeviceId::SERVER, true)];
         Sweep::new(
             plans,
@@ -95,6 +102,7 @@ impl Robot {
             Plan::LOCAL,
             servers,
             &self.sources,
+            self.checks_solo,
             self.now,
         )
     }
@@ -108,6 +116,25 @@ impl Robot {
         let begins = self.now.0 + robot;
         let up = self.link.ns_for(begins, bytes as f64 * 8.0).unwrap() as i64;
         (robot + server + up, bytes)
+    }
+
+    /// What was computed in a frame on two devices of one machine, as fast as each other. Of a pipeline the server
+    /// computes its part of one frame while the robot computes its part of another.
+    fn steps(&self) -> impl Iterator<Item = StepTime> {
+        let cut = self.plan.cut(&self.graph).filter(|_| self.checks_solo);
+        let both = self.plan.window > 1;
+        let each = ROBOT_NS * if both { self.slowdown } else { 1 };
+        let last = cut.map_or(0, |_| self.graph.operator_count());
+        (1..=last).map(move |node| {
+            let on_robot = cut.is_some_and(|k| node <= k);
+            let before = if both && !on_robot {
+                cut.unwrap_or(0)
+            } else {
+                0
+            };
+            let start = i64::from(node - 1 - before) * each;
+            computed(u8::from(!on_robot), node, start, each)
+        })
     }
 
     /// The next frame; what the robot tells of it and of power meanwhile.
@@ -148,7 +175,8 @@ impl Robot {
                 robot_compute_ns: latency_ns,
                 ..Parts::default()
             },
-            ..crate::store::testing::frame_of("split", 0, &[])
+            steps: self.steps().collect(),
+            ..bare_frame("split")
         };
         records.push(Record::Frame(Box::new(record)));
         if let Some(watts) = self.watts {

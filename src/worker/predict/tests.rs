@@ -277,6 +277,9 @@ fn a_value_that_waited_in_the_socket_for_the_one_before_makes_no_slow_link() {
         robot_ns: 0,
         computed: Vec::new(),
     };
+    // A link so full that heartbeats take long has no longer latency for that.
+    predictor.set_latency(MS / 4);
+    predictor.set_latency(6 * MS);
     // 250 kB every 20 ms are 100 Mbps; each is handed over 15 ms before the one before it has come.
     for frame in 0..10 {
         let start_ms = 20 * frame as i64 - if frame > 0 { 15 } else { 0 };
@@ -284,7 +287,7 @@ fn a_value_that_waited_in_the_socket_for_the_one_before_makes_no_slow_link() {
         predictor.finished(&transfer(frame, start_ms, end_ms - start_ms));
     }
     let mbps = predictor.link(Nanos(200 * MS)).unwrap().rate.mbps;
-    assert!((mbps - 100.0).abs() < 1.0, "{mbps}");
+    assert!((mbps - 100.0).abs() < 3.0, "{mbps}");
 }
 
 #[test]

@@ -496,6 +496,7 @@ impl<E: Engine> Coordinator<E> {
             address: remote.map(|r| r.address.clone()).unwrap_or_default(),
             state,
             clock: remote.and_then(|r| r.link.offset()),
+            link: self.hub.emulated_link().map(str::to_owned),
         }));
     }
 }

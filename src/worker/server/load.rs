@@ -230,6 +230,7 @@ impl<E: Engine> Job<E> {
                 total_bytes,
             },
             clock: None,
+            link: None,
         }));
     }
 

@@ -402,6 +402,7 @@ impl<E: Engine> Session<E> {
                 address: peer.clone(),
                 state: PeerState::Ready,
                 clock: None,
+                link: None,
             }));
         })
     }
@@ -502,6 +503,7 @@ impl<E: Engine> Session<E> {
             address: self.peer.clone(),
             state,
             clock: None,
+            link: None,
         }));
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::super::{App, Doubt, Moment, Proposal, Redraw, Screen, Turn};
 use crate::model::Graph;
 use crate::store::Store;
+use crate::sweep::Forecast;
 pub use form::{Field, Form};
 
 /// What keys ask of the Sweep screen.
@@ -81,6 +82,13 @@ impl App {
         robot.and_then(Store::model).map(|model| &model.graph)
     }
 
+    /// How long the sweep that the form sets up will take.
+    pub fn sweep_forecast(&self) -> Option<Forecast> {
+        let store = self.focus().and_then(|i| self.shown(i))?;
+        let graph = &store.model()?.graph;
+        Some(self.screens.sweep.form.forecast(graph, store))
+    }
+
     /// Whether the Sweep screen shows the form of a new sweep: when that was asked for, or there is no sweep to show.
     pub fn sets_up_sweep(&self) -> bool {
         self.screens.sweep.sets_up || self.sweeping().is_none()
@@ -92,7 +100,7 @@ impl App {
             return;
         };
         let request = self.screens.sweep.form.request(graph);
-        match self.begin_sweep(&request, at) {
+        match self.begin_sweep_with_best(&request, at) {
             Ok(begun) => {
                 self.screens.sweep.row = 0;
                 self.screens.sweep.sets_up = false;

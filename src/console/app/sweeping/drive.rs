@@ -199,6 +199,7 @@ impl App {
             sweeping.restore.clone(),
             servers,
             store.power().sources(),
+            sweeping.header.needs_solo_check(),
             at.now,
         );
         sweeping.sweep = Some(sweep);

@@ -1,9 +1,15 @@
 //! How far a sweep is, in one line: on the screen and on standard error.
 
 use super::{Stage, Sweeping};
-use crate::sweep::{How, Pause};
+use crate::sweep::{How, Pause, duration_words};
 
 impl Sweeping {
+    /// Before the first visit is made nothing but the prediction tells how long it takes.
+    fn predicted_words(&self) -> String {
+        let words = |ns| format!(", about {} as predicted", duration_words(ns));
+        self.forecast.duration_ns.map_or_else(String::new, words)
+    }
+
     /// How far it is: `round 3 of 20  split 12  40 of 920 visits, 4 min 10 s left`.
     pub fn words(&self) -> String {
         let Some(sweep) = self.sweep() else {
@@ -13,8 +19,13 @@ impl Sweeping {
             };
         };
         let progress = sweep.progress();
+        let sought = if self.then.is_some() {
+            "best cut: "
+        } else {
+            ""
+        };
         let round = format!(
-            "round {} of {}",
+            "{sought}round {} of {}",
             (progress.round + 1).min(progress.rounds),
             progress.rounds
         );
@@ -39,11 +50,15 @@ impl Sweeping {
                 };
                 format!("idle power is measured {when} the visits, {seconds} s: frames pause")
             }
+            (None, _) if progress.is_check => {
+                "robot and server share a machine: they compute alone, then both at once".to_owned()
+            }
             (None, _) => {
                 let label = progress.plan.map(|p| sweep.plans()[p].label.as_str());
-                let left = progress
-                    .time_left_ns
-                    .map_or_else(String::new, |ns| format!(", {} left", duration(ns)));
+                let left = progress.time_left_ns.map_or_else(
+                    || self.predicted_words(),
+                    |ns| format!(", {} left", duration_words(ns)),
+                );
                 format!(
                     "{round}  {}  {} of {} visits{left}",
                     label.unwrap_or_default(),
@@ -52,29 +67,5 @@ impl Sweeping {
                 )
             }
         }
-    }
-}
-
-/// `4 min 10 s`.
-fn duration(ns: i64) -> String {
-    let seconds = ns.max(0) / 1_000_000_000;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} min"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_at_a_glance() {
-        let s = 1_000_000_000;
-        assert_eq!(duration(9 * s), "9 s");
-        assert_eq!(duration(250 * s), "4 min 10 s");
-        assert_eq!(duration(3 * 3600 * s + 61 * s), "3 h 01 min");
-        assert_eq!(duration(-1), "0 s");
     }
 }

@@ -51,11 +51,8 @@ pub(super) fn render(scene: &Scene, area: Rect, buf: &mut Buffer) {
 fn form(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let form = &scene.app.screens().sweep.form;
     let graph = scene.app.swept_graph();
-    let foot = graph.map_or_else(String::new, |graph| {
-        let (plans, rounds) = (form.count(graph), form.settings().until.most_rounds());
-        let visits = plans as u64 * u64::from(rounds);
-        format!("{plans} plans, at most {rounds} rounds: {visits} visits")
-    });
+    let foot = scene.app.sweep_forecast();
+    let foot = foot.map_or_else(String::new, |forecast| forecast.words());
     let inner = panel(area, "Sweep  a new one", &foot, scene.theme, buf);
     let Some(graph) = graph else {
         let words = "no robot has told its model yet";
@@ -99,8 +96,18 @@ fn table(scene: &Scene, sweeping: &Sweeping, (area, inner): (Rect, Rect), buf: &
             buf.set_line(inner.x, y, &line, inner.width);
         }
     };
-    put(Line::styled(state(sweeping), scene.theme.strong()));
-    let Some(sweep) = sweeping.sweep().filter(|_| Size::of(area) != Size::Glance) else {
+    let is_glance = Size::of(area) == Size::Glance;
+    let state = state(sweeping);
+    // At arm's length every part of it has a line of its own.
+    let parts = if is_glance {
+        state.split("  ").collect()
+    } else {
+        vec![state.as_str()]
+    };
+    for part in parts {
+        put(Line::styled(part.to_owned(), scene.theme.strong()));
+    }
+    let Some(sweep) = sweeping.sweep().filter(|_| !is_glance) else {
         for line in foot.split("  ").filter(|l| !l.is_empty()) {
             put(Line::raw(line.to_owned()));
         }

@@ -2,11 +2,12 @@
 
 mod words;
 
-use crate::console::app::sweeping::Request;
+use crate::console::app::sweeping::{Request, of_wanted};
 use crate::model::Graph;
 use crate::plan::{Choice, MAX_WINDOW, ModeKind};
 use crate::policy::PolicyKind;
-use crate::sweep::{Cuts, Method, Settings, Until, Wanted, WantedCut};
+use crate::store::Store;
+use crate::sweep::{Best, Cuts, Forecast, Given, Method, Settings, Until, Wanted, WantedCut};
 
 /// When a sweep ends: after so many rounds, or when the widest 95 % interval of a median is under so many percent.
 const UNTIL: [Until; 9] = [
@@ -20,6 +21,9 @@ const UNTIL: [Until; 9] = [
     narrow(2.0),
     narrow(1.0),
 ];
+/// What stands for the best cut, and for cut 0.
+const BEST_CUT: u32 = 1;
+const FIRST_CUT: u32 = 2;
 /// The usual one: 20 rounds.
 const USUAL_UNTIL: usize = 4;
 /// Row tiles, frames and seconds at most.
@@ -96,7 +100,7 @@ pub struct Form {
     points: Points,
     range: (u32, u32),
     ends: (bool, bool),
-    /// The cut, from 1; 0: not at all.
+    /// 0: not at all; 1: at the best cut; the cut from 2 on.
     streamed: u32,
     tiles: u32,
     pipeline: u32,
@@ -189,12 +193,9 @@ impl Form {
             Field::To => number(&mut self.range.1, self.range.0, n),
             Field::Local => self.ends.0 = yes,
             Field::Remote => self.ends.1 = yes,
-            // From "no" the first step goes to the usual cut.
-            Field::Streamed if self.streamed == 0 && yes => self.streamed = usual_cut(graph) + 1,
-            Field::Streamed => number(&mut self.streamed, 0, n),
+            Field::Streamed => divide(&mut self.streamed, by, graph),
             Field::Tiles => number(&mut self.tiles, 2, MOST_TILES),
-            Field::Pipeline if self.pipeline == 0 && yes => self.pipeline = usual_cut(graph) + 1,
-            Field::Pipeline => number(&mut self.pipeline, 0, n),
+            Field::Pipeline => divide(&mut self.pipeline, by, graph),
             Field::Window => number(&mut self.window, 2, u32::from(MAX_WINDOW)),
             Field::Tensor if self.tensor == 0 && yes => self.tensor = 50,
             Field::Tensor => number(&mut self.tensor, 0, 99),
@@ -243,7 +244,10 @@ impl Form {
             ..of(mode)
         };
         let divided = |mode, cut: u32| Wanted {
-            cut: cut.checked_sub(1).map(WantedCut::At),
+            cut: match cut.checked_sub(FIRST_CUT) {
+                Some(cut) => Some(WantedCut::At(cut)),
+                None => Some(WantedCut::Found(Best::Best)),
+            },
             ..of(mode)
         };
         let all = [
@@ -275,10 +279,11 @@ impl Form {
         wanted.map(|(_, wanted)| wanted).collect()
     }
 
-    /// How many plans that makes.
-    pub fn count(&self, graph: &Graph) -> usize {
+    /// How long a sweep of it will take on a robot.
+    pub fn forecast(&self, graph: &Graph, store: &Store) -> Forecast {
         let cuts = self.cuts(graph).and_then(|cuts| cuts.of(graph).ok());
-        cuts.map_or(0, |cuts| cuts.len()) + self.modes(graph).len()
+        let cuts = cuts.unwrap_or_default();
+        of_wanted((&cuts, &self.modes(graph)), &self.settings(), graph, store)
     }
 
     /// How a sweep of it goes about it.
@@ -301,7 +306,7 @@ impl Form {
         Request {
             cuts: self.cuts(graph),
             modes: self.modes(graph),
-            best: None,
+            given: Given::default(),
             settings: self.settings(),
             title: None,
             expects: None,
@@ -313,6 +318,16 @@ impl Form {
     }
 }
 
+/// Another cut: from none to the best one, from there to the usual one, and on.
+fn divide(value: &mut u32, by: i32, graph: &Graph) {
+    let last = graph.operator_count() + FIRST_CUT;
+    *value = match *value {
+        0 if by > 0 => BEST_CUT,
+        BEST_CUT if by > 0 => usual_cut(graph) + FIRST_CUT,
+        value => value.saturating_add_signed(by).min(last),
+    };
+}
+
 fn usual_cut(graph: &Graph) -> u32 {
     let usual = Choice::usual(graph, ModeKind::Split);
     usual.cuts.first().copied().unwrap_or(0)
@@ -322,7 +337,7 @@ fn usual_cut(graph: &Graph) -> u32 {
 mod tests {
     use super::*;
     use crate::model::zoo;
-    use crate::sweep::PlanLine;
+    use crate::sweep::{Given, PlanLine};
 
     /// The form with every line changed by so much.
     fn changed(by: i32, graph: &Graph) -> Form {
@@ -343,8 +358,12 @@ mod tests {
             for by in [-10, -1, 0, 1, 2] {
                 let form = changed(by, &graph);
                 let request = form.request(&graph);
-                let lines = PlanLine::list(&graph, request.cuts.as_ref(), &request.modes, None);
-                match form.count(&graph) {
+                let known = Given {
+                    best: Some(7),
+                    ..request.given
+                };
+                let lines = PlanLine::list(&graph, request.cuts.as_ref(), &request.modes, known);
+                match form.forecast(&graph, &Store::default()).plans {
                     0 => assert!(lines.is_err_and(|why| why.to_string().contains("no plans"))),
                     count => assert_eq!(lines.unwrap().len(), count, "{form:?}"),
                 }
@@ -371,18 +390,29 @@ mod tests {
         let request = form.request(&graph);
         assert_eq!(request.cuts, Some(Cuts::Range(7, 7)));
         let words: Vec<_> = request.modes.iter().map(Wanted::to_string).collect();
-        let cut = usual_cut(&graph);
         let expected = [
             "local".to_owned(),
             "remote".to_owned(),
-            format!("split:cut={cut}:tiles=5"),
-            format!("pipeline:cut={cut}:window=4"),
+            "split:cut=best:tiles=5".to_owned(),
+            "pipeline:cut=best:window=4".to_owned(),
             "tensor:share=0.5".to_owned(),
             "data".to_owned(),
             "tile:share=0.5".to_owned(),
             "auto".to_owned(),
         ];
         assert_eq!(words, expected);
+        // From the best cut the next step goes to the usual one, and back.
+        let line = form
+            .fields(&graph)
+            .iter()
+            .position(|f| *f == Field::Streamed);
+        form.selected = line.unwrap();
+        form.change(1, &graph);
+        let streamed = |form: &Form| form.modes(&graph)[2].to_string();
+        let usual = usual_cut(&graph);
+        assert_eq!(streamed(&form), format!("split:cut={usual}:tiles=5"));
+        form.change(-1_000, &graph);
+        assert!(!form.modes(&graph).iter().any(|m| m.tiles.is_some()));
         let settings = request.settings;
         assert!(
             settings.energy && settings.idle_ms == 31_000,

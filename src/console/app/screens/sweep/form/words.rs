@@ -42,7 +42,8 @@ impl Form {
             let name = before.map_or("the image", |node| node.name.as_str());
             format!("{cut} of {n}, after {name}")
         };
-        let cut = |cut: u32| match cut.checked_sub(1) {
+        let cut = |cut: u32| match cut.checked_sub(super::FIRST_CUT) {
+            None if cut == super::BEST_CUT => "at the best cut, found first".to_owned(),
             None => "no".to_owned(),
             Some(cut) => format!("at cut {}", layer(cut)),
         };
