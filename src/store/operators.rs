@@ -60,15 +60,19 @@ impl OperatorTimes {
         if !counts {
             return;
         }
-        let mut sums: BTreeMap<(NodeId, DeviceId), i64> = BTreeMap::new();
-        for step in frame.steps.iter() {
-            if step.kind == StepKind::Compute && step.node.0 <= MOST_NODES {
-                let sum = sums.entry((step.node, step.device)).or_default();
-                *sum = sum.saturating_add(step.duration_ns);
-            }
-        }
+        let steps = frame.steps.iter();
+        let steps = steps.filter(|s| s.kind == StepKind::Compute && s.node.0 <= MOST_NODES);
+        // In the order that they ran in: nearly the operators' own, and so soon sorted.
+        let mut steps: Vec<_> = steps
+            .map(|step| ((step.node, step.device), step.duration_ns))
+            .collect();
+        steps.sort_unstable_by_key(|step| step.0);
         self.frames += 1;
-        for ((node, device), ns) in sums {
+        for tiles in steps.chunk_by(|a, b| a.0 == b.0) {
+            let (node, device) = tiles[0].0;
+            let ns = tiles
+                .iter()
+                .fold(0, |sum: i64, tile| sum.saturating_add(tile.1));
             let slots = self.times.entry(node).or_default();
             let known = slots.iter().position(|times| times.device == device);
             let at = known.unwrap_or(slots.len());
@@ -111,6 +115,25 @@ impl OperatorTimes {
             })
             .collect()
     }
+
+    /// The greatest median of all, which the others are drawn beside; none before there is one.
+    pub fn longest_ns(&self) -> Option<i64> {
+        let mut ns: Vec<i64> = Vec::new();
+        let medians = self.times.values().flat_map(|slots| {
+            let newest = slots.iter().map(|times| times.frame).max();
+            slots
+                .iter()
+                .filter(move |times| Some(times.frame) == newest)
+        });
+        let medians = medians.filter_map(|times| {
+            ns.clear();
+            ns.extend(&times.ns);
+            // The place that `quantile` takes of sorted values.
+            let middle = ns.len().div_ceil(2).checked_sub(1)?;
+            Some(*ns.select_nth_unstable(middle).1)
+        });
+        medians.max()
+    }
 }
 
 #[cfg(test)]
@@ -145,6 +168,24 @@ mod tests {
         assert_eq!((medians[0].ns, medians[0].count), (20, 3));
         times.begin(Epoch(3));
         assert!(times.medians(NodeId(1)).is_empty());
+    }
+
+    #[test]
+    fn the_longest_is_the_greatest_of_the_medians_where_operators_run_now() {
+        let mut times = OperatorTimes::default();
+        times.begin(Epoch(1));
+        assert_eq!(times.longest_ns(), None);
+        for number in 1..=6 {
+            let late = i64::from(number == 3) * 5_000;
+            let steps = [(0, 2, 40 + late), (0, 1, 10), (1, 3, number as i64)];
+            times.add(&frame(number, 1, false, &steps));
+        }
+        let medians = (1..=3).flat_map(|node| times.medians(NodeId(node)));
+        assert_eq!(times.longest_ns(), medians.map(|m| m.ns).max());
+        assert_eq!(times.longest_ns(), Some(40));
+        // It computes elsewhere now, and faster.
+        times.add(&frame(7, 1, false, &[(1, 2, 5)]));
+        assert_eq!(times.longest_ns(), Some(10));
     }
 
     #[test]

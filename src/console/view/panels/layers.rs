@@ -87,7 +87,7 @@ pub(in crate::console::view) fn render(scene: &Scene, area: Rect, buf: &mut Buff
         .unwrap_or(looked_at)
         .saturating_sub(height / 2)
         .min(rows.len().saturating_sub(height));
-    let longest = longest(store, graph);
+    let longest = longest(store);
     let columns = columns(usize::from(inner.width) - ahead);
     for (row, y) in rows.iter().skip(first).take(height).zip(inner.y..) {
         let line = match row {
@@ -261,15 +261,8 @@ pub(in crate::console::view) fn rule(
     Line::styled(text + &fill, style)
 }
 
-fn longest(store: &Store, graph: &Graph) -> i64 {
-    graph
-        .operators()
-        .iter()
-        .flat_map(|node| store.operators().medians(node.id))
-        .map(|m| m.ns)
-        .max()
-        .unwrap_or(1)
-        .max(1)
+fn longest(store: &Store) -> i64 {
+    store.operators().longest_ns().unwrap_or(1).max(1)
 }
 
 /// Columns of what a cut below a row would cost.
