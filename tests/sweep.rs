@@ -10,6 +10,7 @@ mod console;
 #[path = "support/process.rs"]
 mod process;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -167,7 +168,9 @@ async fn a_sweep_measures_every_plan_stores_its_frames_and_puts_the_plan_back() 
     assert_eq!(file.frames.len(), of("frame"));
     assert_eq!(file.header.model.name, "mobilenet_v2");
     assert!(file.header.robot.emulated && file.header.servers[0].emulated);
-    assert_eq!((file.visits.len(), file.idle.len()), (8, 2));
+    // On a crowded machine a link may be silent for too long: that visit is made again.
+    let visited: BTreeSet<_> = file.visits.iter().map(|v| (v.round, v.plan)).collect();
+    assert_eq!((visited.len(), file.idle.len()), (8, 2));
     let warm = file
         .frames
         .iter()
