@@ -30,9 +30,10 @@ const MAX_SCHEDULES: usize = 4;
 const MAX_OPEN: usize = 64;
 /// Weight of a frame in the length that is learned per mode.
 const REST_WEIGHT: f64 = 0.2;
-/// What comes down is part of the length that is learned per mode if it is no more than this: a result. How long large values
-/// take is the link's.
+/// More than a result comes down of such a plan: how long that takes is the link's more than the mode's.
 const SMALL_BYTES: u64 = 64 << 10;
+/// The length that is learned of such a mode is at most this share of a frame.
+const MOST_OF_LARGE: f64 = 0.2;
 /// Frames simulated for each place of the window, so that a pipeline is full.
 const FILLING: u32 = 3;
 
@@ -98,6 +99,7 @@ struct Open {
     codec: Codec,
     quiet: Quiet,
     quiet_ns: i64,
+    latency_ns: i64,
 }
 
 /// Which part of a frame shows what is not modelled.
@@ -105,8 +107,8 @@ struct Open {
 enum Quiet {
     /// Nothing computes and nothing goes up.
     NotUp,
-    /// The same, less what comes down: large values do.
-    Waiting,
+    /// The same where large values come down: it shows the link as well, so it corrects within [`MOST_OF_LARGE`].
+    Large,
     /// Since the last byte was with the servers: before, a frame of a pipeline waits for others.
     Tail,
 }
@@ -115,15 +117,14 @@ impl Quiet {
     fn of(plan: &Plan, frame: &simulate::Frame) -> Self {
         match plan.window {
             2.. => Self::Tail,
-            _ if frame.bytes_down > SMALL_BYTES => Self::Waiting,
+            _ if frame.bytes_down > SMALL_BYTES => Self::Large,
             _ => Self::NotUp,
         }
     }
 
     fn ns(self, parts: &Parts, last_up_ns: Option<i64>) -> i64 {
         match self {
-            Self::NotUp => parts.wait_ns + parts.downlink_ns,
-            Self::Waiting => parts.wait_ns,
+            Self::NotUp | Self::Large => parts.wait_ns.saturating_add(parts.downlink_ns),
             Self::Tail => parts.sum_ns() - last_up_ns.unwrap_or(0),
         }
     }
@@ -273,6 +274,7 @@ impl Predictor {
             codec: plan.codec,
             quiet,
             quiet_ns: quiet.ns(&expected.frame.parts, last_up_ns(&steps)),
+            latency_ns: expected.frame.latency_ns,
         };
         self.open.insert(frame, open);
     }
@@ -354,7 +356,15 @@ impl Predictor {
                 .frame(&self.graph, open.codec, &finished.transfers);
             let last_up_ns = last_up_ns(&finished.transfers);
             let came_ns = open.quiet.ns(&finished.parts, last_up_ns);
-            let more = (came_ns - open.quiet_ns) as f64;
+            let more = came_ns.saturating_sub(open.quiet_ns) as f64;
+            let most = match open.quiet {
+                // No more than either says: a link that was not what it was believed to be corrects nothing.
+                Quiet::Large => {
+                    MOST_OF_LARGE * open.latency_ns.min(finished.parts.sum_ns()).max(0) as f64
+                }
+                Quiet::NotUp | Quiet::Tail => f64::INFINITY,
+            };
+            let more = more.clamp(-most, most);
             let rest = self.rest.entry(open.mode).or_insert(more);
             *rest += REST_WEIGHT * (more - *rest);
             if !finished.transfers.is_empty() {
