@@ -188,6 +188,7 @@ fn a_search_for_the_best_cut_that_is_stopped_begins_nothing() {
     granted(&mut console);
     measure(&mut console, 8);
     console.key(Key::Char('x'));
+    console.key(Key::Enter);
     assert_eq!(granted(&mut console), Command::EndSweep);
     console.records(ROBOT, vec![plan(99, Plan::split(28))]);
     assert!(console.app.sweeping().unwrap().is_over());
