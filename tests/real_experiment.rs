@@ -1,10 +1,6 @@
 //! An experiment whose workers compute with libtorch: `splitscope run` from the file to the page.
 #![cfg(feature = "torch")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests fail like tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::fs;
 use std::process::Command;

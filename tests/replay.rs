@@ -245,7 +245,7 @@ fn reel(film: &Film<App>) -> Update {
         from,
         to,
         landmarks: std::sync::Arc::new(film.landmarks().clone()),
-        read: film.read(),
+        reading: None,
     }))
 }
 

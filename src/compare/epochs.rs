@@ -26,9 +26,8 @@ pub struct EpochSummary {
 /// The epochs of a session's first robot, in their order.
 ///
 /// # Errors
-/// The file cannot be opened or read. Damaged stretches are passed over.
-pub fn epochs(file: &Path) -> Result<Vec<EpochSummary>, SessionError> {
-    let reader = Reader::open(file)?;
+/// The file cannot be read. Damaged stretches are passed over.
+pub fn epochs(reader: &Reader) -> Result<Vec<EpochSummary>, SessionError> {
     let mut robot = None;
     let mut sums: BTreeMap<Epoch, (String, u64, i64)> = BTreeMap::new();
     for entry in reader.entries_of_kinds(.., |kind| kind == "frame") {

@@ -10,6 +10,7 @@ use super::app::{App, Reel, Setup, Shot, Update};
 use super::aside::{Aside, Ask, Bring, Inbox};
 use crate::clock;
 use crate::playback::Film;
+use crate::progress::Progress;
 use crate::session::{Entry, Reader, Written};
 use crate::units::Nanos;
 
@@ -21,6 +22,8 @@ const ANSWERS: usize = 16;
 const AT_ONCE: usize = 256;
 /// Between two reports of what can be shown.
 const REPORT_NS: i64 = 250_000_000;
+/// Parts that the reading of a recording is counted in.
+const PARTS: u64 = 1_000;
 
 #[derive(Debug)]
 enum Wish {
@@ -84,6 +87,7 @@ impl Projector {
 fn run(mut film: Film<App>, wishes: &mut Inbox<Wish>, shots: &Bring<Update>) {
     let mut reported = clock::now().shifted(-REPORT_NS);
     let mut news = true;
+    let mut reading: Option<Progress> = None;
     loop {
         let was_seen = film.is_seen();
         let wish = if film.is_seen() && !news {
@@ -128,15 +132,21 @@ fn run(mut film: Film<App>, wishes: &mut Inbox<Wish>, shots: &Bring<Update>) {
             && due
             && let Some((from, to)) = film.span()
         {
+            let now = clock::now();
+            reading = film.read().map(|share| {
+                let done = (f64::from(share) * PARTS as f64) as u64;
+                let begun = reading.unwrap_or_else(|| Progress::begun(done, Some(PARTS), now));
+                begun.reached(done, now)
+            });
             let reel = Reel {
                 from,
                 to,
                 landmarks: Arc::new(film.landmarks().clone()),
-                read: film.read(),
+                reading,
             };
             // A full queue: the next report says the same.
             news = !shots.try_bring(Update::Film(Shot::Reel(reel)));
-            reported = clock::now();
+            reported = now;
         }
     }
 }

@@ -1,17 +1,25 @@
-//! Errands to the folder of recordings, on a thread of their own: the screen never waits for a disk.
+//! Errands to the folder of recordings, on a thread of their own: the screen never waits for a disk, and is told how far
+//! an errand is that takes more than a second.
 
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 use super::app::screens::sessions::{Errand, Fetched, Row};
 use super::aside::{Aside, Ask, Bring, Inbox};
 use crate::clock;
-use crate::compare::{Sample, compare, epochs};
-use crate::session::{Meta, Reader, Remembered, SessionError, folder};
+use crate::compare::{Choice, Sample, compare, epochs};
+use crate::progress::Progress;
+use crate::session::{Meta, Reader, Remembered, SessionError, Watch, folder};
 
 /// Errands that may wait.
 const QUEUE: usize = 16;
+/// Of what takes no longer nobody asks how far it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Between two words of it.
+const TICK: Duration = Duration::from_millis(250);
 
 /// What an errand brings back.
 pub(super) enum Back {
@@ -64,7 +72,13 @@ fn run(folder: &Path, asked: &mut Inbox<Errand>, bring: &Bring<Back>) {
             errand,
             Errand::Delete(_) | Errand::Rename(..) | Errand::Describe(..)
         );
-        let done = perform(folder, errand);
+        let told = Told {
+            patience: PATIENCE,
+            say: &|words| {
+                bring.try_bring(Back::Fetched(Fetched::Said(words)));
+            },
+        };
+        let done = perform(folder, errand, &told);
         let back = done.unwrap_or_else(|error| Back::Fetched(Fetched::Said(error.to_string())));
         if bring.bring(back)
             && changes
@@ -75,11 +89,74 @@ fn run(folder: &Path, asked: &mut Inbox<Errand>, bring: &Bring<Back>) {
     }
 }
 
-fn perform(at: &Path, errand: Errand) -> Result<Back, SessionError> {
+/// Who is told how far something is, and when first.
+struct Told<'a> {
+    patience: Duration,
+    say: &'a (dyn Fn(String) + Sync),
+}
+
+impl Told<'_> {
+    /// Does some work; `place` says how much of it is done, and of how much.
+    fn during<T>(
+        &self,
+        what: &str,
+        place: impl Fn() -> (u64, u64) + Sync,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        let began = clock::now();
+        let (working, ended) = sync_channel::<()>(0);
+        std::thread::scope(|scope| {
+            let look = || {
+                let ended = ended;
+                let mut wait = self.patience;
+                while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                    let (done, total) = place();
+                    let progress = Progress::begun(0, Some(total), began);
+                    let words = progress.reached(done, clock::now()).words();
+                    (self.say)(format!("{what} {words}"));
+                    wait = TICK;
+                }
+            };
+            // Without a thread nobody is told; the work is done.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, look);
+            let made = work();
+            drop(working);
+            made
+        })
+    }
+
+    fn open(&self, file: &Path) -> Result<Reader, SessionError> {
+        let watch = Watch::default();
+        let work = || Reader::open_watched(file, &watch);
+        self.during(&format!("opening {}", name(file)), || watch.place(), work)
+    }
+
+    fn sample(&self, choice: &Choice) -> Result<Sample, SessionError> {
+        let reader = self.open(&folder::find(&choice.file))?;
+        self.reading(&choice.label(), &reader, || Sample::of(&reader, choice))
+    }
+
+    /// A session's entries are gone through, from the first to the last.
+    fn reading<T>(&self, what: &str, reader: &Reader, work: impl FnOnce() -> T) -> T {
+        let watched = reader.clone();
+        let place = || {
+            let (done, all) = watched.place();
+            (done as u64, all as u64)
+        };
+        self.during(&format!("reading {what}"), place, work)
+    }
+}
+
+fn name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+fn perform(at: &Path, errand: Errand, told: &Told<'_>) -> Result<Back, SessionError> {
     let said = |words: String| Back::Fetched(Fetched::Said(words));
     Ok(match errand {
         Errand::List => Back::Fetched(Fetched::Rows(list(at)?)),
-        Errand::Open(file) => Back::Open(Reader::open(&file)?),
+        Errand::Open(file) => Back::Open(told.open(&file)?),
         Errand::Delete(file) => {
             folder::delete(&file)?;
             said(format!("deleted {}", file.display()))
@@ -98,11 +175,12 @@ fn perform(at: &Path, errand: Errand) -> Result<Back, SessionError> {
         }
         Errand::Remember(about) => said(remember(&about)),
         Errand::Epochs(file) => {
-            let epochs = epochs(&file)?;
+            let reader = told.open(&file)?;
+            let epochs = told.reading(&name(&file), &reader, || epochs(&reader))?;
             Back::Fetched(Fetched::Epochs(file, epochs))
         }
         Errand::Compare(a, b) => {
-            let comparison = compare(&Sample::read(&a)?, &Sample::read(&b)?);
+            let comparison = compare(&told.sample(&a)?, &told.sample(&b)?);
             Back::Fetched(Fetched::Compared(Arc::new(comparison)))
         }
     })
@@ -139,6 +217,36 @@ fn list(at: &Path) -> Result<Vec<Row>, SessionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_its_time_says_how_far_it_is() {
+        let said = std::sync::Mutex::new(Vec::new());
+        let told = Told {
+            patience: Duration::ZERO,
+            say: &|words| said.lock().unwrap().push(words),
+        };
+        let (begun, go) = sync_channel::<()>(0);
+        let asked = || {
+            let _ = begun.try_send(());
+            (30, 120)
+        };
+        // The work is done once somebody was told of it.
+        let made = told.during("opening garden.mcap", asked, || go.recv_timeout(TICK * 40));
+        assert_eq!(made, Ok(()));
+        let said = said.lock().unwrap();
+        assert!(
+            said.iter()
+                .any(|s| s.starts_with("opening garden.mcap 25 %, ")),
+            "{said:?}"
+        );
+        let quick = Told {
+            patience: PATIENCE,
+            say: &|words| panic!("{words}"),
+        };
+        let garden = concat!(env!("CARGO_MANIFEST_DIR"), "/recordings/garden.mcap");
+        let choice: Choice = garden.parse().unwrap();
+        assert!(quick.sample(&choice).is_ok());
+    }
 
     /// The folder of a person who renames a session and leaves at once.
     #[test]

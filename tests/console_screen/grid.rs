@@ -85,7 +85,7 @@ fn film(console: &Console) -> (Film<App>, Reel) {
         from,
         to,
         landmarks: Arc::new(film.landmarks().clone()),
-        read: film.read(),
+        reading: None,
     };
     (film, reel)
 }

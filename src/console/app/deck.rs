@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::{App, Effect, Moment, Orders, Redraw, Setup, Target, Turn};
 use crate::playback::{Command, Jump, Landmarks, Playback, Standing};
+use crate::progress::Progress;
 use crate::session::Meta;
 use crate::store::Events;
 use crate::units::{FrameId, Nanos};
@@ -48,8 +49,8 @@ pub struct Reel {
     pub to: Nanos,
     /// What there is to jump to.
     pub landmarks: Arc<Landmarks>,
-    /// Of a recording that is still being read: how much has been, 0 to 1.
-    pub read: Option<f32>,
+    /// Of a recording that is still being read: how far that is.
+    pub reading: Option<Progress>,
 }
 
 /// What is typed to go to.
@@ -79,7 +80,7 @@ pub struct Deck {
     /// A picture is under way.
     asked: bool,
     passed: Nanos,
-    read: Option<f32>,
+    reading: Option<Progress>,
     typed: Option<String>,
     /// The recording's name.
     title: Option<String>,
@@ -98,7 +99,7 @@ impl Default for Deck {
             aside: None,
             asked: false,
             passed: Nanos(0),
-            read: None,
+            reading: None,
             typed: None,
             title: None,
             recorded: None,
@@ -128,9 +129,9 @@ impl Deck {
         &self.landmarks
     }
 
-    /// Of a recording that is still being read: how much has been, 0 to 1.
-    pub const fn read(&self) -> Option<f32> {
-        self.read
+    /// Of a recording that is still being read: how far that is.
+    pub const fn reading(&self) -> Option<Progress> {
+        self.reading
     }
 
     /// What is typed to go to, while it is.
@@ -314,7 +315,7 @@ impl App {
         match shot {
             Shot::Reel(reel) => {
                 self.deck.landmarks = reel.landmarks;
-                self.deck.read = reel.read;
+                self.deck.reading = reel.reading;
                 let (_, to) = self.deck.playback.span();
                 // Of what goes on the present is the end; of a recording, its catalogue may say more than was read.
                 let to = Nanos(to.0.max(reel.to.0));

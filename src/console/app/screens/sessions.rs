@@ -204,8 +204,15 @@ impl App {
             Fetched::Epochs(file, epochs) if epochs.is_empty() => {
                 self.notice = Some(format!("{} has no frame", file.display()));
             }
-            Fetched::Epochs(file, epochs) => sessions.unfold(Some((file, epochs))),
-            Fetched::Compared(comparison) => sessions.compared = Some((comparison, 0)),
+            Fetched::Epochs(file, epochs) => {
+                sessions.unfold(Some((file, epochs)));
+                // How far it was.
+                self.notice = None;
+            }
+            Fetched::Compared(comparison) => {
+                sessions.compared = Some((comparison, 0));
+                self.notice = None;
+            }
             Fetched::Described(file, about) => {
                 self.notice = Some(format!("{}: kept", file.display()));
                 self.described(file, *about);

@@ -89,8 +89,8 @@ fn words(scene: &Scene, deck: &Deck) -> String {
         let text = crate::store::clean(&marker.text, 40);
         let _ = write!(words, "  ◆ {text}");
     }
-    if let Some(read) = deck.read() {
-        let _ = write!(words, "  reading {:.0} %", read * 100.0);
+    if let Some(reading) = deck.reading() {
+        let _ = write!(words, "  reading {}", reading.words());
     }
     if let Some(title) = deck.title() {
         let _ = write!(words, "  {title}");
