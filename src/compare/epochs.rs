@@ -1,7 +1,6 @@
 //! The epochs of a session: what ran, how many frames, how long they took. What one chooses from.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::session::{Reader, SessionError, What};
 use crate::units::{Epoch, ns_to_ms};
