@@ -6,7 +6,7 @@ use std::sync::Arc;
 use splitscope::compare::{Choice, EpochSummary, Sample, compare, epochs};
 use splitscope::console::app::screens::sessions::{Fetched, Row};
 use splitscope::console::app::{Action, Key, Screen, Update};
-use splitscope::session::{Card, CardMarker, Start, State, Status};
+use splitscope::session::{Card, CardMarker, Reader, Start, State, Status};
 use splitscope::units::{Bytes, Nanos};
 use splitscope::wire::Record;
 
@@ -114,7 +114,7 @@ fn two_epochs_of_a_real_recording_side_by_side() {
         1,
         Card::default(),
     )])));
-    let epochs = epochs(Path::new(file)).unwrap();
+    let epochs = epochs(&Reader::open(Path::new(file)).unwrap()).unwrap();
     let listed = "sessions/garden.mcap".into();
     console.update(Update::Fetched(Fetched::Epochs(listed, epochs.clone())));
     console.key(Key::Down);
