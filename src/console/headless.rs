@@ -244,6 +244,10 @@ impl Watcher {
                         quiet_since: None,
                     });
                     self.apply(Update::Act(Action::Power(power::Do::Idle(seconds))));
+                    // Who gave the flag is sure.
+                    if self.app.doubt().is_some() {
+                        self.apply(Update::Act(Action::Apply));
+                    }
                     let holder = self.app.take_over().map(|question| &question.holder);
                     let held = holder.map(|who| format!("{who} controls the robot"));
                     if let Some(why) = held.or_else(|| self.app.notice().map(str::to_owned)) {
