@@ -288,7 +288,7 @@ fn a_worker_that_dies_and_comes_back_as_another_process_is_followed() {
         console.frames(1, 1..3);
         console.wait();
     });
-    let output = run(&address, &["--json", "--frames", "4"]);
+    let output = run(&address, &["--json", "--frames", "4", "--seconds", "60"]);
     assert!(output.status.success(), "{}", errors(&output));
     let numbers: Vec<_> = lines(&output)
         .iter()

@@ -97,6 +97,7 @@ fn called(listener: &TcpListener) -> TcpStream {
         assert!(clock::now() < until, "no console calls for {PATIENCE:?}");
         std::thread::sleep(Duration::from_millis(2));
     };
+    listener.set_nonblocking(false).unwrap();
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
