@@ -110,7 +110,9 @@ pub(crate) fn run(
                         start: Nanos(0),
                         end: Nanos(0),
                     });
-                    result = machines[at].event(done).unwrap().or(result.take());
+                    // Another device may be done after the robot has the result.
+                    let over = machines[at].event(done).unwrap();
+                    result = over.filter(|_| at == 0).or(result.take());
                 }
                 for to in 0..machines.len() {
                     let device = schedule.programs[to].device;
