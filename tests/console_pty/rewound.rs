@@ -143,7 +143,10 @@ fn live_is_rewound_in_place_from_the_recording_while_it_goes_on() {
         !text.contains("REWOUND") && text.contains("LIVE") && newest > Some(90)
     });
     STOP.store(true, Ordering::Relaxed);
-    let player = robot.join().unwrap();
+    let mut player = robot.join().unwrap();
+    let told_last = player.made;
+    player.play(&Step::Event("that was all".to_owned()));
+    terminal.shows(&["that was all"]);
     terminal.press(b"q");
     let left = terminal.ends_and_gives_the_terminal_back();
     assert!(left.starts_with("session "), "{left}");
@@ -153,7 +156,7 @@ fn live_is_rewound_in_place_from_the_recording_while_it_goes_on() {
     let card = reader.summary();
     assert_eq!((card.gap_batches, card.left_out), (0, 0));
     let told = card.counts["frame"] + card.counts["link"];
-    assert_eq!(told, player.made);
+    assert_eq!(told, told_last);
     let file = reader.path().to_string_lossy().into_owned();
     let mut terminal = Start::new(PROGRAM, &["replay", &file]).size(WIDE).run();
     terminal.shows(&["▶ REPLAY", "  frame "]);
