@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every frame carries what was expected at its admission; the error is taken over all frames that ran as planned,
-//! less the first of an epoch. Targets (docs: METHODS, section 3): median of at most 5 % per mode on a constant link, 10 %
+//! less the first of an epoch. Targets: median of at most 5 % per mode on a constant link, 10 %
 //! on the outdoors trace, which begins with 20 s that carry no plan's values in time and so wants minutes.
 //!
 //! Beside it stands what nobody could do better without knowing the future: the error of a simulation of the same

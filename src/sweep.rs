@@ -15,7 +15,7 @@
 //! summary    what the frames say: medians with intervals, energy by the block method, the best
 //! ```
 //!
-//! Rounds visit every plan once, in an order drawn anew for each round (METHODS.md section 6): a drift of the link
+//! Rounds visit every plan once, in an order drawn anew for each round: a drift of the link
 //! falls on all plans alike. The frames right after a switch are kept, marked, and left out of every figure.
 //! Both the console's Sweep screen and `splitscope sweep` drive the same [`Sweep`].
 

@@ -142,7 +142,7 @@ impl HowArgs {
 
 /// A robot is left alone for so long at a time at most, its coming to rest included.
 const MOST_IDLE_SECONDS: f64 = 100.0;
-/// What the block method asks for (METHODS.md section 5).
+/// What the block method asks for: the idle level before and after the blocks.
 pub(super) const IDLE_SECONDS: f64 = 30.0;
 
 pub(super) fn idle_seconds(text: &str) -> Result<f64, String> {

@@ -5,7 +5,7 @@ use crate::model::{Graph, crossing};
 use crate::plan::{Join, Mode, ModeKind, Plan, PlanError, shard_all, simple_tiles};
 use crate::units::DeviceId;
 
-/// Row tiles that a cut is streamed in (METHODS: T in 1, 2, 4, 8).
+/// Row tiles that a cut is streamed in beside one: each doubles the messages and halves what cannot overlap.
 pub const TILES: [u16; 3] = [2, 4, 8];
 /// The robot's shares that tiles are tried with.
 const SHARES: [f64; 7] = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];

@@ -2,7 +2,7 @@
 //!
 //! A time is `base x device x operator`. The base is the device's profile, or its own times at start, or nothing but
 //! arithmetic ([`Profile::generic`]). The two factors follow the measured steps of frames by multiplicative
-//! exponentially weighted means (METHODS.md section 3): `f <- f (measured / expected)^a`. The device's factor moves
+//! exponentially weighted means: `f <- f (measured / expected)^a`. The device's factor moves
 //! first and faster, so that what slows everything down (heat, a clock) is believed of operators not seen of late too.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Whether two compute lanes on one machine slow each other (METHODS.md section 6).
+//! Whether two compute lanes on one machine slow each other.
 //!
 //! Before the first round the robot and its first server each compute the whole model alone, then both at once, as
 //! halves of a pipeline. An operator counts as computed together where the other device was at its half of a frame during
@@ -14,7 +14,7 @@ use crate::statistics::median;
 use crate::units::{DeviceId, NodeId};
 use crate::wire::{FrameRecord, StepKind};
 
-/// Both are to run at within so much of their solo speed (METHODS.md section 6).
+/// Slower than alone by more than this, a time is no result: of the order of the differences that plans are compared for.
 const MOST_FACTOR: f64 = 1.15;
 /// Frames of each of the three visits.
 pub(super) const FRAMES: u32 = 8;
