@@ -86,7 +86,8 @@ const fn is_zero(ms: &u32) -> bool {
     *ms == 0
 }
 
-/// What the block method asks of each plan (a window so long that a sensor of a few readings a second and a buffered supply even out): so many milliseconds, so many frames.
+/// What the block method asks of each plan: so many milliseconds, so many frames. A sensor of a few readings a second
+/// and a buffered supply even out over a window so long.
 const ENERGY_MS: u32 = 20_000;
 const ENERGY_FRAMES: u32 = 100;
 /// The shortest visit that energy is taken over, in milliseconds.
