@@ -4,7 +4,6 @@
 
 mod kernel;
 
-use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -104,7 +103,7 @@ impl Clock for ManualClock {
 pub struct Offset {
     /// What to add to the peer's time to get ours, in nanoseconds.
     pub offset_ns: i64,
-    /// Half the round trip of the sample it comes from, in nanoseconds.
+    /// By how much it may be off, in nanoseconds.
     pub error_ns: i64,
 }
 
@@ -146,54 +145,100 @@ impl RoundTrip {
     }
 }
 
-/// Keeps the best of the recent heartbeats: the sample with the least round trip in a window.
-#[derive(Debug)]
-pub struct OffsetEstimator {
-    window_ns: i64,
-    samples: VecDeque<RoundTrip>,
-}
-
-/// Drift allowed between two crystal oscillators, which widens an old sample's error bound: 50 ppm.
+/// Drift allowed between two crystal oscillators, which widens what is known of an offset as time passes: 50 ppm.
 const DRIFT_PPM: i64 = 50;
 
-impl OffsetEstimator {
-    /// An estimator that forgets samples older than `window_ns`.
-    pub const fn new(window_ns: i64) -> Self {
+/// What heartbeats say of a peer's clock. Each gives two bounds, and they are kept apart: while one way is full of values,
+/// heartbeats wait there only, and the other way's bound stays as good as ever (Marzullo & Owicki 1983 intersect such
+/// intervals). The offset itself moves no further than the bounds ask for.
+#[derive(Debug, Default)]
+pub struct OffsetEstimator {
+    known: Option<Bounds>,
+    least_rtt_ns: Option<i64>,
+}
+
+/// The true offset is no less and no more than this.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    least_ns: i64,
+    most_ns: i64,
+    offset_ns: i64,
+    /// When they were right, on our clock; they widen from then on.
+    at: Nanos,
+}
+
+impl Bounds {
+    /// What one round trip says: its ping had not come before it was sent, its pong had not left after it came.
+    const fn of(sample: &RoundTrip) -> Self {
         Self {
-            window_ns,
-            samples: VecDeque::new(),
+            least_ns: sample.sent.since(sample.peer_received),
+            most_ns: sample.received.since(sample.peer_sent),
+            offset_ns: sample.offset().offset_ns,
+            at: sample.received,
         }
     }
 
-    /// Takes one heartbeat in. A sample that cannot be (a negative round trip) is ignored.
+    const fn width_ns(&self) -> i64 {
+        self.most_ns.saturating_sub(self.least_ns)
+    }
+
+    /// The same, a while later.
+    const fn at(self, now: Nanos) -> Self {
+        let drift_ns = now.since(self.at).saturating_mul(DRIFT_PPM) / 1_000_000;
+        Self {
+            least_ns: self.least_ns.saturating_sub(drift_ns),
+            most_ns: self.most_ns.saturating_add(drift_ns),
+            at: now,
+            ..self
+        }
+    }
+
+    /// What both allow; the news alone if that is nothing: then a clock was set, or drifts more than clocks may.
+    fn and(self, news: Self) -> Self {
+        let both = Self {
+            least_ns: self.least_ns.max(news.least_ns),
+            most_ns: self.most_ns.min(news.most_ns),
+            ..news
+        };
+        if both.least_ns > both.most_ns {
+            return news;
+        }
+        // News that say no more than what was known move the offset only as far as they must.
+        let offset_ns = if news.width_ns() <= self.width_ns() / 2 {
+            i64::midpoint(both.least_ns, both.most_ns)
+        } else {
+            self.offset_ns.clamp(both.least_ns, both.most_ns)
+        };
+        Self { offset_ns, ..both }
+    }
+}
+
+impl OffsetEstimator {
+    /// Takes one heartbeat in. A sample that cannot be (a negative round trip, a time before the last one's) is ignored.
     pub fn add(&mut self, sample: RoundTrip) {
-        if sample.rtt_ns() < 0 {
+        let rtt_ns = sample.rtt_ns();
+        if rtt_ns < 0 || self.known.is_some_and(|k| sample.received < k.at) {
             return;
         }
-        self.samples.push_back(sample);
-        while let Some(first) = self.samples.front() {
-            if sample.received.since(first.received) > self.window_ns || self.samples.len() > 1024 {
-                self.samples.pop_front();
-            } else {
-                break;
-            }
-        }
+        self.least_rtt_ns = Some(self.least_rtt_ns.map_or(rtt_ns, |least| least.min(rtt_ns)));
+        let news = Bounds::of(&sample);
+        self.known = Some(match self.known {
+            Some(known) => known.at(sample.received).and(news),
+            None => news,
+        });
     }
 
     /// The offset and its error bound, or none before the first heartbeat.
     pub fn estimate(&self) -> Option<Offset> {
-        let newest = self.samples.back()?.received;
-        let aged = |s: &RoundTrip| newest.since(s.received) * DRIFT_PPM / 1_000_000;
-        self.samples
-            .iter()
-            .map(|s| {
-                let offset = s.offset();
-                Offset {
-                    error_ns: offset.error_ns + aged(s),
-                    ..offset
-                }
-            })
-            .min_by_key(|o| o.error_ns)
+        self.known.map(|k| Offset {
+            offset_ns: k.offset_ns,
+            error_ns: (k.most_ns - k.offset_ns).max(k.offset_ns - k.least_ns) + 1,
+        })
+    }
+
+    /// The shortest round trip so far, in nanoseconds.
+    pub const fn least_rtt_ns(&self) -> Option<i64> {
+        self.least_rtt_ns
     }
 }
 
@@ -235,19 +280,73 @@ mod tests {
 
     #[test]
     fn a_queued_heartbeat_does_not_spoil_the_estimate() {
-        let mut e = OffsetEstimator::new(1_000_000_000);
+        let mut e = OffsetEstimator::default();
         e.add(trip(0, 1_000, 1_000, 42));
         e.add(trip(10_000, 900_000, 1_000, 42));
         let offset = e.estimate().unwrap();
         assert_eq!(offset.offset_ns, 42);
         assert!(offset.error_ns < 2_000);
+        assert_eq!(e.least_rtt_ns(), Some(2_000));
+    }
+
+    const MS: i64 = 1_000_000;
+
+    /// Ten minutes with a heartbeat a second of clocks that drift apart by so much, each way's delay by second; the worst
+    /// miss of the last minute.
+    fn worst_miss(drift_ppm: i64, delays: impl Fn(i64) -> (i64, i64)) -> i64 {
+        let mut e = OffsetEstimator::default();
+        let mut worst = 0;
+        for s in 0..600_i64 {
+            let now = s * 1_000 * MS;
+            let offset = 7 * MS + now / 1_000_000 * drift_ppm;
+            let (up, down) = delays(s);
+            e.add(trip(now, up, down, offset));
+            let known = e.estimate().unwrap();
+            let miss = (known.offset_ns - offset).abs();
+            let slack = 1_000 * 50;
+            assert!(miss <= known.error_ns + slack, "{s}: {miss}, {known:?}");
+            if s >= 540 {
+                worst = worst.max(miss);
+            }
+        }
+        worst
     }
 
     #[test]
-    fn old_samples_are_forgotten() {
-        let mut e = OffsetEstimator::new(1_000);
+    fn a_way_that_is_full_of_values_does_not_bend_the_clock() {
+        // Half a minute of quiet, then every ping waits 16 ms behind values.
+        let up = |s: i64| if s < 30 { MS / 5 } else { 16 * MS };
+        let full = |s: i64| (up(s), MS / 5);
+        assert!(worst_miss(0, full) < MS / 5);
+        assert!(worst_miss(5, full) < 4 * MS);
+        assert!(worst_miss(-5, full) < MS / 2);
+        let down = |s: i64| (MS / 5, up(s));
+        assert!(worst_miss(0, down) < MS / 5);
+    }
+
+    #[test]
+    fn drifting_clocks_are_followed() {
+        for ppm in [-45, 0, 45] {
+            assert!(worst_miss(ppm, |_| (MS / 5, MS / 5)) < MS / 4);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_believed_at_once() {
+        let mut e = OffsetEstimator::default();
         e.add(trip(0, 10, 10, 0));
-        e.add(trip(1_000_000, 600, 600, 0));
-        assert!(e.estimate().unwrap().error_ns >= 600);
+        e.add(trip(1_000_000, 600, 600, 80_000));
+        let offset = e.estimate().unwrap();
+        assert_eq!((offset.offset_ns, offset.error_ns), (80_000, 601));
+    }
+
+    #[test]
+    fn an_old_sample_says_less() {
+        let mut e = OffsetEstimator::default();
+        e.add(trip(0, 10, 10, 0));
+        e.add(trip(1_000_000_000, 600_000, 600_000, 0));
+        // 50 ppm of a second.
+        let error_ns = e.estimate().unwrap().error_ns;
+        assert!((50_000..52_000).contains(&error_ns), "{error_ns}");
     }
 }

@@ -70,6 +70,8 @@ pub struct Belief {
     state: Option<State>,
     long: Estimator,
     latency_ns: i64,
+    /// Up to when values are known to have been on their way.
+    in_use_until: Nanos,
 }
 
 impl Default for Belief {
@@ -78,6 +80,7 @@ impl Default for Belief {
             state: None,
             long: Estimator::remembering(LONG_MEMORY_S),
             latency_ns: 0,
+            in_use_until: Nanos(i64::MIN),
         }
     }
 }
@@ -97,6 +100,11 @@ impl Belief {
     /// Heartbeats say how long one way takes, in nanoseconds.
     pub fn set_latency(&mut self, one_way_ns: i64) {
         self.latency_ns = one_way_ns.max(0);
+    }
+
+    /// Values are on their way of which there is no news yet: the link is not quiet.
+    pub fn in_use(&mut self, now: Nanos) {
+        self.in_use_until = self.in_use_until.max(now);
     }
 
     /// Takes a finished frame's transfers in. Beside a long stretch a short one says nothing of the rate: waking and
@@ -183,7 +191,8 @@ impl Belief {
     pub fn now(&self, now: Nanos) -> Option<Believed> {
         let state = self.state.as_ref()?;
         let age_ns = now.since(state.at).max(0);
-        let quiet_ns = (age_ns - QUIET_NS).max(0) as f64;
+        let unused_ns = now.since(state.at.max(self.in_use_until)).max(0);
+        let quiet_ns = (unused_ns - QUIET_NS).max(0) as f64;
         let measured = state.ln_mbps.exp();
         let usual = self.long.estimate(now).map_or(measured, |long| long.mbps);
         let way_back = 1.0 - (-quiet_ns / HALF_BACK_NS).exp2();
@@ -312,6 +321,15 @@ mod tests {
         assert!((mbps(&belief, 11_100) - 2.0).abs() < 0.01);
         assert!((mbps(&belief, 10_000_000) - 16.0).abs() < 0.01);
         assert!(belief.now(Nanos(10_000_000 * MS)).unwrap().growth > 15.9);
+    }
+
+    #[test]
+    fn a_frame_that_takes_long_leaves_the_link_no_quieter() {
+        let mut belief = Belief::default();
+        belief.frame(vec![passage(0, 100.0, 1_250_000)]);
+        belief.in_use(Nanos(3_600 * MS));
+        assert!((mbps(&belief, 3_600) - 100.0).abs() < 0.01);
+        assert!(mbps(&belief, 14_600) > 190.0);
     }
 
     #[test]

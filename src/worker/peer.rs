@@ -16,8 +16,6 @@ use crate::wire::{Flow, KernelLink, LinkSample, LinkState, RateEstimate};
 pub const WINDOW_NS: i64 = 100_000_000;
 /// How late a window is closed, so that what the server reports of it can come in.
 const LAG_NS: i64 = 300_000_000;
-/// How long a heartbeat counts for the clock offset.
-const CLOCK_WINDOW_NS: i64 = 10_000_000_000;
 
 /// A transfer to the server that the meter follows.
 #[derive(Debug)]
@@ -68,7 +66,7 @@ impl PeerLink {
     pub fn new(peer: DeviceId, now: Nanos) -> Self {
         let state = State {
             peer,
-            clock: OffsetEstimator::new(CLOCK_WINDOW_NS),
+            clock: OffsetEstimator::default(),
             rtt_ns: None,
             answered: None,
             up: Meter::default(),
@@ -105,7 +103,7 @@ impl PeerLink {
     pub fn connected(&self, socket: Option<TcpStream>) {
         let mut s = self.lock();
         s.socket = socket;
-        s.clock = OffsetEstimator::new(CLOCK_WINDOW_NS);
+        s.clock = OffsetEstimator::default();
         s.uploads.clear();
         s.sent_bytes = 0;
         s.connected = true;
@@ -147,6 +145,11 @@ impl PeerLink {
     /// The server's clock against ours.
     pub fn offset(&self) -> Option<Offset> {
         self.lock().clock.estimate()
+    }
+
+    /// One way over the link without anything else on it, in nanoseconds: half the connection's shortest round trip.
+    pub fn latency_ns(&self) -> Option<i64> {
+        self.lock().clock.least_rtt_ns().map(|ns| ns / 2)
     }
 
     /// A value's first byte is handed to the socket.

@@ -252,12 +252,16 @@ impl Predictor {
             self.open(frame, &expected, &Plan::LOCAL);
             return Some(expected);
         };
+        if self.under_way.uses_link() {
+            self.link.in_use(now);
+            self.between.in_use(now);
+        }
         let schedules = self.schedules.iter();
         let schedule = Arc::clone(schedules.rev().find(|s| s.epoch == epoch)?);
         let traffic = self.under_way.traffic(epoch, schedule.plan.window, now);
         let expected = self.expect_in(&schedule, now, Some(&traffic));
         let tail_ns = expected.as_ref().map_or(0, |e| tail_ns(&e.frame));
-        self.under_way.planned(frame, epoch, tail_ns, now);
+        self.under_way.planned(frame, &schedule, tail_ns, now);
         let expected = expected?;
         self.open(frame, &expected, &schedule.plan);
         Some(expected)

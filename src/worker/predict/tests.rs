@@ -302,3 +302,25 @@ fn frames_that_run_locally_one_behind_the_other_are_expected_to_wait() {
     assert_eq!(expected(2), 2 * alone);
     assert_eq!(expected(3), 3 * alone);
 }
+
+#[test]
+fn a_frame_that_takes_seconds_makes_no_better_link_of_a_slow_one() {
+    let mut reality = Reality::new();
+    reality.mbps = 0.3;
+    let mut predictor = reality.predictor();
+    let plan = split(&reality.graph, 3, 2);
+    predictor.plan(Arc::clone(&plan));
+    for _ in 0..3 {
+        reality.frame(&mut predictor, &plan);
+    }
+    // Its times are not here yet when the next one is admitted.
+    let expect = |predictor: &mut Predictor, frame, now| {
+        let expected = predictor.admitted(FrameId(frame), Some(Epoch(2)), now);
+        expected.unwrap().latency_ns
+    };
+    let first_ns = expect(&mut predictor, 4, reality.now);
+    assert!(first_ns > 3_000 * MS, "{first_ns}");
+    let second_ns = expect(&mut predictor, 5, reality.now.shifted(first_ns));
+    let change = second_ns as f64 / first_ns as f64 - 1.0;
+    assert!(change.abs() < 0.01, "{change}");
+}

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::plan::Schedule;
 use crate::simulate::Traffic;
 use crate::units::{Epoch, FrameId, Nanos};
 
@@ -24,7 +25,11 @@ struct Flying {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// What a plan says; so long passes from its last byte's arrival at the server to its result.
-    Planned { epoch: Epoch, tail_ns: i64 },
+    Planned {
+        epoch: Epoch,
+        tail_ns: i64,
+        over_link: bool,
+    },
     /// The robot's lane, for so long from its admission or from its being given up on.
     Robot { from: Nanos, ns: i64 },
 }
@@ -87,9 +92,35 @@ impl UnderWay {
         }
     }
 
-    /// A frame began under a plan, and is expected to have its result so long after its last byte's arrival.
-    pub(super) fn planned(&mut self, frame: FrameId, epoch: Epoch, tail_ns: i64, admitted: Nanos) {
-        self.begin(frame, Way::Planned { epoch, tail_ns }, admitted);
+    /// A frame began under a plan, and is expected to have its result so long after its last byte's arrival, if it has
+    /// any.
+    pub(super) fn planned(
+        &mut self,
+        frame: FrameId,
+        schedule: &Schedule,
+        tail_ns: i64,
+        admitted: Nanos,
+    ) {
+        let way = Way::Planned {
+            epoch: schedule.epoch,
+            tail_ns,
+            over_link: schedule.programs.len() > 1,
+        };
+        self.begin(frame, way, admitted);
+    }
+
+    /// Whether values pass the link, or passed it of late, that nothing is known of yet.
+    pub(super) fn uses_link(&self) -> bool {
+        let over_link = |f: &Flying| {
+            matches!(
+                f.way,
+                Way::Planned {
+                    over_link: true,
+                    ..
+                }
+            )
+        };
+        self.flying.iter().any(over_link)
     }
 
     /// A frame began on the robot alone.
@@ -129,6 +160,8 @@ impl UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::zoo;
+    use crate::plan::{Plan, compile};
 
     const MS: i64 = 1_000_000;
     const EPOCH: Epoch = Epoch(2);
@@ -137,11 +170,16 @@ mod tests {
         Nanos(ms * MS)
     }
 
+    fn schedule() -> Schedule {
+        let graph = zoo::build("mobilenet_v2", 1, 32, 32).unwrap();
+        compile(&graph, &Plan::split(3), EPOCH).unwrap()
+    }
+
     #[test]
     fn a_frame_finds_those_before_it_where_they_are() {
         let mut under_way = UnderWay::default();
         for (frame, ms) in [(1, 0), (2, 0), (3, 0)] {
-            under_way.planned(FrameId(frame), EPOCH, 5 * MS, at(ms));
+            under_way.planned(FrameId(frame), &schedule(), 5 * MS, at(ms));
         }
         under_way.ended(FrameId(1), Some(at(100)), Some(at(40)));
         let traffic = under_way.traffic(EPOCH, 3, at(110));
@@ -154,7 +192,7 @@ mod tests {
     fn a_frame_whose_times_are_not_here_yet_is_over_when_the_window_says_so() {
         let mut under_way = UnderWay::default();
         for frame in 1..=3 {
-            under_way.planned(FrameId(frame), EPOCH, 5 * MS, at(0));
+            under_way.planned(FrameId(frame), &schedule(), 5 * MS, at(0));
         }
         let traffic = under_way.traffic(EPOCH, 3, at(110));
         assert_eq!(traffic.admitted, [at(0), at(0), at(110)]);
@@ -164,7 +202,7 @@ mod tests {
     #[test]
     fn what_was_given_up_on_takes_the_robot_and_no_link() {
         let mut under_way = UnderWay::default();
-        under_way.planned(FrameId(1), EPOCH, 5 * MS, at(0));
+        under_way.planned(FrameId(1), &schedule(), 5 * MS, at(0));
         under_way.local(FrameId(2), 80 * MS, at(300));
         under_way.given_up(FrameId(1), 60 * MS, at(350));
         let traffic = under_way.traffic(EPOCH, 3, at(360));

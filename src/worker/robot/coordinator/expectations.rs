@@ -12,13 +12,12 @@ use crate::worker::predict::{Finished, robot_ns, transfers};
 impl<E: Engine> Coordinator<E> {
     /// A frame is about to start, under a plan or locally.
     pub(super) fn foresee(&self, frame: &Admitted, under: Option<Epoch>) {
-        let offsets = self.servers.iter().filter_map(|r| r.link.offset());
+        let latencies = self.servers.iter().filter_map(|r| r.link.latency_ns());
         self.foresight.tell(Tell::Admitted {
             frame: frame.key.frame,
             under,
             now: frame.at,
-            // The error of an offset is half the shortest round trip.
-            latency_ns: offsets.map(|offset| offset.error_ns).min(),
+            latency_ns: latencies.min(),
         });
     }
 
