@@ -236,6 +236,14 @@ impl Predictor {
         self.rest.get(mode).map_or(0, |ns| ns.round() as i64)
     }
 
+    /// Whether a frame that is admitted now under a plan takes the place of one that has its result, but whose times over
+    /// the link are not here yet.
+    pub fn lacks_times(&self, under: Epoch) -> bool {
+        let mut schedules = self.schedules.iter();
+        let window = schedules.find(|s| s.epoch == under).map(|s| s.plan.window);
+        window.is_some_and(|window| self.under_way.lacks_times(window))
+    }
+
     /// A frame is admitted under a plan, or runs locally. None if nothing can be said: the plan is not known, nothing
     /// passed the link yet, a server has not told its costs.
     pub fn admitted(

@@ -327,6 +327,7 @@ fn foresight<P: Send + 'static>(
         planner,
         graph: Arc::clone(graph),
         emulated,
+        policy: None,
     };
     let events = events.clone();
     spawn("robot foresight", move || {

@@ -34,6 +34,18 @@ enum Way {
     Robot { from: Nanos, ns: i64 },
 }
 
+impl Flying {
+    const fn uses_link(&self) -> bool {
+        matches!(
+            self.way,
+            Way::Planned {
+                over_link: true,
+                ..
+            }
+        )
+    }
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
@@ -109,18 +121,15 @@ impl UnderWay {
         self.begin(frame, way, admitted);
     }
 
+    /// Whether a frame that is admitted now, into a window so wide, takes the place of one whose times are not here yet.
+    pub(super) fn lacks_times(&self, window: u16) -> bool {
+        let is_full = self.flying.len() >= usize::from(window).clamp(1, MOST);
+        is_full && self.flying.front().is_some_and(Flying::uses_link)
+    }
+
     /// Whether values pass the link, or passed it of late, that nothing is known of yet.
     pub(super) fn uses_link(&self) -> bool {
-        let over_link = |f: &Flying| {
-            matches!(
-                f.way,
-                Way::Planned {
-                    over_link: true,
-                    ..
-                }
-            )
-        };
-        self.flying.iter().any(over_link)
+        self.flying.iter().any(Flying::uses_link)
     }
 
     /// A frame began on the robot alone.

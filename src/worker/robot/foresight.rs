@@ -2,10 +2,13 @@
 //!
 //! The coordinator tells what happens and goes on; what does not fit into the queue is not told, and its frame has no
 //! prediction. Since a frame's admission stands behind the frames before it in one queue, nothing of later goes into
-//! what is expected of it. Whenever the planner has time, it gets the moment as it is believed here.
+//! what is expected of it, but for one thing: a frame is admitted the moment the one before it has its result, and what
+//! the servers say of that one's times follows right behind. An admission waits a few milliseconds for them; of its own
+//! frame nothing is known then. Whenever the planner has time, it gets the moment as it is believed here.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Duration;
 
 use super::planner::Planner;
 use crate::clock;
@@ -21,6 +24,8 @@ use crate::worker::predict::{Finished, Predictor};
 
 /// Messages that may wait.
 const QUEUE: usize = 256;
+/// How long an admission waits for the times of the frame whose place it takes.
+const TIMES_WITHIN_NS: i64 = 5_000_000;
 /// The rate that plans are compared at before anything has passed the link, in megabits per second.
 const ASSUMED_MBPS: f64 = 20.0;
 /// A belief that was raised by more than this for lack of traffic is said to be assumed.
@@ -35,13 +40,7 @@ pub(super) enum Tell {
     /// Who has the say over it; none: an operator.
     Policy(Option<Spec>),
     /// A frame is admitted under a plan, or runs locally.
-    Admitted {
-        frame: FrameId,
-        under: Option<Epoch>,
-        now: Nanos,
-        /// One way over the link, where heartbeats tell.
-        latency_ns: Option<i64>,
-    },
+    Admitted(Admission),
     /// A frame came to its end.
     Finished(Box<Finished>),
     /// A sounding went over the link.
@@ -65,7 +64,19 @@ pub(super) enum Tell {
     Stop,
 }
 
+/// A frame's beginning.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admission {
+    pub(super) frame: FrameId,
+    /// The plan that it runs under; locally if none.
+    pub(super) under: Option<Epoch>,
+    pub(super) at: Nanos,
+    /// One way over the link, where heartbeats tell.
+    pub(super) latency_ns: Option<i64>,
+}
+
 /// What is expected of a frame.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Foreseen {
     pub(super) frame: FrameId,
     pub(super) latency_ns: i64,
@@ -107,40 +118,85 @@ pub(super) struct Believer {
     pub(super) graph: Arc<Graph>,
     /// A device is emulated.
     pub(super) emulated: bool,
+    /// Who has the say over the plan; none: an operator.
+    pub(super) policy: Option<Spec>,
 }
 
 /// The thread's loop, until the coordinator is gone.
 pub(super) fn run(mut believer: Believer, inbox: &Receiver<Tell>, mut say: impl FnMut(Foreseen)) {
-    let mut policy = None;
-    for told in inbox {
+    let mut waiting: Option<Admission> = None;
+    loop {
+        let told = match waiting {
+            None => inbox.recv().map_err(RecvTimeoutError::from),
+            Some(admission) => inbox.recv_timeout(time_left(&admission)),
+        };
+        if let Some(admission) = waiting.take() {
+            match &told {
+                Ok(Tell::Planned { .. }) => waiting = Some(admission),
+                Ok(Tell::Finished(other)) if other.frame < admission.frame => {
+                    waiting = Some(admission);
+                }
+                // It waited long enough, or something happens that it must not know of.
+                _ => believer.admit(admission).into_iter().for_each(&mut say),
+            }
+        }
+        match told {
+            Ok(Tell::Admitted(admission)) => waiting = Some(admission),
+            Ok(Tell::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(told) => believer.take(told),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(admission) = waiting.take_if(|a| !believer.lacks_times(a)) {
+            believer.admit(admission).into_iter().for_each(&mut say);
+        }
+    }
+}
+
+/// How long an admission may still wait.
+fn time_left(admission: &Admission) -> Duration {
+    let waited_ns = clock::now().since(admission.at).max(0);
+    Duration::from_nanos((TIMES_WITHIN_NS - waited_ns).max(0) as u64)
+}
+
+impl Believer {
+    fn lacks_times(&self, admission: &Admission) -> bool {
+        let lacks = |epoch| self.predictor.lacks_times(epoch);
+        admission.under.is_some_and(lacks)
+    }
+
+    fn admit(&mut self, admission: Admission) -> Option<Foreseen> {
+        let Admission {
+            frame,
+            under,
+            at,
+            latency_ns,
+        } = admission;
+        if let Some(latency_ns) = latency_ns {
+            self.predictor.set_latency(latency_ns);
+        }
+        let expected = self.predictor.admitted(frame, under, at)?;
+        Some(Foreseen {
+            frame,
+            latency_ns: expected.latency_ns,
+        })
+    }
+
+    /// Takes in what is neither an admission nor the end.
+    fn take(&mut self, told: Tell) {
         let now = clock::now();
         match told {
-            Tell::Server(device, costs) => believer.server(device, costs),
-            Tell::Plan(schedule) => believer.predictor.plan(schedule),
-            Tell::Policy(spec) => policy = spec,
-            Tell::Admitted {
-                frame,
-                under,
-                now,
-                latency_ns,
-            } => {
-                if let Some(latency_ns) = latency_ns {
-                    believer.predictor.set_latency(latency_ns);
-                }
-                if let Some(expected) = believer.predictor.admitted(frame, under, now) {
-                    say(Foreseen {
-                        frame,
-                        latency_ns: expected.latency_ns,
-                    });
-                }
-            }
+            Tell::Server(device, costs) => self.server(device, costs),
+            Tell::Plan(schedule) => self.predictor.plan(schedule),
+            Tell::Policy(spec) => self.policy = spec,
+            Tell::Planned { took_ns } => self.planner.done(took_ns, now),
+            Tell::Ended { frame, now } => self.predictor.ended(frame, now),
             Tell::Finished(finished) => {
-                believer.predictor.finished(&finished);
-                believer.consider(policy, now);
+                self.predictor.finished(&finished);
+                self.consider(now);
             }
             Tell::Stalled(passage) => {
-                believer.predictor.stalled(passage);
-                believer.consider(policy, now);
+                self.predictor.stalled(passage);
+                self.consider(now);
             }
             Tell::GivenUp {
                 frame,
@@ -148,21 +204,17 @@ pub(super) fn run(mut believer: Believer, inbox: &Receiver<Tell>, mut say: impl 
                 robot_ns,
                 passages,
             } => {
-                believer.predictor.given_up(frame, robot_ns, &passages, at);
-                believer.consider(policy, now);
+                self.predictor.given_up(frame, robot_ns, &passages, at);
+                self.consider(now);
             }
-            Tell::Ended { frame, now } => believer.predictor.ended(frame, now),
             Tell::Sounded(passage) => {
-                believer.predictor.sounded(passage);
-                believer.consider(policy, now);
+                self.predictor.sounded(passage);
+                self.consider(now);
             }
-            Tell::Planned { took_ns } => believer.planner.done(took_ns, now),
-            Tell::Stop => return,
+            Tell::Admitted(_) | Tell::Stop => {}
         }
     }
-}
 
-impl Believer {
     fn server(&mut self, device: DeviceId, costs: Option<DeviceCosts>) {
         let Some(costs) = costs else { return };
         self.emulated |= costs.profile.is_some();
@@ -172,8 +224,8 @@ impl Believer {
     }
 
     /// Hands the moment to the planner, if it is time.
-    fn consider(&mut self, policy: Option<Spec>, now: Nanos) {
-        let Some(wants_table) = self.planner.is_due(policy.is_some(), now) else {
+    fn consider(&mut self, now: Nanos) {
+        let Some(wants_table) = self.planner.is_due(self.policy.is_some(), now) else {
             return;
         };
         let Some(schedule) = self.predictor.schedule().cloned() else {
@@ -194,7 +246,7 @@ impl Believer {
             link,
             assumed: assumed(measured),
             expected,
-            policy,
+            policy: self.policy,
             wants_table,
             emulated: self.emulated,
         });
@@ -246,4 +298,110 @@ pub(super) fn start_times(graph: &Graph, start_ns: Vec<i64>) -> Vec<i64> {
     let can_be = start_ns.len() == graph.nodes().len()
         && start_ns.iter().all(|ns| (0..=MOST_NS).contains(ns));
     if can_be { start_ns } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::zoo;
+    use crate::plan::{Parts, Plan, StepKind, StepTime, ValueCodec, compile};
+    use crate::units::NodeId;
+
+    const MS: i64 = 1_000_000;
+    const EPOCH: Epoch = Epoch(1);
+
+    /// What is foreseen of frames 1 and 2 if this is told behind their admissions.
+    fn foreseen(news: Vec<Tell>) -> Vec<(u64, i64)> {
+        let graph = Arc::new(zoo::build("mobilenet_v2", 1, 224, 224).unwrap());
+        let profile = |name| Calibrated::new(Profile::open(name).unwrap(), Vec::new());
+        let robot = profile("jetson-xavier-nx");
+        let mut predictor = Predictor::new(Arc::clone(&graph), robot, None).unwrap();
+        predictor.server(DeviceId::SERVER, profile("gpu-server"));
+        // 1 MB at 100 Mbps.
+        predictor.sounded(passage(0, 80, 1_000_000));
+        let (planner, _moments) = Planner::new();
+        let believer = Believer {
+            predictor,
+            planner,
+            graph: Arc::clone(&graph),
+            emulated: true,
+            policy: None,
+        };
+        let (ours, inbox) = Foresight::new();
+        ours.tell(Tell::Plan(Arc::new(
+            compile(&graph, &Plan::split(3), EPOCH).unwrap(),
+        )));
+        for (frame, ms) in [(1, 100), (2, 1000)] {
+            ours.tell(Tell::Admitted(Admission {
+                frame: FrameId(frame),
+                under: Some(EPOCH),
+                // So nobody is late, however slow the machine is.
+                at: Nanos(i64::MAX / 2 + ms * MS),
+                latency_ns: None,
+            }));
+        }
+        news.into_iter().for_each(|news| ours.tell(news));
+        drop(ours);
+        let mut said = Vec::new();
+        run(believer, &inbox, |f| said.push((f.frame.0, f.latency_ns)));
+        said
+    }
+
+    fn passage(start_ms: i64, ms: i64, bytes: u64) -> Passage {
+        let start = Nanos(i64::MAX / 2 + start_ms * MS);
+        Passage {
+            start,
+            end: start.shifted(ms * MS),
+            bytes,
+        }
+    }
+
+    /// A frame's times: the link carries 10 Mbps by now.
+    fn slow(frame: u64) -> Tell {
+        let up = StepTime {
+            device: DeviceId::ROBOT,
+            kind: StepKind::Transfer,
+            node: NodeId(3),
+            start_ns: 0,
+            duration_ns: 800 * MS,
+            bytes: 1_000_000,
+            to: DeviceId::SERVER,
+            wire_bytes: 1_000_000,
+            codec: ValueCodec::None,
+            error_ppb: 0,
+        };
+        Tell::Finished(Box::new(Finished {
+            frame: FrameId(frame),
+            mode: "split".to_owned(),
+            warmup: true,
+            admitted: Nanos(i64::MAX / 2 + 100 * MS),
+            parts: Parts::default(),
+            transfers: vec![up],
+            robot_ns: 0,
+            computed: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn what_is_said_of_the_frame_before_goes_into_what_is_expected_of_the_next() {
+        let without = foreseen(Vec::new());
+        let [(1, first), (2, second)] = without[..] else {
+            panic!("{without:?}");
+        };
+        assert!(
+            (second as f64 / first as f64 - 1.0).abs() < 0.01,
+            "{without:?}"
+        );
+        let with = foreseen(vec![Tell::Planned { took_ns: 0 }, slow(1)]);
+        assert_eq!(with[0], (1, first));
+        assert!(with[1].1 > 3 * first, "{with:?}");
+    }
+
+    #[test]
+    fn what_happens_to_a_frame_itself_goes_into_nothing_that_is_expected_of_it() {
+        let without = foreseen(Vec::new());
+        assert_eq!(foreseen(vec![slow(2)]), without);
+        let sounding = || Tell::Sounded(passage(1001, 800, 1_000_000));
+        assert_eq!(foreseen(vec![sounding(), slow(1)]), without);
+    }
 }

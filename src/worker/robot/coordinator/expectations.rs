@@ -1,6 +1,6 @@
 //! What is expected of frames: the coordinator tells the predictor what happens, and takes what it says.
 
-use super::super::foresight::{Foreseen, Tell};
+use super::super::foresight::{Admission, Foreseen, Tell};
 use super::super::frames::Admitted;
 use super::Coordinator;
 use crate::engine::Engine;
@@ -13,12 +13,12 @@ impl<E: Engine> Coordinator<E> {
     /// A frame is about to start, under a plan or locally.
     pub(super) fn foresee(&self, frame: &Admitted, under: Option<Epoch>) {
         let latencies = self.servers.iter().filter_map(|r| r.link.latency_ns());
-        self.foresight.tell(Tell::Admitted {
+        self.foresight.tell(Tell::Admitted(Admission {
             frame: frame.key.frame,
             under,
-            now: frame.at,
+            at: frame.at,
             latency_ns: latencies.min(),
-        });
+        }));
     }
 
     pub(super) fn foreseen(&mut self, foreseen: &Foreseen) {
