@@ -32,7 +32,7 @@ type Failure = Box<dyn std::error::Error>;
 /// Links with the median error that is asked for, in percent.
 const LINKS: [(&str, f64); 2] = [("93", 5.0), ("outdoors", 10.0)];
 /// Plans by mode, with the words that ask for them.
-const PLANS: [(&str, &str); 9] = [
+const PLANS: [(&str, &str); 10] = [
     ("local", "--mode local"),
     ("remote", "--mode remote"),
     ("split", "--cut 28"),
@@ -40,6 +40,8 @@ const PLANS: [(&str, &str); 9] = [
     ("split, 4 tiles", "--cut 28 --tiles 4"),
     ("pipeline", "--mode pipeline --cut 28 --window 3"),
     ("tensor", "--mode tensor --share 0.1"),
+    // A tenth of the bytes: a frame that is over before the link is another one.
+    ("tensor, 64x64 input", "--mode tensor --share 0.1 --size 64"),
     ("data", "--mode data --batch 2 --share 0.5"),
     ("tile", "--mode tile --share 0.3"),
 ];
@@ -50,7 +52,6 @@ fn main() -> Result<(), Failure> {
     let model = argument("--model").unwrap_or_else(|| "vgg19_bn".to_owned());
     let (only, only_link) = (argument("--mode"), argument("--link"));
     let part = argument("--only");
-    let graph = Arc::new(zoo::build(&model, 1, 224, 224)?);
     println!(
         "{model}, emulated jetson-xavier-nx and gpu-server, {seconds} s each, {outdoors} s outdoors"
     );
@@ -78,7 +79,7 @@ fn main() -> Result<(), Failure> {
             };
             let knowing = match part.as_deref() {
                 Some("measured") => " | ".to_owned(),
-                _ => knowing(&graph, link, words, seconds)?,
+                _ => knowing(&model, link, words, seconds)?,
             };
             if part.as_deref() == Some("knowing") {
                 println!("| {link} | {name} | | | | | {knowing} | {target} | |");
@@ -109,7 +110,10 @@ fn main() -> Result<(), Failure> {
 
 /// The errors, two cells of a table, of who knows the rate in force at every frame's admission, over the frames of a
 /// simulated run that are as long as 600 ms or twice the median: longer ones would have been given up.
-fn knowing(graph: &Arc<Graph>, link: &str, words: &str, seconds: &str) -> Result<String, Failure> {
+fn knowing(model: &str, link: &str, words: &str, seconds: &str) -> Result<String, Failure> {
+    let side = words.split_once("--size ").map_or("224", |(_, side)| side);
+    let side = side.parse()?;
+    let graph = &Arc::new(zoo::build(model, 1, side, side)?);
     let Some(trace) = shipped(link).transpose()? else {
         return Ok("0 | 0".to_owned());
     };
@@ -171,6 +175,7 @@ fn plan(graph: &Graph, words: &str) -> Result<Option<Plan>, Failure> {
                 choice = Choice::usual(graph, kind.ok_or("no such mode")?);
             }
             "--cut" => choice.cuts = vec![value.parse()?],
+            "--size" => {}
             "--tiles" => choice.tiles = value.parse()?,
             "--window" => choice.window = value.parse()?,
             "--share" => {

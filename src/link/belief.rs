@@ -32,6 +32,10 @@ const LEAST_SHARE: f64 = 0.2;
 const SMALL: u64 = 10;
 /// A stretch of this length says something of the rate, whatever stands beside it.
 const LONG_NS: i64 = 10_000_000;
+/// A stretch of many values is taken in in pieces of this length.
+const PIECE_NS: i64 = 50_000_000;
+/// At most this part of a piece's bytes may be guessed.
+const MOST_GUESSED: f64 = 0.1;
 /// The long memory: what the link is like in general, in seconds of busy time.
 const LONG_MEMORY_S: f64 = 20.0;
 /// Without traffic for this long, a link that was bad may be better by now.
@@ -52,6 +56,71 @@ pub struct Passage {
     pub end: Nanos,
     /// Its payload.
     pub bytes: u64,
+}
+
+/// Transfers one behind the other, or side by side, without a gap.
+#[derive(Debug)]
+struct Stretch {
+    whole: Passage,
+    /// In the order in which they began.
+    passages: Vec<Passage>,
+}
+
+impl Stretch {
+    fn of(passage: Passage) -> Self {
+        Self {
+            whole: passage,
+            passages: vec![passage],
+        }
+    }
+
+    fn add(&mut self, passage: Passage) {
+        self.whole.end = self.whole.end.max(passage.end);
+        self.whole.bytes += passage.bytes;
+        self.passages.push(passage);
+    }
+
+    /// Pieces of at least [`PIECE_NS`] that end where a transfer ends and hardly any of the others is half done: how much
+    /// of those had come is guessed, as if it had come evenly.
+    fn pieces(&self) -> Vec<Passage> {
+        let mut ends: Vec<Nanos> = self.passages.iter().map(|p| p.end).collect();
+        ends.sort_unstable();
+        let mut pieces: Vec<Passage> = Vec::new();
+        let mut start = self.whole.start;
+        for end in ends {
+            let is_last = self.whole.end.since(end) < PIECE_NS;
+            let end = if is_last { self.whole.end } else { end };
+            if end.since(start) < PIECE_NS && !is_last {
+                continue;
+            }
+            let (mut bytes, mut guessed) = (0.0, 0.0);
+            for passage in &self.passages {
+                let came = came_within(passage, start, end);
+                bytes += came;
+                guessed += if passage.end > end { came } else { 0.0 };
+            }
+            if guessed > MOST_GUESSED * bytes {
+                continue;
+            }
+            pieces.push(Passage {
+                start,
+                end,
+                bytes: bytes.round() as u64,
+            });
+            if is_last {
+                break;
+            }
+            start = end;
+        }
+        pieces
+    }
+}
+
+/// How many of a transfer's bytes came between two times, if they came evenly.
+fn came_within(passage: &Passage, from: Nanos, to: Nanos) -> f64 {
+    let within_ns = passage.end.min(to).since(passage.start.max(from)).max(0);
+    let length_ns = passage.end.since(passage.start).max(1);
+    passage.bytes as f64 * within_ns as f64 / length_ns as f64
 }
 
 /// The rate as it was believed at the last news.
@@ -108,35 +177,38 @@ impl Belief {
     }
 
     /// Takes a finished frame's transfers in. Beside a long stretch a short one says nothing of the rate: waking and
-    /// packing is most of its time. What is small within a stretch counts: it had its share of the medium.
+    /// packing is most of its time. What is small within a stretch counts: it had its share of the medium. A stretch of
+    /// many values is taken in piece by piece, so that the link at its end is what is believed last.
     pub fn frame(&mut self, mut passages: Vec<Passage>) {
         passages.retain(|p| p.end > p.start && p.bytes > 0);
         passages.sort_unstable_by_key(|p| p.start);
-        let mut stretches: Vec<Passage> = Vec::new();
+        let mut stretches: Vec<Stretch> = Vec::new();
         for passage in passages {
             match stretches.last_mut() {
-                Some(busy) if passage.start <= busy.end => {
-                    busy.end = busy.end.max(passage.end);
-                    busy.bytes += passage.bytes;
-                }
-                _ => stretches.push(passage),
+                Some(busy) if passage.start <= busy.whole.end => busy.add(passage),
+                _ => stretches.push(Stretch::of(passage)),
             }
         }
-        let longest = stretches.iter().map(|p| p.bytes).max().unwrap_or(0);
-        let is_long = |busy: &Passage| busy.end.since(busy.start) >= LONG_NS;
-        stretches.retain(|busy| busy.bytes >= longest / SMALL || is_long(busy));
-        for busy in stretches {
-            self.stretch(busy);
+        let longest = stretches.iter().map(|s| s.whole.bytes).max().unwrap_or(0);
+        let is_long = |s: &Stretch| s.whole.end.since(s.whole.start) >= LONG_NS;
+        stretches.retain(|s| s.whole.bytes >= longest / SMALL || is_long(s));
+        for stretch in stretches {
+            let mut delay_ns = self.latency_ns;
+            for piece in stretch.pieces() {
+                self.piece(piece, delay_ns);
+                // Its first byte was on its way so long; the others came behind it.
+                delay_ns = 0;
+            }
         }
     }
 
-    /// Takes a stretch of busy time in.
-    fn stretch(&mut self, busy: Passage) {
+    /// Takes a piece of busy time in, of which nothing came for so long at its beginning.
+    fn piece(&mut self, busy: Passage, delay_ns: i64) {
         let length_ns = busy.end.since(busy.start);
         let least_ns = (length_ns as f64 * LEAST_SHARE) as i64;
         let flow = Flow {
             bytes: busy.bytes,
-            busy_ns: (length_ns - self.latency_ns).max(least_ns),
+            busy_ns: (length_ns - delay_ns).max(least_ns),
         };
         self.add(busy.end, flow);
     }
@@ -283,6 +355,43 @@ mod tests {
             (mbps(&belief, 1_400) / 25.0 - 1.0).abs() < 0.1,
             "{belief:?}"
         );
+    }
+
+    #[test]
+    fn a_long_stretch_of_many_values_tells_of_the_link_at_its_end() {
+        let mut belief = Belief::default();
+        // Values of 250 kB up and down at once for 4 s: the link carries 10 Mbps, then 80 in the last second.
+        let mut passages = Vec::new();
+        let mut at_ms = 0;
+        while at_ms < 4_000 {
+            let ms = if at_ms < 3_000 { 400 } else { 50 };
+            passages.push(passage(at_ms, f64::from(ms), 250_000));
+            passages.push(passage(at_ms, f64::from(ms), 250_000));
+            at_ms += i64::from(ms);
+        }
+        belief.frame(passages);
+        let believed = mbps(&belief, 4_000);
+        assert!((believed / 80.0 - 1.0).abs() < 0.05, "{believed}");
+    }
+
+    #[test]
+    fn the_pieces_of_a_stretch_are_the_whole_of_it() {
+        let mut stretch = Stretch::of(passage(0, 30.0, 1_000));
+        for (start, ms, bytes) in [
+            (10, 90.0, 9_000),
+            (20, 60.0, 600),
+            (95, 20.0, 50),
+            (100, 300.0, 3_000),
+        ] {
+            stretch.add(passage(start, ms, bytes));
+        }
+        let pieces = stretch.pieces();
+        assert!(pieces.len() > 1, "{pieces:?}");
+        assert_eq!(pieces[0].start, stretch.whole.start);
+        assert_eq!(pieces.last().unwrap().end, stretch.whole.end);
+        assert!(pieces.windows(2).all(|two| two[0].end == two[1].start));
+        let bytes: u64 = pieces.iter().map(|p| p.bytes).sum();
+        assert!(bytes.abs_diff(stretch.whole.bytes) <= pieces.len() as u64);
     }
 
     #[test]
