@@ -27,7 +27,7 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
     // What limits stands whole, and only classes that do.
     let limit = limit::words(scene).filter(|_| area.width >= 80);
     let taken = limit.as_deref().map_or(0, text::width);
-    let room = usize::from(area.width) - taken;
+    let room = usize::from(area.width).saturating_sub(taken + 1);
     let mut line = Line::from(spans);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
@@ -35,10 +35,17 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
         } else {
             theme.text()
         };
-        let name = text::head(&name(store, class), 28);
-        let words = format!("{name} {:.2}  ", class.score);
-        if place > 0 && taken > 0 && line.width() + text::width(&words) > room {
-            break;
+        let name = name(store, class);
+        let wide = |longest| format!("{} {:.2}  ", text::head(&name, longest), class.score);
+        let mut words = wide(28);
+        let left = room.saturating_sub(line.width());
+        if taken > 0 && text::width(&words) > left {
+            // The best class stands with its whole score, if need be under a shorter name.
+            let longest = left.saturating_sub(text::width(&wide(0)));
+            if place > 0 || longest < 4 {
+                break;
+            }
+            words = wide(longest);
         }
         line.push_span(Span::styled(words, style));
     }
