@@ -203,7 +203,7 @@ fn a_long_picture_name_leaves_the_score_and_what_limits_whole() {
     newest.top[0].score = 0.586;
     console.records(ROBOT, vec![Record::Frame(Box::new(newest))]);
     let screen = console.screen((80, 24));
-    let line = screen.lines().find(|l| l.contains("motorcycle_left.png"));
+    let line = screen.lines().find(|l| l.contains("finished locally"));
     let line = line.expect("the result's line");
     assert!(
         line.contains(" 0.59 ") && line.contains(" limited by "),

@@ -11,23 +11,27 @@ use crate::console::view::{Scene, panel};
 use crate::store::{Store, class_name};
 use crate::wire::{ClassScore, FrameRecord, Outcome};
 
+/// Room for the best class where something else stands in the line: ` : espresso 0.99  `.
+const BEST_CLASS: usize = 18;
+
 /// One line: `frame 1041 coffee.png: espresso 0.99, cup 0.01`.
 pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let Some((store, frame)) = newest(scene) else {
         return;
     };
-    let mut spans = vec![Span::styled(
-        format!(" {}: ", headline(frame)),
-        theme.faint(),
-    )];
-    if !trained(store) {
-        spans.push(Span::styled("(untrained weights) ", theme.faint()));
-    }
-    // What limits stands whole, and only classes that do.
+    // What limits stands whole, the best class with its whole score; the picture's name gives way.
     let limit = limit::words(scene).filter(|_| area.width >= 80);
     let taken = limit.as_deref().map_or(0, text::width);
     let room = usize::from(area.width).saturating_sub(taken + 1);
+    let mut headline = headline(frame);
+    if taken > 0 {
+        headline = text::head(&headline, room.saturating_sub(BEST_CLASS));
+    }
+    let mut spans = vec![Span::styled(format!(" {headline}: "), theme.faint())];
+    if !trained(store) {
+        spans.push(Span::styled("(untrained weights) ", theme.faint()));
+    }
     let mut line = Line::from(spans);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
@@ -40,7 +44,6 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
         let mut words = wide(28);
         let left = room.saturating_sub(line.width());
         if taken > 0 && text::width(&words) > left {
-            // The best class stands with its whole score, if need be under a shorter name.
             let longest = left.saturating_sub(text::width(&wide(0)));
             if place > 0 || longest < 4 {
                 break;
