@@ -237,7 +237,7 @@ impl Driver {
     fn tell(&mut self) {
         for (target, told) in self.app.targets().iter().zip(&mut self.unreached) {
             let why = match target.connection.phase() {
-                Phase::Retry { reason, .. } => Some(reason.to_string()),
+                Phase::Retry { reason, .. } => Some(reason.clone()),
                 // A try that goes on is no news.
                 Phase::Connecting { .. } => continue,
                 _ => None,
