@@ -45,6 +45,17 @@ fn the_json_has_every_cut_with_units_and_says_that_it_is_predicted() {
 }
 
 #[test]
+fn figures_stand_below_their_heads_however_long_a_plan_is_called() {
+    let text = stdout(&["--model", "densenet121", "--mbps", "20"]);
+    assert!(text.contains("layers, 58 by all-reduce"), "{text}");
+    let table = text.lines().skip_while(|l| !l.contains("p95 ms"));
+    let rows: Vec<_> = table.take_while(|l| !l.is_empty()).collect();
+    let widths = rows.iter().map(|row| row.chars().count());
+    let widths: std::collections::BTreeSet<_> = widths.collect();
+    assert!(rows.len() > 4 && widths.len() == 1, "{text}");
+}
+
+#[test]
 fn the_table_is_labelled_and_gives_reasons_in_numbers() {
     let text = stdout(&["--model", "vgg19", "--mbps", "5"]);
     assert!(

@@ -176,6 +176,16 @@ fn sessions_are_listed_named_edited_cut_and_deleted() {
         table.contains("third run") && table.contains("mobilenet_v2"),
         "{table}"
     );
+    // What the list calls it is enough to name it.
+    let card = folder.run(&["info", "third run"]);
+    let card = String::from_utf8_lossy(&card.stdout).into_owned();
+    assert!(card.contains("wet grass, two people"), "{card}");
+    for absent in [&["info", "fourth run"][..], &["compare", "no.mcap", &name]] {
+        let out = folder.run(absent);
+        let said = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(2), "{said}");
+        assert!(said.contains("there is no session"), "{said}");
+    }
 
     let out = folder.run(&[
         "sessions",
@@ -314,6 +324,26 @@ fn every_sample_is_whole_and_named_in_their_readme() {
     seen.sort();
     let [garden, two] = ["garden.mcap", "two-processes.mcap"].map(str::to_owned);
     assert_eq!(seen, [(garden, true), (two, false)]);
+}
+
+#[test]
+fn a_comparison_is_in_columns_and_its_bytes_are_whole() {
+    let folder = Folder::new();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("recordings");
+    for name in ["garden.mcap", "two-processes.mcap"] {
+        std::fs::copy(samples.join(name), folder.path().join(name)).unwrap();
+    }
+    let out = folder.run(&["compare", "garden.mcap", "two-processes.mcap"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let verdicts = ["differs", "within noise", "too few", "one side only"];
+    let places = text.lines().filter_map(|line| {
+        let verdict = verdicts.iter().find(|v| line.ends_with(**v))?;
+        Some(line.chars().count() - verdict.len())
+    });
+    let places: std::collections::BTreeSet<_> = places.collect();
+    assert_eq!(places.len(), 1, "{text}");
+    let bytes = text.lines().find(|l| l.starts_with("bytes_up")).unwrap();
+    assert!(!bytes.contains('.'), "{bytes}");
 }
 
 #[test]

@@ -496,6 +496,36 @@ fn a_link_that_this_machine_could_not_play_is_said_beside_what_was_measured() {
 }
 
 #[test]
+fn a_robot_that_is_not_there_is_said_while_the_sweep_waits_for_it() {
+    let mut command = splitscope(&["sweep", "127.0.0.1:1", "--cuts", "3", "--no-record"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    errors.read_line(&mut said).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(
+        said.contains("127.0.0.1:1") && said.contains("tried again"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_told_once_by_the_robot() {
+    let robot = robot("127.0.0.1:1", &[]);
+    let mut console = Console::attach(&robot.address).await;
+    let told = |heard: &console::Heard| -> usize {
+        let missing = |text: &&String| text.contains("127.0.0.1:1 is not there");
+        heard.events.iter().filter(missing).count()
+    };
+    let many = |heard: &console::Heard| told(heard) > 0 && heard.told > 30;
+    console
+        .until("frames, and the word of the server", many)
+        .await;
+    assert_eq!(told(&console.heard), 1, "{:?}", console.heard.events);
+}
+
+#[test]
 fn what_cannot_be_swept_is_refused_with_exit_code_2() {
     let server = server();
     let robot = robot(&server.address, &[]);

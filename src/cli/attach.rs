@@ -26,10 +26,6 @@ pub struct AttachArgs {
     #[command(flatten)]
     pub show: ShowArgs,
 
-    /// The recording.
-    #[command(flatten)]
-    pub record: RecordArgs,
-
     /// File with the control token, where a worker wants one
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
@@ -37,6 +33,11 @@ pub struct AttachArgs {
     /// Who you are, shown to other consoles (default: user@host)
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
+
+    // Behind the flags of the console itself: its headings go on.
+    /// The recording.
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// How it looks.
     #[command(flatten)]

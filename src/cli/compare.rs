@@ -76,36 +76,51 @@ fn table(comparison: &Comparison) -> String {
             comparison.left_out[i],
         );
     }
-    let _ = writeln!(
-        text,
-        "\n{:<28} {:>10} {:>10} {:>10}  {:<23}",
-        "median", "A", "B", "B - A", "95 % of the difference"
-    );
-    for row in &comparison.per_frame {
-        text += &line(&row.what, row);
-    }
-    text += "\nlayers, ms\n";
-    for row in &comparison.per_layer {
-        let name = format!("{} {}", row.device.as_deref().unwrap_or_default(), row.what);
-        text += &line(&name, row);
+    let head = ["median", "A", "B", "B - A", "95 % of the difference", ""];
+    let mut lines = vec![head.map(str::to_owned)];
+    lines.extend(comparison.per_frame.iter().map(|row| cells(&row.what, row)));
+    let of_frames = lines.len();
+    lines.extend(comparison.per_layer.iter().map(|row| {
+        let device = row.device.as_deref().unwrap_or_default();
+        cells(&format!("{device} {}", row.what), row)
+    }));
+    let widths = [0, 1, 2, 3, 4].map(|column| {
+        let cells = lines.iter().map(|line| line[column].chars().count());
+        cells.max().unwrap_or_default()
+    });
+    for (i, [name, a, b, difference, interval, verdict]) in lines.iter().enumerate() {
+        if i == 0 {
+            text.push('\n');
+        } else if i == of_frames {
+            text += "\nlayers, ms\n";
+        }
+        let [w0, w1, w2, w3, w4] = widths;
+        let line = format!(
+            "{name:<w0$}  {a:>w1$}  {b:>w2$}  {difference:>w3$}  {interval:<w4$}  {verdict}"
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
     }
     text +=
         "\nFrames are taken as independent; on a link that drifts the intervals are too narrow.\n";
     text
 }
 
-fn line(name: &str, row: &Row) -> String {
+/// The cells of one line; bytes are whole.
+fn cells(name: &str, row: &Row) -> [String; 6] {
+    let places = if row.what.starts_with("bytes_") { 0 } else { 3 };
     let number = |estimate: Option<Estimate>| {
-        estimate.map_or_else(|| "-".to_owned(), |e| format!("{:.3}", e.value))
+        estimate.map_or_else(|| "-".to_owned(), |e| format!("{:.places$}", e.value))
     };
     let interval = row.difference.and_then(|d| d.interval);
-    let interval = interval.map_or_else(String::new, |i| format!("{:.3} to {:.3}", i.low, i.high));
-    format!(
-        "{:<28} {:>10} {:>10} {:>10}  {interval:<23} {}\n",
-        name.chars().take(28).collect::<String>(),
+    let interval = interval.map_or_else(String::new, |i| {
+        format!("{:.places$} to {:.places$}", i.low, i.high)
+    });
+    [
+        name.chars().take(36).collect(),
         number(row.a),
         number(row.b),
         number(row.difference),
-        row.verdict.words()
-    )
+        interval,
+        row.verdict.words().to_owned(),
+    ]
 }

@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
+use super::sessions::find;
 use super::ticker::{open, reading};
 use super::usage;
 use crate::session::export::{self, Exported, Format, Table};
-use crate::session::folder;
 
 /// A session for other programs.
 #[derive(Debug, Clone, Args)]
@@ -58,7 +58,7 @@ fn table(text: &str) -> Result<Table, String> {
 
 /// Writes what is asked, and says on standard error what was written.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
-    let file = folder::find(&args.session);
+    let file = find(&args.session)?;
     let reader = open(&file)?;
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let (format, ending) = match args.to {
@@ -123,7 +123,7 @@ fn said(out: &Path, done: Exported, what: &str) -> ExitCode {
         let damaged = done.damaged;
         writeln!(
             err,
-            "{damaged} damaged stretches of the session are not in it"
+            "damaged stretches of the session that are not in it: {damaged}"
         )
         .ok();
     }

@@ -8,8 +8,8 @@ use anyhow::Result;
 use clap::Args;
 
 use super::card::{CardLine, human};
+use super::sessions::find;
 use super::ticker;
-use crate::session::folder;
 use crate::units::Bytes;
 
 /// What is in a session.
@@ -34,7 +34,7 @@ pub(super) struct RepairArgs {
 
 /// Says what is in a session.
 pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
-    let file = folder::find(&args.session);
+    let file = find(&args.session)?;
     let reader = ticker::open(&file)?;
     let (bytes, card) = (reader.bytes()?, reader.summary());
     let mut out = io::stdout().lock();
@@ -48,7 +48,7 @@ pub(super) fn run(args: &InfoArgs) -> Result<ExitCode> {
 
 /// Checks and mends a session. The exit code is 1 when a part of it is lost for good.
 pub(super) fn repair(args: &RepairArgs) -> Result<ExitCode> {
-    let file = folder::find(&args.session);
+    let file = find(&args.session)?;
     let done = ticker::repair(&file)?;
     let mut out = io::stdout().lock();
     let state = if done.was_whole {
@@ -72,7 +72,7 @@ pub(super) fn repair(args: &RepairArgs) -> Result<ExitCode> {
     if done.damaged > 0 {
         writeln!(
             out,
-            "{} stretches are damaged and cannot be read",
+            "damaged stretches that cannot be read: {}",
             done.damaged
         )?;
         return Ok(ExitCode::FAILURE);

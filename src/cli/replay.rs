@@ -8,13 +8,13 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::look::LookArgs;
+use super::sessions::find;
 use super::ticker;
-use super::usage;
 use super::worker::journal;
 use crate::console::app::{App, Setup, jump};
 use crate::console::{self, line::FrameLine};
 use crate::playback::{Command, Jump, Scene};
-use crate::session::{Reader, SessionError, folder};
+use crate::session::{Reader, SessionError};
 use crate::units::Nanos;
 
 /// Show a recording on the console's screens, without workers and without libtorch.
@@ -77,11 +77,7 @@ pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode> {
 
 /// Opens a session; one that is not there is wrong usage.
 pub(super) fn open(file: &Path) -> Result<Reader> {
-    let file = folder::find(file);
-    if !file.is_file() {
-        return Err(usage(format!("there is no session {}", file.display())));
-    }
-    Ok(ticker::open(&file)?)
+    Ok(ticker::open(&find(file)?)?)
 }
 
 /// Every frame of the first robot, as `attach --headless` would have written it.
@@ -134,7 +130,7 @@ fn print(reader: &Reader, json: bool) -> Result<()> {
     if damaged > 0 {
         writeln!(
             io::stderr(),
-            "splitscope: {damaged} damaged stretches of {} were left out",
+            "splitscope: damaged stretches of {} that were left out: {damaged}",
             reader.path().display()
         )
         .ok();

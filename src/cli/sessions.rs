@@ -12,7 +12,7 @@ use super::record::MetaArgs;
 use super::ticker::{open, reading};
 use super::usage;
 use crate::clock;
-use crate::session::{Card, Meta, folder, snapshot};
+use crate::session::{Card, Meta, SessionError, folder, snapshot};
 use crate::units::{Bytes, Nanos};
 
 /// Recorded sessions.
@@ -85,9 +85,9 @@ pub(super) fn run(args: &SessionsArgs) -> Result<ExitCode> {
                 name: Some(name.clone()),
                 ..Meta::default()
             };
-            edit(&folder::find(session), &meta)
+            edit(&find(session)?, &meta)
         }
-        Some(SessionsCommand::Delete { session, yes }) => delete(&folder::find(session), *yes),
+        Some(SessionsCommand::Delete { session, yes }) => delete(&find(session)?, *yes),
         Some(SessionsCommand::Edit { session, meta }) => {
             let meta = meta.meta();
             if meta == Meta::default() {
@@ -95,15 +95,23 @@ pub(super) fn run(args: &SessionsArgs) -> Result<ExitCode> {
                     "nothing to say of it; try --place TEXT or --notes TEXT",
                 ));
             }
-            edit(&folder::find(session), &meta)
+            edit(&find(session)?, &meta)
         }
         Some(SessionsCommand::Snapshot {
             session,
             from,
             to,
             out,
-        }) => copy(&folder::find(session), *from, *to, out),
+        }) => copy(&find(session)?, *from, *to, out),
     }
+}
+
+/// The file of the session that is meant; one that is not there is wrong usage.
+pub(super) fn find(named: &Path) -> Result<PathBuf> {
+    folder::find(named).map_err(|error| match error {
+        SessionError::Absent(_) | SessionError::Several { .. } => usage(error),
+        error => error.into(),
+    })
 }
 
 fn list(args: &ListArgs) -> Result<ExitCode> {

@@ -155,7 +155,7 @@ impl Sample {
     /// # Errors
     /// The file cannot be opened or read. Damaged stretches are passed over.
     pub fn read(choice: &Choice) -> Result<Self, SessionError> {
-        let reader = Reader::open(&crate::session::folder::find(&choice.file))?;
+        let reader = Reader::open(&crate::session::folder::find(&choice.file)?)?;
         Self::of(&reader, choice)
     }
 

@@ -407,7 +407,7 @@ pub(super) fn tell_events(from: &str, events: &Events, least: Level, told: &mut 
 }
 
 /// Standard error is the last place to say something: nothing can be done where it is closed.
-fn say(text: &str) {
+pub(super) fn say(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
 }
 

@@ -132,7 +132,7 @@ impl Told<'_> {
     }
 
     fn sample(&self, choice: &Choice) -> Result<Sample, SessionError> {
-        let reader = self.open(&folder::find(&choice.file))?;
+        let reader = self.open(&folder::find(&choice.file)?)?;
         self.reading(&choice.label(), &reader, || Sample::of(&reader, choice))
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use super::app::sweeping::{Request, Sweeping};
 use super::app::{App, Effect, Update};
 use super::connection::Phase;
-use super::headless::tell_events;
+use super::headless::{say, tell_events};
 use super::links::Links;
 use super::runtime::{now, sleep_until};
 use super::signals::Signals;
@@ -76,6 +76,7 @@ pub(super) async fn sweep(
         tape,
         links: Links::start(&options.targets, &options.name),
         events: vec![0; options.targets.len() + 1],
+        unreached: vec![None; options.targets.len()],
         began: clock::now(),
         frames: 0,
         refused: 0,
@@ -93,6 +94,8 @@ struct Driver {
     links: Links,
     /// Events told, of each worker and of the console.
     events: Vec<u64>,
+    /// Why each worker could not be reached, as it was told.
+    unreached: Vec<Option<String>>,
     began: Nanos,
     frames: usize,
     refused: usize,
@@ -232,6 +235,18 @@ impl Driver {
     }
 
     fn tell(&mut self) {
+        for (target, told) in self.app.targets().iter().zip(&mut self.unreached) {
+            let why = match target.connection.phase() {
+                Phase::Retry { reason, .. } => Some(reason.clone()),
+                // A try that goes on is no news.
+                Phase::Connecting { .. } => continue,
+                _ => None,
+            };
+            if let Some(why) = why.as_ref().filter(|why| told.as_ref() != Some(why)) {
+                say(&format!("{}: {why}; tried again", target.address));
+            }
+            *told = why;
+        }
         let own = self.app.targets().len();
         for (target, told) in self.app.targets().iter().zip(&mut self.events) {
             // A plan applied at each visit is no news.

@@ -19,6 +19,17 @@ pub enum SessionError {
         /// What came back.
         error: io::Error,
     },
+    /// Nothing is called that.
+    #[error("there is no session {}: neither a file, nor a name that `splitscope sessions` lists", .0.display())]
+    Absent(PathBuf),
+    /// More than one session bears the name.
+    #[error("several sessions are called {}: {}; say which file", .name.display(), listed(.files))]
+    Several {
+        /// The name.
+        name: PathBuf,
+        /// Their files.
+        files: Vec<PathBuf>,
+    },
     /// Something else.
     #[error("{path} is no splitscope session: {reason}")]
     NotASession {
@@ -70,6 +81,11 @@ pub enum SessionError {
 
 fn seconds(from: Nanos, to: Nanos) -> String {
     format!("{:.1}", to.since(from) as f64 / 1e9)
+}
+
+fn listed(files: &[PathBuf]) -> String {
+    let names: Vec<_> = files.iter().map(|f| f.display().to_string()).collect();
+    names.join(", ")
 }
 
 impl SessionError {

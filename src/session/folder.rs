@@ -80,21 +80,46 @@ fn date_utc(unix_ms: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
-/// The file that is meant: a path, or the name of a session in the folder, with or without its ending.
-pub fn find(named: &Path) -> PathBuf {
-    if named.exists() || named.components().count() > 1 {
-        return named.to_owned();
+/// The file that is meant: a path, the name of a file in the folder of sessions with or without its ending, or the name
+/// that somebody gave to a session there.
+///
+/// # Errors
+/// There is none, or several bear that name.
+pub fn find(named: &Path) -> Result<PathBuf, SessionError> {
+    find_in(&default_folder(), named)
+}
+
+fn find_in(folder: &Path, named: &Path) -> Result<PathBuf, SessionError> {
+    if named.exists() {
+        return Ok(named.to_owned());
     }
-    let folder = default_folder();
-    let exact = folder.join(named);
-    if exact.exists() {
-        return exact;
+    let none = || SessionError::Absent(named.to_owned());
+    if named.components().count() > 1 {
+        return Err(none());
     }
-    let with_ending = folder.join(format!("{}.{EXTENSION}", named.display()));
-    if with_ending.exists() {
-        with_ending
-    } else {
-        named.to_owned()
+    let with_ending = format!("{}.{EXTENSION}", named.display());
+    for file in [folder.join(named), folder.join(with_ending)] {
+        if file.exists() {
+            return Ok(file);
+        }
+    }
+    let bears_it = |listed: &Listed| {
+        let session = listed.session.as_ref().ok();
+        let name = session.and_then(|s| s.summary().meta.name.as_deref());
+        name.is_some_and(|name| Path::new(name) == named)
+    };
+    let mut found: Vec<PathBuf> = list(folder)?
+        .into_iter()
+        .filter(bears_it)
+        .map(|l| l.file)
+        .collect();
+    match found.len() {
+        0 => Err(none()),
+        1 => Ok(found.remove(0)),
+        _ => Err(SessionError::Several {
+            name: named.to_owned(),
+            files: found,
+        }),
     }
 }
 

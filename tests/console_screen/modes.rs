@@ -488,8 +488,8 @@ fn enter_applies_a_proposal_on_the_timeline_and_every_screen_has_its_help() {
 
 /// With `SPLITSCOPE_WRITE_README=1` the table is written instead of compared.
 #[test]
-fn the_readme_has_the_table_of_keys() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+fn the_documents_have_the_table_of_keys() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/screens.md");
     let readme = std::fs::read_to_string(path).unwrap();
     let (before, rest) = readme.split_once("<!-- keys -->\n").unwrap();
     let (table, after) = rest.split_once("<!-- end of keys -->").unwrap();

@@ -4,9 +4,9 @@ use splitscope::console::app::{Key, Said};
 use splitscope::plan::Plan;
 use splitscope::units::{Epoch, FrameId, Nanos};
 use splitscope::wire::console::{Command, Role};
-use splitscope::wire::{PlanRecord, Record, SwitchRecord, SwitchStage};
+use splitscope::wire::{Outcome, PlanRecord, Record, SwitchRecord, SwitchStage};
 
-use crate::script::{hello, plan};
+use crate::script::{frame, hello, plan};
 use crate::{ROBOT, lease, live};
 
 #[test]
@@ -192,4 +192,21 @@ fn frames_that_run_locally_say_why() {
     assert_eq!(console.status(), "frames run locally: the server is away");
     assert!(console.screen((40, 12)).contains("LOCAL"));
     assert!(console.row(0).contains("LOCAL (fallback)"));
+}
+
+#[test]
+fn a_long_picture_name_leaves_the_score_and_what_limits_whole() {
+    let mut console = live();
+    let mut newest = frame(1042, 7, 28);
+    newest.outcome = Outcome::FinishedLocally;
+    newest.picture = "motorcycle_left.png".to_owned();
+    newest.top[0].score = 0.586;
+    console.records(ROBOT, vec![Record::Frame(Box::new(newest))]);
+    let screen = console.screen((80, 24));
+    let line = screen.lines().find(|l| l.contains("finished locally"));
+    let line = line.expect("the result's line");
+    assert!(
+        line.contains(" 0.59 ") && line.contains(" limited by "),
+        "{line}"
+    );
 }

@@ -160,6 +160,23 @@ pub(super) fn json(answer: &Answer<'_>) -> Result<String> {
     Ok(serde_json::to_string(&whole)?)
 }
 
+/// What the table lists: every candidate, or the best of every mode and what was chosen.
+fn rows<'a>(answer: &'a Answer<'_>) -> Vec<&'a Candidate> {
+    if answer.args.all {
+        return answer.candidates.iter().collect();
+    }
+    let found = answer
+        .modes
+        .iter()
+        .filter_map(|(_, found)| found.as_ref().ok());
+    let mut rows: Vec<&Candidate> = found.collect();
+    let chosen = &answer.decision.chosen;
+    if answer.args.mode.is_none() && rows.iter().all(|c| c.plan != chosen.plan) {
+        rows.push(chosen);
+    }
+    rows
+}
+
 /// The table.
 pub(super) fn table(answer: &Answer<'_>) -> String {
     let args = answer.args;
@@ -180,9 +197,12 @@ pub(super) fn table(answer: &Answer<'_>) -> String {
         args.servers.join(", "),
         answer.link
     );
+    let rows = rows(answer);
+    let labels = rows.iter().map(|c| c.plan.label().chars().count());
+    let wide = labels.max().unwrap_or_default().max(26);
     let _ = writeln!(
         text,
-        "  {:<26} {:>9} {:>9} {:>8} {:>8} {:>8} {:>7} {:<6} {:>8} {:>8} {:>8}",
+        "  {:<wide$} {:>9} {:>9} {:>8} {:>8} {:>8} {:>7} {:<6} {:>8} {:>8} {:>8}",
         "plan", "ms", "p95 ms", "J", "up", "down", "fps", "limit", "local %", "remote %", "cut %"
     );
     let mut line = |candidate: &Candidate| {
@@ -204,7 +224,7 @@ pub(super) fn table(answer: &Answer<'_>) -> String {
         let [local, remote, cut] = gains;
         let _ = writeln!(
             text,
-            "{mark} {:<26} {:>9.1} {:>9.1} {joules:>8} {:>8} {:>8} {:>7.1} {:<6} {local:>8} {remote:>8} {cut:>8}",
+            "{mark} {:<wide$} {:>9.1} {:>9.1} {joules:>8} {:>8} {:>8} {:>7.1} {:<6} {local:>8} {remote:>8} {cut:>8}",
             candidate.plan.label(),
             ns_to_ms(candidate.latency_ns),
             ns_to_ms(candidate.p95_ns),
@@ -214,19 +234,7 @@ pub(super) fn table(answer: &Answer<'_>) -> String {
             candidate.limit.name(),
         );
     };
-    if args.all {
-        answer.candidates.iter().for_each(&mut line);
-    } else {
-        let found = answer
-            .modes
-            .iter()
-            .filter_map(|(_, found)| found.as_ref().ok());
-        let mut rows: Vec<&Candidate> = found.collect();
-        if args.mode.is_none() && rows.iter().all(|c| c.plan != answer.decision.chosen.plan) {
-            rows.push(&answer.decision.chosen);
-        }
-        rows.into_iter().for_each(&mut line);
-    }
+    rows.into_iter().for_each(&mut line);
     text += "\n> chosen  * on the Pareto front of latency and energy  % faster than local, remote, the best cut\n";
     let _ = writeln!(
         text,

@@ -1,5 +1,5 @@
 //! What a person can ask for: one table of actions ([`TABLE`]). Keys, help, the hints at the foot, the palette, the
-//! names in the configuration file, README's table of keys and what can be clicked all come from it.
+//! names in the configuration file, the table of keys in docs/screens.md and what can be clicked all come from it.
 
 mod key;
 mod table;
@@ -172,7 +172,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// All, in the order of help and README.
+    /// All, in the order of help and documents.
     pub const ALL: [Self; 14] = [
         Self::Anywhere,
         Self::On(Screen::Live),
@@ -293,7 +293,7 @@ impl Keymap {
         found.map(|bound| bound.entry.action)
     }
 
-    /// All of it as tables in Markdown, for README.
+    /// All of it as tables in Markdown, for docs/screens.md.
     pub fn markdown(&self) -> String {
         let mut text = String::new();
         for scope in Scope::ALL {

@@ -49,7 +49,7 @@ pub(super) fn read(path: &Path, name: &str, frame: Option<u64>) -> Result<Eviden
     }
     if damaged > 0 {
         evidence.remarks.push(format!(
-            "{damaged} damaged stretches of the file were passed over"
+            "damaged stretches of the file that were passed over: {damaged}"
         ));
     }
     Ok(evidence)

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
@@ -320,15 +321,8 @@ impl Wire {
                     ));
                 }
                 (Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))), _) => continue,
-                (Some(Err(SocketError::Capacity(e))), _) => {
-                    return Err(refused(&format!("the console sent too much at once: {e}")));
-                }
-                (Some(Err(SocketError::Protocol(e))), _) => {
-                    return Err(refused(&format!(
-                        "what the console sent is no WebSocket frame: {e}"
-                    )));
-                }
-                (None | Some(Ok(Message::Close(_)) | Err(_)), _) => return Err(End::Gone),
+                (Some(Err(error)), _) => return Err(broken(&error)),
+                (None | Some(Ok(Message::Close(_))), _) => return Err(End::Gone),
             };
             return decoded.map_err(|e| refused(&e.to_string()));
         }
@@ -359,6 +353,19 @@ impl Wire {
     }
 }
 
+/// What an error of the connection says of the console: that it is gone, or that it sent what no console sends.
+fn broken(error: &SocketError) -> End {
+    match error {
+        // It was killed, or the link died: nobody was refused.
+        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => End::Gone,
+        SocketError::Protocol(e) => {
+            refused(&format!("what the console sent is no WebSocket frame: {e}"))
+        }
+        SocketError::Capacity(e) => refused(&format!("the console sent too much at once: {e}")),
+        _ => End::Gone,
+    }
+}
+
 fn refused(reason: &str) -> End {
     End::Refused(reason.to_owned())
 }
@@ -373,5 +380,13 @@ mod tests {
         assert_eq!(shown_name("\x1b[2Jann\n", 1), "[2Jann");
         assert_eq!(shown_name("\n", 7), "console 7");
         assert_eq!(shown_name(&"x".repeat(900), 7).len(), MAX_NAME);
+    }
+
+    #[test]
+    fn a_console_whose_connection_breaks_off_is_gone_and_not_refused() {
+        let reset = SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake);
+        assert!(matches!(broken(&reset), End::Gone));
+        let masked = SocketError::Protocol(ProtocolError::UnmaskedFrameFromClient);
+        assert!(matches!(broken(&masked), End::Refused(why) if why.contains("no WebSocket frame")));
     }
 }

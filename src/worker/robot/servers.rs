@@ -39,6 +39,8 @@ pub(super) struct Remote {
     pub(super) state: State,
     /// Whether its times are made up; what it computes means nothing.
     pub(super) emulated: bool,
+    /// Whether it has been told that it is not there, since it was there last.
+    pub(super) missed: bool,
     /// Its links to the other servers.
     mesh: BTreeMap<DeviceId, Result<(), String>>,
     stall: Option<Stall>,
@@ -53,6 +55,7 @@ impl Remote {
             link,
             state: State::Absent("it has not answered yet".to_owned()),
             emulated: false,
+            missed: false,
             mesh: BTreeMap::new(),
             stall: None,
             hold_ns: HOLD_NS.0,

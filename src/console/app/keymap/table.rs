@@ -10,7 +10,7 @@ mod time;
 
 use super::{Action, Entry, Hint, Key, Scope};
 
-/// The subjects, in the order of help and README.
+/// The subjects, in the order of help and documents.
 const SUBJECTS: [&[Entry]; 7] = [
     anywhere::ROWS,
     live::ROWS,

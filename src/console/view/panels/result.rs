@@ -11,23 +11,27 @@ use crate::console::view::{Scene, panel};
 use crate::store::{Store, class_name};
 use crate::wire::{ClassScore, FrameRecord, Outcome};
 
+/// Room for the best class where something else stands in the line: ` : espresso 0.99  `.
+const BEST_CLASS: usize = 18;
+
 /// One line: `frame 1041 coffee.png: espresso 0.99, cup 0.01`.
 pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
     let Some((store, frame)) = newest(scene) else {
         return;
     };
-    let mut spans = vec![Span::styled(
-        format!(" {}: ", headline(frame)),
-        theme.faint(),
-    )];
+    // What limits stands whole, the best class with its whole score; the picture's name gives way.
+    let limit = limit::words(scene).filter(|_| area.width >= 80);
+    let taken = limit.as_deref().map_or(0, text::width);
+    let room = usize::from(area.width).saturating_sub(taken + 1);
+    let mut headline = headline(frame);
+    if taken > 0 {
+        headline = text::head(&headline, room.saturating_sub(BEST_CLASS));
+    }
+    let mut spans = vec![Span::styled(format!(" {headline}: "), theme.faint())];
     if !trained(store) {
         spans.push(Span::styled("(untrained weights) ", theme.faint()));
     }
-    // What limits stands whole, and only classes that do.
-    let limit = limit::words(scene).filter(|_| area.width >= 80);
-    let taken = limit.as_deref().map_or(0, text::width);
-    let room = usize::from(area.width) - taken;
     let mut line = Line::from(spans);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
@@ -35,10 +39,16 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
         } else {
             theme.text()
         };
-        let name = text::head(&name(store, class), 28);
-        let words = format!("{name} {:.2}  ", class.score);
-        if place > 0 && taken > 0 && line.width() + text::width(&words) > room {
-            break;
+        let name = name(store, class);
+        let wide = |longest| format!("{} {:.2}  ", text::head(&name, longest), class.score);
+        let mut words = wide(28);
+        let left = room.saturating_sub(line.width());
+        if taken > 0 && text::width(&words) > left {
+            let longest = left.saturating_sub(text::width(&wide(0)));
+            if place > 0 || longest < 4 {
+                break;
+            }
+            words = wide(longest);
         }
         line.push_span(Span::styled(words, style));
     }

@@ -70,6 +70,7 @@ impl<E: Engine> Coordinator<E> {
         send_program(&outbox, &schedule, device);
         remote.state = State::Ready(outbox, Vec::new());
         remote.emulated = engine.starts_with(EMULATED_PREFIX);
+        remote.missed = false;
         let text = format!("the {device} at {} is ready ({engine})", remote.address);
         self.hub.event(Level::Info, text);
         self.tell_peer(device, PeerState::Ready);
@@ -118,15 +119,18 @@ impl<E: Engine> Coordinator<E> {
     }
 
     fn link_down(&mut self, device: DeviceId, reason: String, retry_in_ms: u64) {
-        let Some(remote) = self.servers.get(device) else {
+        let Some(remote) = self.servers.get_mut(device) else {
             return;
         };
         let address = remote.address.clone();
+        let is_told = std::mem::replace(&mut remote.missed, true);
         if remote.outbox().is_some() {
-            self.hub.event(
-                Level::Warning,
-                format!("lost the {device} at {address}: {reason}"),
-            );
+            let text = format!("lost the {device} at {address}: {reason}");
+            self.hub.event(Level::Warning, text);
+        } else if !is_told {
+            // Once: the tries that follow come several times a second.
+            let text = format!("the {device} at {address} is not there ({reason}); tried again");
+            self.hub.event(Level::Warning, text);
         }
         self.servers.lost(device, format!("{address}: {reason}"));
         if let Some(ended) = self.switch.link_lost(device, &reason) {
