@@ -32,7 +32,7 @@ pub(super) use times::{Made, Times};
 use times::{ROBOT, SERVER};
 
 /// Labels that a state keeps of models with few operators, of middling ones and of large ones.
-const MOST_LABELS: [usize; 3] = [32, 3, 3];
+const MOST_LABELS: [usize; 3] = [32, 4, 3];
 /// Plans that one search finds, of the same.
 const MOST_PLANS: [usize; 3] = [64, 6, 4];
 /// An estimate may be too high by this share, of the same; a plan that looks worse by less is still worth a simulation.

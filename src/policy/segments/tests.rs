@@ -194,3 +194,20 @@ fn two_equal_devices_get_segments_with_shares_of_their_own() {
         "{told}"
     );
 }
+
+#[test]
+fn the_fastest_server_takes_part_and_those_before_it_have_no_rows() {
+    let graph = crate::model::zoo::build("vgg19_bn", 1, 224, 224).unwrap();
+    let device = |name: &str| Arc::new(Profile::open(name).unwrap());
+    let slow = || device("jetson-xavier-nx");
+    let link = Link::constant(BitsPerSecond::from_mbps(900.0));
+    let mut world = World::pair(slow(), slow(), link, None);
+    world.devices.push(device("gpu-server"));
+    let problem = Problem::new(Arc::new(graph), world).unwrap();
+    let found = estimates(&problem, Objective::Latency, None);
+    let plan = &found.first().unwrap().plan;
+    assert_eq!(plan.last_device(), DeviceId(2));
+    let prepared = problem.prepared(plan).unwrap();
+    assert_eq!(prepared.busy_ns(DeviceId(1)), 0);
+    assert!(prepared.busy_ns(DeviceId(2)) > 0);
+}
