@@ -124,7 +124,8 @@ impl Look<'_> {
     fn simulate(&mut self, mut estimates: Vec<Candidate>, mut wishes: usize, may_err: bool) {
         estimates.sort_by(|a, b| self.objective.compare(a, b));
         for estimate in estimates {
-            if !self.is_better(&estimate) && !(may_err && self.may_be_better(&estimate)) {
+            let is_likely = may_err && self.may_be_better(&estimate);
+            if !is_likely && !self.is_better(&estimate) {
                 continue;
             }
             let Some(prepared) = self.ready(&estimate.plan) else {

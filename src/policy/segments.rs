@@ -64,15 +64,15 @@ pub(super) fn estimates(
     objective: Objective,
     best: Option<&Candidate>,
 ) -> Vec<Candidate> {
-    let (ground, times) = problem.segments();
-    let Some(lanes) = Lanes::new(&problem.world().link, problem.starts()) else {
-        return Vec::new();
-    };
     let size = size(problem);
     if size == MOST_PLANS.len() - 1 && objective == Objective::Throughput {
         // Many frames of many operators in many pieces: simulating one plan would take longer than a decision may.
         return Vec::new();
     }
+    let (ground, times) = problem.segments();
+    let Some(lanes) = Lanes::new(&problem.world().link, problem.starts()) else {
+        return Vec::new();
+    };
     let slower = problem.slow().and_then(|link| {
         let slow = Lanes::new(link, problem.starts())?;
         Some(slow.slower_than(&lanes))
