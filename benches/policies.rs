@@ -2,7 +2,7 @@
 //! believed of the link at its admission. Everything here is predicted by `simulate`, nothing is measured.
 //!
 //! Needs no libtorch. `cargo xtask bench policies [--seconds S] [--pace MS|0] [--field FOLDER]`; with `--pace 0` frames follow one
-//! another, and `--segments` shows instead what row tiles with shares of their own would gain
+//! another, and `--segments` shows instead what row tiles with shares of their own gain over it, found in another way
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,

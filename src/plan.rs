@@ -42,6 +42,7 @@ pub use machine::{
     Withdrawn, Work,
 };
 pub use resume::resume;
+pub(crate) use spread::needs;
 pub use steps::{Packing, Parts, StepKind, StepTime, Steps};
 pub use stream::LEAST_STREAMED_ROWS;
 pub use tensor::{Join, shard_all};

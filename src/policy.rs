@@ -25,6 +25,7 @@ mod problem;
 mod pso;
 mod reason;
 mod search;
+mod segments;
 mod servers;
 mod sets;
 mod spec;

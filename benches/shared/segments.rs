@@ -1,4 +1,4 @@
-//! What segments of row tiles with shares of their own would gain over what `auto` compares: found by changing one
+//! What segments of row tiles with shares of their own gain over what `auto` finds by its search: found by changing one
 //! segment's rows at a time, from several beginnings, until no change helps. Every plan is simulated.
 
 use std::sync::Arc;

@@ -259,7 +259,7 @@ fn widen(slot: &mut Option<Region>, region: &Region) {
 }
 
 /// By node: what the operators `within` need, and make, for `targets`; nodes outside that are read are included.
-pub(super) fn needs(
+pub(crate) fn needs(
     graph: &Graph,
     within: &[NodeId],
     targets: &[(NodeId, Region)],

@@ -6,10 +6,11 @@
 //! compiled afterwards, in its own time.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::family::Family;
 use super::problem::NoFigures;
+use super::segments::Ground;
 use super::sets::closed_sets;
 use crate::model::Graph;
 use crate::plan::{Plan, compile};
@@ -45,7 +46,22 @@ pub(super) struct Library {
     /// Cut `k` at place `k`, then the closed sets that are no prefixes.
     pub(super) sets: Vec<Vec<bool>>,
     pub(super) has_every_set: bool,
+    /// Of segments of row tiles, once somebody asked for it.
+    ground: OnceLock<Ground>,
     shelf: Mutex<Shelf>,
+}
+
+/// The robot's share that balances the work with servers that are together `ratio` times as fast, in [`SHARE_STEPS`].
+fn balanced_steps(ratio: f64) -> f64 {
+    let balanced = 1.0 / (1.0 + ratio.max(0.01));
+    (balanced * SHARE_STEPS)
+        .round()
+        .clamp(1.0, SHARE_STEPS - 1.0)
+}
+
+/// The robot's share of the work that balances it with a server that is `ratio` times as fast.
+pub(super) fn balanced(ratio: f64) -> f64 {
+    balanced_steps(ratio) / SHARE_STEPS
 }
 
 impl Library {
@@ -55,6 +71,7 @@ impl Library {
             graph,
             sets,
             has_every_set,
+            ground: OnceLock::new(),
             shelf: Mutex::default(),
         }
     }
@@ -63,13 +80,15 @@ impl Library {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where segments of row tiles may end.
+    pub(super) fn ground(&self) -> &Ground {
+        self.ground.get_or_init(|| Ground::new(&self.graph))
+    }
+
     /// The plans worth comparing on so many devices, of which each server is `ratio` times as fast as the robot.
     pub(super) fn family(&self, devices: usize, ratio: f64) -> Arc<Family> {
         let servers = devices.saturating_sub(1).clamp(1, 254);
-        let balanced = 1.0 / (1.0 + ratio.max(0.01) * servers as f64);
-        let steps = (balanced * SHARE_STEPS)
-            .round()
-            .clamp(1.0, SHARE_STEPS - 1.0);
+        let steps = balanced_steps(ratio * servers as f64);
         let key = (servers, steps as u32);
         let found = |shelf: &Shelf| {
             let mut families = shelf.families.iter();

@@ -2,6 +2,7 @@
 
 use super::Candidate;
 use super::division::{Division, Timeline};
+use super::estimate::at_least;
 use super::problem::{NoFigures, Problem, WINDOW};
 use crate::plan::{Mode, Plan};
 use crate::power::Levels;
@@ -110,6 +111,12 @@ impl Problem {
         let mean = |of: &dyn Fn(&Outcome) -> f64| outcomes.iter().map(of).sum::<f64>() / count;
         let energies: Option<Vec<f64>> = outcomes.iter().map(|o| o.energy().map(|e| e.0)).collect();
         let (bytes_up, bytes_down) = prepared.bytes();
+        let mut frames_per_s = mean(&Outcome::frames_per_s);
+        if plan.window > 1 {
+            // The few frames of a run begin with nothing before them: no pipeline is faster than its longest stage.
+            let bound = at_least(self, plan.clone(), &prepared);
+            frames_per_s = frames_per_s.min(bound.frames_per_s);
+        }
         let latencies = outcomes
             .iter()
             .flat_map(|o| &o.frames)
@@ -121,7 +128,7 @@ impl Problem {
             energy: energies.map(|all| Joules(all.iter().sum::<f64>() / count)),
             bytes_up,
             bytes_down,
-            frames_per_s: mean(&Outcome::frames_per_s),
+            frames_per_s,
             limit: outcomes[0].limit(),
             simulated: true,
         })

@@ -1,12 +1,13 @@
 //! What policies choose from: a model, a world, and everything about plans that does not depend on the link.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::division::Division;
 use super::estimate::Tiled;
 use super::family::Family;
-use super::library::{Compiled, Library};
+use super::library::{Compiled, Library, balanced};
+use super::segments::{self, Ground, Made, Times};
 use super::servers::Servers;
 use crate::model::{Graph, Node, Region};
 use crate::plan::{Plan, PlanError};
@@ -62,6 +63,8 @@ struct Known {
     /// By server that is the best choice for anything.
     tiled: Vec<(DeviceId, Tiled)>,
     prepared: Mutex<HashMap<Plan, Arc<Prepared>>>,
+    /// Of segments of row tiles, once somebody asked for them.
+    segments: OnceLock<Times>,
 }
 
 /// A model in a world, ready to be planned for. Clones, and the same with another link, share what is expensive.
@@ -127,6 +130,7 @@ impl Problem {
                 family,
                 tiled,
                 prepared: Mutex::default(),
+                segments: OnceLock::new(),
             }),
             world,
             starts: vec![Nanos(0)],
@@ -233,6 +237,27 @@ impl Problem {
     /// What operators take in row tiles, by server that is the best choice for anything.
     pub(super) fn tiled(&self) -> &[(DeviceId, Tiled)] {
         &self.known.tiled
+    }
+
+    /// Where segments of row tiles may end, and what they take on the robot and the fastest server.
+    pub(super) fn segments(&self) -> (&Ground, &Times) {
+        let known = &self.known;
+        let ground = known.library.ground();
+        let times = known.segments.get_or_init(|| {
+            let server = known.servers.fastest;
+            let costs = |device: DeviceId| self.world.devices[usize::from(device.0)].as_ref();
+            let made = Made {
+                server,
+                sides: [
+                    (costs(DeviceId::ROBOT), known.robot_ns.as_slice()),
+                    (costs(server), known.servers.ns(server)),
+                ],
+                packings: &self.world.packings,
+            };
+            let shares = segments::shares(ground, balanced(self.speed_ratio()));
+            Times::new(self.graph(), ground, made, &shares)
+        });
+        (ground, times)
     }
 
     /// The link at the 5th percentile of what it may be, if its rate is uncertain.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::search::{self, NoBest};
 use super::{Candidate, Decision, Objective, Problem};
 use crate::model::{Graph, crossing_bytes};
-use crate::plan::{ModeKind, Plan, Schedule, Step};
+use crate::plan::{Mode, ModeKind, Plan, Schedule, Step};
 use crate::units::{Bytes, NodeId, ns_to_ms};
 
 /// A candidate's figures as far as the objective looks at them.
@@ -69,6 +69,20 @@ pub(super) fn against_ends(decision: &Decision, problem: &Problem) -> String {
         tell("remote", first.and_then(|d| problem.price(d))),
         decision.chosen.limit.name(),
     )
+}
+
+/// Which rows the robot has of every segment's end; none of plans that have no segments.
+pub(super) fn rows(plan: &Plan, graph: &Graph) -> Option<String> {
+    let Mode::Tile { segments } = &plan.mode else {
+        return None;
+    };
+    let told = segments.iter().map(|(end, bounds)| {
+        let node = graph.node(*end);
+        let robot = bounds.first().copied().unwrap_or(node.shape.rows);
+        format!("{robot} of {} to {}", node.shape.rows, node.name)
+    });
+    let told: Vec<String> = told.collect();
+    Some(format!("the robot's rows: {}", told.join(", ")))
 }
 
 /// Why a mode does not gain anything in latency over the best of local, remote and every cut, in numbers; none if it

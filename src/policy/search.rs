@@ -7,8 +7,8 @@ use super::estimate::{at_least, by_bytes, streamed};
 use super::family::{TILES, kind_of};
 use super::pricing::frames_of;
 use super::problem::{NoFigures, Problem, WINDOW};
-use super::{Candidate, Objective};
-use crate::plan::{ModeKind, Plan};
+use super::{Candidate, Objective, segments};
+use crate::plan::{Mode, ModeKind, Plan};
 use crate::simulate::Prepared;
 
 /// Steps that one decision simulates, beyond its first plan: about 5 ms of one core.
@@ -17,7 +17,7 @@ const MOST_STEPS: usize = 1200;
 const SMALL: u32 = 16;
 /// An estimate that is better by less is not worth a simulation.
 const LEAST_GAIN: f64 = 1e-9;
-/// Streamed plans that one search asks to have compiled.
+/// Streamed and tiled plans that one search asks to have compiled.
 const MOST_WISHES: usize = 4;
 
 /// What a search found.
@@ -31,7 +31,7 @@ pub(super) struct Found {
     pub(super) unprepared: usize,
 }
 
-/// The better ones of the family for an objective, simulated; `best` is what they must beat.
+/// The better ones of the family and of segments of row tiles for an objective, simulated; `best` is what they must beat.
 pub(super) fn search(
     problem: &Problem,
     objective: Objective,
@@ -43,86 +43,126 @@ pub(super) fn search(
     } else {
         1
     };
-    let is_small = problem.graph().operator_count() <= SMALL;
-    let ready = |plan: &Plan| {
-        if is_small {
-            return Some(problem.prepared(plan));
-        }
-        problem.ready(plan)
+    let mut look = Look {
+        problem,
+        objective,
+        is_small: problem.graph().operator_count() <= SMALL,
+        best: best.cloned(),
+        steps: 0,
+        found: Found::default(),
     };
-    let is_better = |best: Option<&Candidate>, estimate: &Candidate| {
-        best.is_none_or(|best| objective.gain(best, estimate) > LEAST_GAIN)
-    };
-    let mut found = Found::default();
-    let mut estimates: Vec<Candidate> = Vec::new();
-    for estimate in streams(problem, only, window) {
-        if is_better(best, &estimate) {
-            estimates.push(estimate);
-        }
+    let mut likely = streams(problem, only, window);
+    likely.retain(|estimate| look.is_better(estimate));
+    if only.is_none_or(|only| only == ModeKind::Tile) {
+        likely.extend(segments::estimates(problem, objective, best));
     }
-    let wanted = |kind: ModeKind| only.is_none_or(|only| only == kind);
-    for plan in &problem.family().plans {
-        if !wanted(kind_of(plan)) {
-            continue;
-        }
-        let plan = plan.clone().with_window(window);
-        if let Some(bytes) = problem.bytes(&plan)
-            && !is_better(best, &by_bytes(problem, plan.clone(), bytes))
-        {
-            continue;
-        }
-        match ready(&plan) {
-            Some(Ok(prepared)) => {
-                let estimate = at_least(problem, plan, &prepared);
-                if is_better(best, &estimate) {
-                    estimates.push(estimate);
-                }
-            }
-            Some(Err(_)) => {}
-            None => {
-                problem.want(&plan);
-                found.left += 1;
-                found.unprepared += 1;
-            }
-        }
+    let bounds = look.bounds(only, window);
+    look.simulate(likely, MOST_WISHES, true);
+    // Everything that is left of these was wanted before.
+    look.simulate(bounds, 0, false);
+    look.found
+}
+
+/// One search under way.
+struct Look<'a> {
+    problem: &'a Problem,
+    objective: Objective,
+    is_small: bool,
+    /// What is to beat.
+    best: Option<Candidate>,
+    /// Simulated so far.
+    steps: usize,
+    found: Found,
+}
+
+impl Look<'_> {
+    fn is_better(&self, estimate: &Candidate) -> bool {
+        let best = self.best.as_ref();
+        best.is_none_or(|best| self.objective.gain(best, estimate) > LEAST_GAIN)
     }
-    estimates.sort_by(|a, b| objective.compare(a, b));
-    let mut best = best.cloned();
-    let mut steps = 0;
-    let mut wishes = 0;
-    for estimate in estimates {
-        if !is_better(best.as_ref(), &estimate) {
-            continue;
+
+    fn ready(&self, plan: &Plan) -> Option<Result<Arc<Prepared>, NoFigures>> {
+        if self.is_small {
+            return Some(self.problem.prepared(plan));
         }
-        let prepared: Result<Arc<Prepared>, NoFigures> = match ready(&estimate.plan) {
-            Some(prepared) => prepared,
-            None => {
-                if wishes < MOST_WISHES {
-                    problem.want(&estimate.plan);
-                    wishes += 1;
-                }
-                found.left += 1;
-                found.unprepared += 1;
+        self.problem.ready(plan)
+    }
+
+    /// The plans of the family, bounded from below; those that are not compiled yet are wanted.
+    fn bounds(&mut self, only: Option<ModeKind>, window: u16) -> Vec<Candidate> {
+        let mut bounds = Vec::new();
+        for plan in &self.problem.family().plans {
+            if only.is_some_and(|only| only != kind_of(plan)) {
                 continue;
             }
-        };
-        let Ok(prepared) = prepared else { continue };
-        let more = prepared.step_count() * frames_of(window) as usize * problem.starts().len();
-        if !is_small && steps > 0 && steps + more > MOST_STEPS {
-            found.left += 1;
-            continue;
+            let plan = plan.clone().with_window(window);
+            if let Some(bytes) = self.problem.bytes(&plan)
+                && !self.is_better(&by_bytes(self.problem, plan.clone(), bytes))
+            {
+                continue;
+            }
+            match self.ready(&plan) {
+                Some(Ok(prepared)) => {
+                    let bound = at_least(self.problem, plan, &prepared);
+                    if self.is_better(&bound) {
+                        bounds.push(bound);
+                    }
+                }
+                Some(Err(_)) => {}
+                None => {
+                    self.problem.want(&plan);
+                    self.found.left += 1;
+                    self.found.unprepared += 1;
+                }
+            }
         }
-        steps += more;
-        let Ok(candidate) = problem.simulate(&estimate.plan) else {
-            continue;
-        };
-        let is_best = best.as_ref();
-        if is_best.is_none_or(|best| objective.compare(&candidate, best).is_lt()) {
-            best = Some(candidate.clone());
-        }
-        found.plans.push(candidate);
+        bounds
     }
-    found
+
+    /// Simulates what may still be better than the best so far, the most promising first; of what is not compiled yet, the
+    /// first `wishes` are wanted.
+    fn simulate(&mut self, mut estimates: Vec<Candidate>, mut wishes: usize, may_err: bool) {
+        estimates.sort_by(|a, b| self.objective.compare(a, b));
+        for estimate in estimates {
+            let is_likely = may_err && self.may_be_better(&estimate);
+            if !is_likely && !self.is_better(&estimate) {
+                continue;
+            }
+            let Some(prepared) = self.ready(&estimate.plan) else {
+                if wishes > 0 {
+                    self.problem.want(&estimate.plan);
+                    wishes -= 1;
+                }
+                self.found.left += 1;
+                self.found.unprepared += 1;
+                continue;
+            };
+            let Ok(prepared) = prepared else { continue };
+            let frames = frames_of(estimate.plan.window) as usize;
+            let more = prepared.step_count() * frames * self.problem.starts().len();
+            if !self.is_small && self.steps > 0 && self.steps + more > MOST_STEPS {
+                self.found.left += 1;
+                continue;
+            }
+            self.steps += more;
+            let Ok(candidate) = self.problem.simulate(&estimate.plan) else {
+                continue;
+            };
+            let best = self.best.as_ref();
+            if best.is_none_or(|best| self.objective.compare(&candidate, best).is_lt()) {
+                self.best = Some(candidate.clone());
+            }
+            self.found.plans.push(candidate);
+        }
+    }
+
+    /// Estimates of segments may be too high by a little.
+    fn may_be_better(&self, estimate: &Candidate) -> bool {
+        let gain = |best: &Candidate| self.objective.gain(best, estimate);
+        matches!(estimate.plan.mode, Mode::Tile { .. })
+            && (self.best.as_ref())
+                .is_none_or(|best| gain(best) > -segments::may_be_too_high(self.problem))
+    }
 }
 
 /// Every streamed cut, estimated.
