@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
@@ -323,6 +324,11 @@ impl Wire {
                 (Some(Err(SocketError::Capacity(e))), _) => {
                     return Err(refused(&format!("the console sent too much at once: {e}")));
                 }
+                // No goodbye: its process was killed, or left in a hurry. That breaks no rule that it was refused by.
+                (
+                    Some(Err(SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake))),
+                    _,
+                ) => return Err(End::Gone),
                 (Some(Err(SocketError::Protocol(e))), _) => {
                     return Err(refused(&format!(
                         "what the console sent is no WebSocket frame: {e}"
@@ -365,6 +371,10 @@ fn refused(reason: &str) -> End {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
     use super::*;
 
     #[test]
@@ -373,5 +383,41 @@ mod tests {
         assert_eq!(shown_name("\x1b[2Jann\n", 1), "[2Jann");
         assert_eq!(shown_name("\n", 7), "console 7");
         assert_eq!(shown_name(&"x".repeat(900), 7).len(), MAX_NAME);
+    }
+
+    /// What the worker makes of what a console does with its connection.
+    async fn end_of(theirs: impl AsyncFnOnce(TcpStream)) -> End {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let console = TcpStream::connect(listener.local_addr().unwrap());
+        let (console, accepted) = tokio::join!(console, listener.accept());
+        theirs(console.unwrap()).await;
+        let socket = WebSocketStream::from_raw_socket(accepted.unwrap().0, Role::Server, None);
+        let mut wire = Wire {
+            socket: socket.await,
+            encoding: Encoding::Binary,
+            limits: Limits::default(),
+        };
+        wire.hear().await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_console_that_leaves_is_gone_and_not_refused() {
+        let polite = end_of(async |stream| {
+            let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None);
+            socket.await.close(None).await.unwrap();
+        });
+        assert!(matches!(polite.await, End::Gone));
+        let killed = end_of(async |stream| drop(stream));
+        assert!(matches!(killed.await, End::Gone));
+        let with_telemetry_unread = end_of(async |stream| {
+            socket2::SockRef::from(&stream)
+                .set_linger(Some(std::time::Duration::ZERO))
+                .unwrap();
+        });
+        assert!(matches!(with_telemetry_unread.await, End::Gone));
+        // Who sends nonsense hears why.
+        let strange = end_of(async |mut stream| stream.write_all(&[0xff; 40]).await.unwrap());
+        let strange = strange.await;
+        assert!(matches!(strange, End::Refused(why) if why.contains("no WebSocket frame")));
     }
 }
