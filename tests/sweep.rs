@@ -35,8 +35,10 @@ const ROBOT: [&str; 9] = [
     "jetson-xavier-nx",
 ];
 
+const SERVER: [&str; 5] = ["server", "--engine", "emulated", "--device", "gpu-server"];
+
 fn server() -> Worker {
-    Worker::start(&["server", "--engine", "emulated", "--device", "gpu-server"])
+    Worker::start(&SERVER)
 }
 
 fn robot(server: &str, more: &[&str]) -> Worker {
@@ -278,26 +280,10 @@ fn plans_are_packed_or_go_through_a_second_server_as_they_say() {
     }
 }
 
-/// A server at a given address: one that was killed comes back there.
-fn server_at(address: &str) -> Worker {
-    let mut child = splitscope(&["server", "--engine", "emulated", "--device", "gpu-server"])
-        .args(["--listen", address])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    out.read_line(&mut line).unwrap();
-    assert!(line.contains(address), "{line}");
-    Worker {
-        child,
-        address: address.to_owned(),
-    }
-}
-
 #[test]
 fn a_server_that_is_killed_pauses_the_sweep_and_its_return_resumes_it() {
-    let first = server();
+    // An address that no other test listens at: nobody gets the port while it is free.
+    let first = Worker::start_at("127.0.0.9:0", &SERVER);
     let address = first.address.clone();
     let robot = robot(&address, &["--cut", "7"]);
     let out = place("resumed.csv");
@@ -321,10 +307,11 @@ fn a_server_that_is_killed_pauses_the_sweep_and_its_return_resumes_it() {
             return;
         }
     };
-    until("round 2 of 8");
+    // Told every half second: rounds that are over by then are told by none of these lines.
+    until(" of 8  ");
     drop(first);
     until("paused");
-    let second = server_at(&address);
+    let second = Worker::start_at(&address, &SERVER);
     until("swept 3 plans");
     assert_eq!(sweep.wait().unwrap().code(), Some(0));
     drop(second);

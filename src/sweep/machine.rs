@@ -218,7 +218,7 @@ impl Sweep {
     fn record(&mut self, record: &Record, now: Nanos) -> Option<Order> {
         match record {
             Record::Frame(frame) => {
-                // Of a visit that a pause ended, what still comes ran locally.
+                // While the link is down, what still comes ran locally.
                 let paused = matches!(self.phase, Phase::Paused { .. });
                 let of = |v: &&mut Visit| v.takes(frame.epoch) && !paused;
                 let visit = self.open.iter_mut().rev().find(of)?;

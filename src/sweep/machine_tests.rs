@@ -169,9 +169,17 @@ fn a_lost_link_pauses_and_the_plan_is_visited_again_when_it_is_back() {
         .event(Event::Record(&told(&robot, None)), robot.now)
         .unwrap();
     assert_eq!(order, Order::Set(sweep.plans()[plan.unwrap()].rule.clone()));
+    // The old epoch works again until the robot has heard that; the visit it was of has ended all the same.
+    for _ in 0..6 {
+        for record in robot.frame() {
+            assert_eq!(sweep.event(Event::Record(&record), robot.now), None);
+        }
+    }
     assert_eq!(robot.run(&mut sweep, order, |_, _| false), Some(How::Done));
     sweep.finish();
     assert_eq!(sweep.progress().visits, 6);
+    let whole = sweep.visits().iter().filter(|v| v.frames >= 4);
+    assert_eq!(whole.count(), 6, "{:?}", sweep.visits());
     assert!(sweep.frames().iter().all(|r| r.outcome == Outcome::Ok));
     for place in 0..3 {
         let used = sweep

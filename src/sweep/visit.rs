@@ -40,6 +40,8 @@ pub(super) struct Visit {
     pub(super) since: Nanos,
     /// Since when it is no longer the present one, on the console's clock.
     pub(super) left: Option<Nanos>,
+    /// A pause ended it, and it is made again: no frame is its any more.
+    cut_off: bool,
     /// Frames at its beginning that are left out.
     warmup: u32,
     /// Under a policy: it has made up its mind.
@@ -79,6 +81,7 @@ impl Visit {
             frames,
             since,
             left: None,
+            cut_off: false,
             warmup,
             rows: Vec::new(),
             used: Vec::new(),
@@ -91,8 +94,17 @@ impl Visit {
         self.place.plan
     }
 
+    /// A pause ends the visit: what still runs under its plan, before the robot has heard that it is wanted again, would
+    /// make a whole visit of it beside the one that takes its place.
+    pub(super) const fn cut_off(&mut self) {
+        self.cut_off = true;
+    }
+
     /// Whether frames of an epoch are this visit's.
     pub(super) fn takes(&self, epoch: Epoch) -> bool {
+        if self.cut_off {
+            return false;
+        }
         match &self.frames {
             Frames::Of(own) => *own == epoch,
             Frames::Under { plans, until } => {

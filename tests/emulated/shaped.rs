@@ -16,6 +16,10 @@ fn demo(more: &[&str]) -> Output {
         ])
         .args(["--headless", "--json", "--no-record"])
         .args(more)
+        .env(
+            "SPLITSCOPE_CACHE",
+            concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+        )
         .output()
         .unwrap()
 }

@@ -154,6 +154,10 @@ impl Worker {
             .args(args)
             .arg("--until-stdin-ends")
             .env("SPLITSCOPE_LOG", "error")
+            .env(
+                "SPLITSCOPE_CACHE",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

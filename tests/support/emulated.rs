@@ -22,6 +22,10 @@ impl Worker {
                 "--until-stdin-ends",
             ])
             .env("SPLITSCOPE_LOG", "warn")
+            .env(
+                "SPLITSCOPE_CACHE",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

@@ -13,10 +13,19 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a worker on a port of its own.
     pub(crate) fn start(args: &[&str]) -> Self {
+        Self::start_at("127.0.0.1:0", args)
+    }
+
+    /// Starts a worker at a given address: one that was killed comes back there.
+    pub(crate) fn start_at(address: &str, args: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_splitscope"))
             .args(args)
-            .args(["--listen", "127.0.0.1:0", "--until-stdin-ends"])
+            .args(["--listen", address, "--until-stdin-ends"])
             .env("SPLITSCOPE_LOG", "error")
+            .env(
+                "SPLITSCOPE_CACHE",
+                concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"),
+            )
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

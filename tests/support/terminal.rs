@@ -52,6 +52,8 @@ impl<'a> Start<'a> {
         command.env("TERM", "xterm-256color");
         // What this machine's user has said of sessions is no test's business.
         command.env("SPLITSCOPE_PROMPT", "false");
+        let cache = concat!(env!("CARGO_TARGET_TMPDIR"), "/cache");
+        command.env("SPLITSCOPE_CACHE", cache);
         for (name, value) in self.vars {
             command.env(name, value);
         }

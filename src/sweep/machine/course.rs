@@ -154,6 +154,9 @@ impl Sweep {
             self.pauses = Pauses::default();
             self.loads.restart();
         }
+        if let (Phase::Measuring { .. }, Some(visit)) = (&self.phase, self.open.last_mut()) {
+            visit.cut_off();
+        }
         self.leave(now);
         let since = now;
         self.phase = Phase::Paused { task, why, since };

@@ -77,7 +77,7 @@ pub(super) async fn run(
             }
             _ = stop.changed() => true,
         };
-        collector.tick();
+        collector.tick(clock::now());
         if stopping {
             return;
         }
@@ -103,10 +103,10 @@ struct Collector {
 }
 
 impl Collector {
-    /// Sends what came in since the last tick; nothing if that is nothing and a batch went out lately.
-    fn tick(&mut self) {
+    /// Sends what came in until `now`; nothing if that is nothing and a batch went out lately.
+    fn tick(&mut self, now: Nanos) {
         let attached = !self.listeners.is_empty();
-        self.observer.attached(clock::now(), attached);
+        self.observer.attached(now, attached);
         for _ in 0..MAX_BATCHES_PER_TICK {
             let mut records = self.take();
             for record in &records {
@@ -118,13 +118,13 @@ impl Collector {
             if !full && self.hub.take_state_dropped() {
                 records.extend(self.hub.state());
             }
-            records.extend(self.share());
-            let quiet_ns = self.last.map_or(i64::MAX, |last| clock::now().since(last));
+            records.extend(self.share(now));
+            let quiet_ns = self.last.map_or(i64::MAX, |last| now.since(last));
             if records.is_empty() && quiet_ns < self.limits.sign_of_life_every.as_nanos() as i64 {
                 return;
             }
             self.hub.remember(&records);
-            self.send(records);
+            self.send(records, now);
             if !full {
                 return;
             }
@@ -145,8 +145,7 @@ impl Collector {
     }
 
     /// What telemetry takes of the link, every second while somebody listens.
-    fn share(&mut self) -> Option<Record> {
-        let now = clock::now();
+    fn share(&mut self, now: Nanos) -> Option<Record> {
         let purse = self.purse.as_ref()?;
         if self.listeners.is_empty() || now.since(self.share_told) < SHARE_EVERY_NS {
             return None;
@@ -171,13 +170,12 @@ impl Collector {
         }
     }
 
-    fn send(&mut self, records: Vec<Record>) {
+    fn send(&mut self, records: Vec<Record>, now: Nanos) {
         self.seq += 1;
-        self.last = Some(clock::now());
+        self.last = Some(now);
         if self.listeners.is_empty() && self.spool.is_none() {
             return;
         }
-        let now = clock::now();
         let mut full = Packer::new(self.batch(records));
         if let Some(spool) = &self.spool {
             spool.append(self.seq, full.pack(Encoding::Binary, 0).into_data());
@@ -362,7 +360,7 @@ mod tests {
     fn a_session_that_fell_behind_is_told_how_many_batches_it_lost_and_the_present_state() {
         let hub = Hub::new(BootId(9));
         let mut collector = collector(&hub);
-        collector.tick();
+        collector.tick(clock::now());
         let (slow, mut slow_gets) = join(1);
         let (fast, mut fast_gets) = join(99);
         collector.welcome(slow);
@@ -372,12 +370,12 @@ mod tests {
             name: None,
         });
         hub.record(lease.clone());
-        collector.tick();
+        collector.tick(clock::now());
         hub.event(Level::Info, "two");
-        collector.tick();
+        collector.tick(clock::now());
         assert_eq!(next(&mut slow_gets).id.seq, 1);
         hub.event(Level::Info, "three");
-        collector.tick();
+        collector.tick(clock::now());
         let after = next(&mut slow_gets);
         assert_eq!(
             (after.id.seq, after.lost_batches, after.records.len()),
@@ -404,7 +402,7 @@ mod tests {
             name: None,
         });
         hub.record(lease.clone());
-        collector.tick();
+        collector.tick(clock::now());
         next(&mut gets);
         assert_eq!(next(&mut gets).records.last(), Some(&lease));
     }
@@ -420,12 +418,13 @@ mod tests {
             collector.welcome(joined);
         }
         let (mut thinned, mut whole) = (0, 0);
+        // About 25 kB a batch, which no compressor shrinks, and no time between them, however long packing takes.
+        let now = clock::now();
         for _ in 0..40 {
-            // About 25 kB a batch, which no compressor shrinks, and no time between them.
             for _ in 0..4 {
                 hub.record(Record::Frame(Box::new(long_frame(2_000))));
             }
-            collector.tick();
+            collector.tick(now);
             let steps = |batch: &Batch| match batch.records.first() {
                 Some(Record::Frame(frame)) => Some(frame.steps.len()),
                 _ => None,

@@ -372,6 +372,10 @@ fn refused(reason: &str) -> End {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+    use tokio_tungstenite::tungstenite::protocol::Role;
+
     use super::*;
 
     #[test]
@@ -382,11 +386,39 @@ mod tests {
         assert_eq!(shown_name(&"x".repeat(900), 7).len(), MAX_NAME);
     }
 
-    #[test]
-    fn a_console_whose_connection_breaks_off_is_gone_and_not_refused() {
-        let reset = SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake);
-        assert!(matches!(broken(&reset), End::Gone));
-        let masked = SocketError::Protocol(ProtocolError::UnmaskedFrameFromClient);
-        assert!(matches!(broken(&masked), End::Refused(why) if why.contains("no WebSocket frame")));
+    /// What the worker makes of what a console does with its connection.
+    async fn end_of(theirs: impl AsyncFnOnce(TcpStream)) -> End {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let console = TcpStream::connect(listener.local_addr().unwrap());
+        let (console, accepted) = tokio::join!(console, listener.accept());
+        theirs(console.unwrap()).await;
+        let socket = WebSocketStream::from_raw_socket(accepted.unwrap().0, Role::Server, None);
+        let mut wire = Wire {
+            socket: socket.await,
+            encoding: Encoding::Binary,
+            limits: Limits::default(),
+        };
+        wire.hear().await.err().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_console_that_leaves_is_gone_and_not_refused() {
+        let polite = end_of(async |stream| {
+            let socket = WebSocketStream::from_raw_socket(stream, Role::Client, None);
+            socket.await.close(None).await.unwrap();
+        });
+        assert!(matches!(polite.await, End::Gone));
+        let killed = end_of(async |stream| drop(stream));
+        assert!(matches!(killed.await, End::Gone));
+        let with_telemetry_unread = end_of(async |stream| {
+            socket2::SockRef::from(&stream)
+                .set_linger(Some(std::time::Duration::ZERO))
+                .unwrap();
+        });
+        assert!(matches!(with_telemetry_unread.await, End::Gone));
+        // Who sends nonsense hears why.
+        let strange = end_of(async |mut stream| stream.write_all(&[0xff; 40]).await.unwrap());
+        let strange = strange.await;
+        assert!(matches!(strange, End::Refused(why) if why.contains("no WebSocket frame")));
     }
 }
