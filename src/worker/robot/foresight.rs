@@ -340,7 +340,9 @@ mod tests {
                 latency_ns: None,
             }));
         }
-        news.into_iter().for_each(|news| ours.tell(news));
+        for news in news {
+            ours.tell(news);
+        }
         drop(ours);
         let mut said = Vec::new();
         run(believer, &inbox, |f| said.push((f.frame.0, f.latency_ns)));
