@@ -56,6 +56,26 @@ fn figures_stand_below_their_heads_however_long_a_plan_is_called() {
 }
 
 #[test]
+fn a_chosen_plan_stands_once_in_the_table() {
+    // The search for the best of a mode may end with another plan that is as good.
+    let pair = [
+        "--robot",
+        "jetson-xavier-nx",
+        "--server",
+        "jetson-xavier-nx",
+    ];
+    let mut command = Command::cargo_bin("splitscope").unwrap();
+    command.args(["plan", "--model", "vgg19_bn", "--mbps", "93"]);
+    let output = command.args(pair).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let table = text.lines().skip_while(|l| !l.contains("p95 ms"));
+    let rows: Vec<_> = table.skip(1).take_while(|l| !l.is_empty()).collect();
+    let tiles = rows.iter().filter(|row| row[2..].starts_with("tile"));
+    assert_eq!(tiles.count(), 1, "{text}");
+    assert!(rows.iter().any(|row| row.starts_with("> tile")), "{text}");
+}
+
+#[test]
 fn the_table_is_labelled_and_gives_reasons_in_numbers() {
     let text = stdout(&["--model", "vgg19", "--mbps", "5"]);
     assert!(

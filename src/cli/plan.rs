@@ -144,6 +144,15 @@ fn answer(args: &PlanCommand) -> Result<Answer<'_>> {
     let mut policy = policy.map_err(usage)?;
     let decision = problem.settled(|problem| policy.decide(problem));
     let mut modes = problem.settled(|problem| best_per_mode(problem, args.objective));
+    for (kind, found) in &mut modes {
+        let chosen = &decision.chosen;
+        let is_as_good =
+            |best: &crate::policy::Candidate| !args.objective.compare(best, chosen).is_lt();
+        // Of equals the one that was chosen stands in the table.
+        if kind.name() == chosen.mode() && found.as_ref().is_ok_and(is_as_good) {
+            *found = Ok(chosen.clone());
+        }
+    }
     let mut candidates = divisions(&problem);
     for (_, found) in &modes {
         if let Ok(found) = found
