@@ -2,8 +2,8 @@
 //!
 //! Every closed division is priced in closed form (local, remote and every cut among them). Segments of row tiles with
 //! shares of their own are searched with Pareto labels ([`segments`](super::segments)); streamed cuts, row tiles with the
-//! same share everywhere, tensor and data parallelism are ranked by an estimate that is seldom too high. Those that look
-//! better than the best so far are simulated, the most promising first, and the best simulated counts.
+//! same share everywhere, tensor and data parallelism are ranked by an estimate that is too high by a little at the most.
+//! Those that may be better than the best so far are simulated, the most promising first, and the best simulated counts.
 
 use super::{Decision, Objective, Policy, Problem, reason, search};
 
@@ -47,7 +47,7 @@ impl Policy for Auto {
             reasons.extend(reason::rows(&decision.chosen.plan, problem.graph()));
             if left > 0 {
                 reasons.push(format!(
-                    "{left} more looked better by estimate and were not simulated, {unprepared} of them not compiled yet"
+                    "{left} more may be better by estimate and were not simulated, {unprepared} of them not compiled yet"
                 ));
             }
             reasons
@@ -82,7 +82,8 @@ mod tests {
                 all.push(problem.simulate(problem.division(&stays).plan()).unwrap());
             }
             let best = &all[objective.best(&all).unwrap()];
-            // Segments with shares of their own may keep to what nothing else does.
+            // Segments with shares of their own may keep to what nothing of these does.
+            prop_assert_eq!(decision.feasible, objective.is_met(&decision.chosen));
             prop_assert!(decision.feasible || !objective.is_met(best));
             let gain = objective.gain(&decision.chosen, best);
             prop_assert!(gain <= 1e-6, "{gain}: {} is better than {}", best.plan.label(), decision.chosen.plan.label());

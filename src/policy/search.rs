@@ -8,15 +8,17 @@ use super::family::{TILES, kind_of};
 use super::pricing::frames_of;
 use super::problem::{NoFigures, Problem, WINDOW};
 use super::{Candidate, Objective, segments};
-use crate::plan::{Mode, ModeKind, Plan};
+use crate::plan::{ModeKind, Plan};
 use crate::simulate::Prepared;
 
 /// Steps that one decision simulates, beyond its first plan: about 5 ms of one core.
 const MOST_STEPS: usize = 1200;
 /// Of models with no more operators than this, everything that looks better is compiled and simulated at once.
 const SMALL: u32 = 16;
-/// An estimate that is better by less is not worth a simulation.
+/// A bound that is better by less is not worth a simulation.
 const LEAST_GAIN: f64 = 1e-9;
+/// Estimates may be too high by this share, of small models and of others: what looks worse by less is still simulated.
+const MAY_BE_TOO_HIGH: [f64; 2] = [0.1, 0.02];
 /// Streamed and tiled plans that one search asks to have compiled.
 const MOST_WISHES: usize = 4;
 
@@ -25,7 +27,7 @@ const MOST_WISHES: usize = 4;
 pub(super) struct Found {
     /// Simulated.
     pub(super) plans: Vec<Candidate>,
-    /// How many more looked better by estimate.
+    /// How many more may be better by estimate.
     pub(super) left: usize,
     /// How many of those are not compiled yet; [`Problem::prepare`] does that.
     pub(super) unprepared: usize,
@@ -43,6 +45,7 @@ pub(super) fn search(
     } else {
         1
     };
+    let least_gain = -may_be_too_high(problem);
     let mut look = Look {
         problem,
         objective,
@@ -52,15 +55,20 @@ pub(super) fn search(
         found: Found::default(),
     };
     let mut likely = streams(problem, only, window);
-    likely.retain(|estimate| look.is_better(estimate));
+    likely.retain(|estimate| look.may_gain(estimate, least_gain));
     if only.is_none_or(|only| only == ModeKind::Tile) {
         likely.extend(segments::estimates(problem, objective, best));
     }
     let bounds = look.bounds(only, window);
-    look.simulate(likely, MOST_WISHES, true);
+    look.simulate(likely, MOST_WISHES, least_gain);
     // Everything that is left of these was wanted before.
-    look.simulate(bounds, 0, false);
+    look.simulate(bounds, 0, LEAST_GAIN);
     look.found
+}
+
+/// By which share estimates of a model's plans may be too high.
+pub(super) fn may_be_too_high(problem: &Problem) -> f64 {
+    MAY_BE_TOO_HIGH[usize::from(problem.graph().operator_count() > SMALL)]
 }
 
 /// One search under way.
@@ -76,9 +84,10 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn is_better(&self, estimate: &Candidate) -> bool {
+    /// Whether a plan with these figures, or better ones, gains more than this over the best so far.
+    fn may_gain(&self, figures: &Candidate, least: f64) -> bool {
         let best = self.best.as_ref();
-        best.is_none_or(|best| self.objective.gain(best, estimate) > LEAST_GAIN)
+        best.is_none_or(|best| self.objective.gain(best, figures) > least)
     }
 
     fn ready(&self, plan: &Plan) -> Option<Result<Arc<Prepared>, NoFigures>> {
@@ -97,14 +106,14 @@ impl Look<'_> {
             }
             let plan = plan.clone().with_window(window);
             if let Some(bytes) = self.problem.bytes(&plan)
-                && !self.is_better(&by_bytes(self.problem, plan.clone(), bytes))
+                && !self.may_gain(&by_bytes(self.problem, plan.clone(), bytes), LEAST_GAIN)
             {
                 continue;
             }
             match self.ready(&plan) {
                 Some(Ok(prepared)) => {
                     let bound = at_least(self.problem, plan, &prepared);
-                    if self.is_better(&bound) {
+                    if self.may_gain(&bound, LEAST_GAIN) {
                         bounds.push(bound);
                     }
                 }
@@ -121,11 +130,10 @@ impl Look<'_> {
 
     /// Simulates what may still be better than the best so far, the most promising first; of what is not compiled yet, the
     /// first `wishes` are wanted.
-    fn simulate(&mut self, mut estimates: Vec<Candidate>, mut wishes: usize, may_err: bool) {
+    fn simulate(&mut self, mut estimates: Vec<Candidate>, mut wishes: usize, least_gain: f64) {
         estimates.sort_by(|a, b| self.objective.compare(a, b));
         for estimate in estimates {
-            let is_likely = may_err && self.may_be_better(&estimate);
-            if !is_likely && !self.is_better(&estimate) {
+            if !self.may_gain(&estimate, least_gain) {
                 continue;
             }
             let Some(prepared) = self.ready(&estimate.plan) else {
@@ -154,14 +162,6 @@ impl Look<'_> {
             }
             self.found.plans.push(candidate);
         }
-    }
-
-    /// Estimates of segments may be too high by a little.
-    fn may_be_better(&self, estimate: &Candidate) -> bool {
-        let gain = |best: &Candidate| self.objective.gain(best, estimate);
-        matches!(estimate.plan.mode, Mode::Tile { .. })
-            && (self.best.as_ref())
-                .is_none_or(|best| gain(best) > -segments::may_be_too_high(self.problem))
     }
 }
 

@@ -20,6 +20,7 @@ mod tests;
 mod times;
 
 use super::problem::{Problem, WINDOW};
+use super::search::may_be_too_high;
 use super::{Candidate, Objective};
 use crate::plan::{Mode, Plan};
 use crate::power::Levels;
@@ -35,8 +36,6 @@ use times::{ROBOT, SERVER};
 const MOST_LABELS: [usize; 3] = [32, 4, 3];
 /// Plans that one search finds, of the same.
 const MOST_PLANS: [usize; 3] = [64, 6, 4];
-/// An estimate may be too high by this share, of the same; a plan that looks worse by less is still worth a simulation.
-const MAY_BE_TOO_HIGH: [f64; 3] = [0.1, 0.02, 0.02];
 /// Of models with no more operators than these.
 const OPERATORS: [u32; 2] = [16, 128];
 
@@ -44,11 +43,6 @@ const OPERATORS: [u32; 2] = [16, 128];
 fn size(problem: &Problem) -> usize {
     let operators = problem.graph().operator_count();
     OPERATORS.iter().filter(|&&most| operators > most).count()
-}
-
-/// By which share estimates of a model's plans may be too high.
-pub(super) fn may_be_too_high(problem: &Problem) -> f64 {
-    MAY_BE_TOO_HIGH[size(problem)]
 }
 
 /// The robot's shares of the rows that are tried beside none, all and the balanced one.
@@ -83,7 +77,7 @@ pub(super) fn estimates(
         slower: slower.unwrap_or(1.0),
         levels: problem.world().power,
         best,
-        may_be_too_high: MAY_BE_TOO_HIGH[size],
+        may_be_too_high: may_be_too_high(problem),
     };
     let search = Search {
         times,
