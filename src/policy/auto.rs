@@ -2,7 +2,7 @@
 //!
 //! Every closed division is priced in closed form (local, remote and every cut among them). Segments of row tiles with
 //! shares of their own are searched with Pareto labels ([`segments`](super::segments)); streamed cuts, row tiles with the
-//! same share everywhere, tensor and data parallelism are ranked by an estimate that is too high by a little at the most.
+//! same share everywhere, tensor and data parallelism are ranked by an estimate that is seldom too high, and then by little.
 //! Those that may be better than the best so far are simulated, the most promising first, and the best simulated counts.
 
 use super::{Decision, Objective, Policy, Problem, reason, search};

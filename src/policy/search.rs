@@ -8,17 +8,20 @@ use super::family::{TILES, kind_of};
 use super::pricing::frames_of;
 use super::problem::{NoFigures, Problem, WINDOW};
 use super::{Candidate, Objective, segments};
-use crate::plan::{ModeKind, Plan};
+use crate::plan::{Mode, ModeKind, Plan};
 use crate::simulate::Prepared;
 
 /// Steps that one decision simulates, beyond its first plan: about 5 ms of one core.
 const MOST_STEPS: usize = 1200;
 /// Of models with no more operators than this, everything that looks better is compiled and simulated at once.
 const SMALL: u32 = 16;
-/// A bound that is better by less is not worth a simulation.
+/// A plan that is better by less is not worth a simulation.
 const LEAST_GAIN: f64 = 1e-9;
-/// Estimates may be too high by this share, of small models and of others: what looks worse by less is still simulated.
-const MAY_BE_TOO_HIGH: [f64; 2] = [0.1, 0.02];
+/// Estimates of small models' plans may be too high by this share: what looks worse by less is still simulated.
+const MAY_BE_TOO_HIGH: f64 = 0.1;
+/// Of larger models only those of segments are given that much: streamed cuts are many, and about as good as each other
+/// where the link is the limit, so that looking at all of them would take longer than a decision may.
+const MAY_BE_TOO_HIGH_IF_LARGE: f64 = 0.02;
 /// Streamed and tiled plans that one search asks to have compiled.
 const MOST_WISHES: usize = 4;
 
@@ -45,30 +48,37 @@ pub(super) fn search(
     } else {
         1
     };
-    let least_gain = -may_be_too_high(problem);
     let mut look = Look {
         problem,
         objective,
-        is_small: problem.graph().operator_count() <= SMALL,
+        is_small: is_small(problem),
         best: best.cloned(),
         steps: 0,
         found: Found::default(),
     };
     let mut likely = streams(problem, only, window);
-    likely.retain(|estimate| look.may_gain(estimate, least_gain));
+    likely.retain(|estimate| look.may_gain(estimate, look.least_gain(estimate)));
     if only.is_none_or(|only| only == ModeKind::Tile) {
         likely.extend(segments::estimates(problem, objective, best));
     }
     let bounds = look.bounds(only, window);
-    look.simulate(likely, MOST_WISHES, least_gain);
+    look.simulate(likely, MOST_WISHES, Look::least_gain);
     // Everything that is left of these was wanted before.
-    look.simulate(bounds, 0, LEAST_GAIN);
+    look.simulate(bounds, 0, |_, _| LEAST_GAIN);
     look.found
 }
 
-/// By which share estimates of a model's plans may be too high.
+fn is_small(problem: &Problem) -> bool {
+    problem.graph().operator_count() <= SMALL
+}
+
+/// By which share estimates of segments may be too high.
 pub(super) fn may_be_too_high(problem: &Problem) -> f64 {
-    MAY_BE_TOO_HIGH[usize::from(problem.graph().operator_count() > SMALL)]
+    if is_small(problem) {
+        MAY_BE_TOO_HIGH
+    } else {
+        MAY_BE_TOO_HIGH_IF_LARGE
+    }
 }
 
 /// One search under way.
@@ -88,6 +98,16 @@ impl Look<'_> {
     fn may_gain(&self, figures: &Candidate, least: f64) -> bool {
         let best = self.best.as_ref();
         best.is_none_or(|best| self.objective.gain(best, figures) > least)
+    }
+
+    /// What a plan must gain by its estimate to be simulated.
+    fn least_gain(&self, estimate: &Candidate) -> f64 {
+        let is_segments = matches!(estimate.plan.mode, Mode::Tile { .. });
+        if self.is_small || is_segments {
+            -may_be_too_high(self.problem)
+        } else {
+            LEAST_GAIN
+        }
     }
 
     fn ready(&self, plan: &Plan) -> Option<Result<Arc<Prepared>, NoFigures>> {
@@ -130,10 +150,15 @@ impl Look<'_> {
 
     /// Simulates what may still be better than the best so far, the most promising first; of what is not compiled yet, the
     /// first `wishes` are wanted.
-    fn simulate(&mut self, mut estimates: Vec<Candidate>, mut wishes: usize, least_gain: f64) {
+    fn simulate(
+        &mut self,
+        mut estimates: Vec<Candidate>,
+        mut wishes: usize,
+        least_gain: impl Fn(&Self, &Candidate) -> f64,
+    ) {
         estimates.sort_by(|a, b| self.objective.compare(a, b));
         for estimate in estimates {
-            if !self.may_gain(&estimate, least_gain) {
+            if !self.may_gain(&estimate, least_gain(self, &estimate)) {
                 continue;
             }
             let Some(prepared) = self.ready(&estimate.plan) else {
