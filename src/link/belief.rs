@@ -32,8 +32,9 @@ const LEAST_SHARE: f64 = 0.2;
 const SMALL: u64 = 10;
 /// A stretch of this length says something of the rate, whatever stands beside it.
 const LONG_NS: i64 = 10_000_000;
-/// A stretch of many values is taken in in pieces of this length.
-const PIECE_NS: i64 = 50_000_000;
+/// A stretch of many values is taken in in pieces of this length: in less the link hardly becomes another one, and what a
+/// few values in a row carry says more of their sizes than of the link.
+const PIECE_NS: i64 = 500_000_000;
 /// At most this part of a piece's bytes may be guessed.
 const MOST_GUESSED: f64 = 0.1;
 /// The long memory: what the link is like in general, in seconds of busy time.
@@ -376,12 +377,12 @@ mod tests {
 
     #[test]
     fn the_pieces_of_a_stretch_are_the_whole_of_it() {
-        let mut stretch = Stretch::of(passage(0, 30.0, 1_000));
+        let mut stretch = Stretch::of(passage(0, 300.0, 1_000));
         for (start, ms, bytes) in [
-            (10, 90.0, 9_000),
-            (20, 60.0, 600),
-            (95, 20.0, 50),
-            (100, 300.0, 3_000),
+            (100, 900.0, 9_000),
+            (200, 600.0, 600),
+            (950, 200.0, 50),
+            (1_000, 3_000.0, 3_000),
         ] {
             stretch.add(passage(start, ms, bytes));
         }
