@@ -40,7 +40,7 @@ const PLANS: [(&str, &str); 10] = [
     ("split, 4 tiles", "--cut 28 --tiles 4"),
     ("pipeline", "--mode pipeline --cut 28 --window 3"),
     ("tensor", "--mode tensor --share 0.1"),
-    // A tenth of the bytes: a frame that is over before the link is another one.
+    // A twelfth of the bytes: a frame that is over before the link is another one.
     ("tensor, 64x64 input", "--mode tensor --share 0.1 --size 64"),
     ("data", "--mode data --batch 2 --share 0.5"),
     ("tile", "--mode tile --share 0.3"),

@@ -116,7 +116,9 @@ pub(super) fn streamed(
     let flow = longest + (sum - longest) / i64::from(tiles);
     let delays = link.delay_ns(Direction::Up, Nanos(0)) + link.delay_ns(Direction::Down, Nanos(0));
     // Where figures are means over a trace, the change at its beginning stands for that of its whole.
+    // Several values: the server does not wait for all of them, as is assumed here, so that it may look worse than whole.
     let share = (flow + rest + down + delays) as f64 / timeline.latency_ns.max(1) as f64;
+    let share = share.min(1.0);
     let changed = |ns: i64| (ns as f64 * share) as i64;
     let latency_ns = changed(whole.latency_ns);
     let frames_per_s = if window > 1 {

@@ -90,8 +90,6 @@ pub(super) fn estimates(
     let found = search.run(&|label, rest| weigh.score(label, rest));
     let candidate = |path: &Path| Candidate {
         plan: plan(ground, times, path).with_window(weigh.window()),
-        bytes_up: path.wire_bytes[0],
-        bytes_down: path.wire_bytes[1],
         ..weigh.figures(&path.label, &Rest::NONE)
     };
     let mut candidates: Vec<Candidate> = Vec::new();

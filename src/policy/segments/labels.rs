@@ -201,8 +201,6 @@ pub(super) struct Path {
     pub(super) label: Label,
     /// Ends of segments: a boundary's place, the robot's rows.
     pub(super) ends: Vec<(usize, u32)>,
-    /// Up and down.
-    pub(super) wire_bytes: [u64; 2],
 }
 
 /// What moves between one segment and the next.
@@ -413,37 +411,15 @@ impl Search<'_> {
     }
 
     fn path(&self, all: &[Label], last: Label) -> Path {
-        let segment = |label: &Label| {
-            &self.times.segments[usize::from(label.boundary)][usize::from(label.segment)]
-        };
-        let mut bytes = [0.0; 2];
-        let mut add = |boundary: usize, moved: &Moved| {
-            for way in [ROBOT, SERVER] {
-                let carried = &self.times.carried[boundary][way];
-                bytes[way] += f64::from(moved.rows[way]) * carried.wire_bytes;
-            }
-        };
         let mut ends: Vec<(usize, u32)> = Vec::new();
         let mut label = &last;
         while label.before != NONE {
-            let (boundary, made) = (usize::from(label.boundary), segment(label));
-            if ends.is_empty() {
-                let missing = [0, made.parts[SERVER].rows];
-                add(boundary, &self.carried(boundary, missing));
-            }
-            ends.push((boundary, made.parts[ROBOT].rows));
+            let boundary = usize::from(label.boundary);
+            let segment = &self.times.segments[boundary][usize::from(label.segment)];
+            ends.push((boundary, segment.parts[ROBOT].rows));
             label = &all[label.before as usize];
-            let has = match label.before {
-                NONE => self.times.shares[0][0],
-                _ => segment(label).parts[ROBOT].rows,
-            };
-            add(made.from, &self.moved(made, has));
         }
         ends.reverse();
-        Path {
-            label: last,
-            ends,
-            wire_bytes: bytes.map(|bytes| bytes as u64),
-        }
+        Path { label: last, ends }
     }
 }

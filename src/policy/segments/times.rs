@@ -203,6 +203,8 @@ impl Times {
                     segments.push(Segment { from, share, parts });
                 });
             }
+            // The longest first: of labels that are the same, the one with fewer segments is kept.
+            segments.sort_by_key(|segment| segment.from);
             segments
         });
         let segments = segments.collect();

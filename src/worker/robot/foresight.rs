@@ -312,6 +312,18 @@ mod tests {
 
     /// What is foreseen of frames 1 and 2 if this is told behind their admissions.
     fn foreseen(news: Vec<Tell>) -> Vec<(u64, i64)> {
+        let (believer, ours, inbox) = with_two_frames();
+        for news in news {
+            ours.tell(news);
+        }
+        drop(ours);
+        let mut said = Vec::new();
+        run(believer, &inbox, |f| said.push((f.frame.0, f.latency_ns)));
+        said
+    }
+
+    /// Frames 1 and 2 are admitted, one after the other.
+    fn with_two_frames() -> (Believer, Foresight, Receiver<Tell>) {
         let graph = Arc::new(zoo::build("mobilenet_v2", 1, 224, 224).unwrap());
         let profile = |name| Calibrated::new(Profile::open(name).unwrap(), Vec::new());
         let robot = profile("jetson-xavier-nx");
@@ -340,13 +352,7 @@ mod tests {
                 latency_ns: None,
             }));
         }
-        for news in news {
-            ours.tell(news);
-        }
-        drop(ours);
-        let mut said = Vec::new();
-        run(believer, &inbox, |f| said.push((f.frame.0, f.latency_ns)));
-        said
+        (believer, ours, inbox)
     }
 
     fn passage(start_ms: i64, ms: i64, bytes: u64) -> Passage {
@@ -405,5 +411,19 @@ mod tests {
         assert_eq!(foreseen(vec![slow(2)]), without);
         let sounding = || Tell::Sounded(passage(1001, 800, 1_000_000));
         assert_eq!(foreseen(vec![sounding(), slow(1)]), without);
+    }
+
+    #[test]
+    fn an_admission_whose_times_never_come_has_its_prediction_all_the_same() {
+        let (believer, ours, inbox) = with_two_frames();
+        let (say, said) = sync_channel(2);
+        let running = std::thread::spawn(move || {
+            run(believer, &inbox, |f| say.try_send(f.frame.0).unwrap());
+        });
+        // Nothing more is told, and the coordinator is still there.
+        let next = || said.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert_eq!([next(), next()], [1, 2]);
+        ours.tell(Tell::Stop);
+        running.join().unwrap();
     }
 }
