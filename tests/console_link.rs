@@ -180,6 +180,38 @@ fn people_get_words() {
 }
 
 #[test]
+fn who_only_watches_a_robot_that_wants_a_token_hears_it() {
+    let robot = |needs_token| {
+        worker(move |listener| {
+            let mut console = Console::accept(&listener);
+            let mut told = hello(Role::Robot, 1, 1);
+            told.needs_token = needs_token;
+            console.greet(told);
+            let _ = console.hear();
+            let state = vec![plan(7, Plan::split(28))];
+            console.say(&ToConsole::Telemetry(batch(1, state)));
+            console.frames(7, 1..4);
+            console.wait();
+        })
+    };
+    let token = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&token, "wrong, perhaps").unwrap();
+    let token = token.path().to_str().unwrap();
+    let said = |needs_token, more: &[&str]| {
+        let options = [&["--json", "--frames", "2"], more].concat();
+        let output = run(&robot(needs_token), &options);
+        assert!(output.status.success(), "{}", errors(&output));
+        errors(&output)
+    };
+    let with_token = ["--token-file", token];
+    assert!(said(true, &[]).contains("only watched: for control it wants a token"));
+    assert!(said(true, &with_token).contains("the token of --token-file was not tried"));
+    assert!(said(false, &with_token).contains("it wants no token"));
+    let nothing = said(false, &[]);
+    assert!(!nothing.contains("only watched"), "{nothing}");
+}
+
+#[test]
 fn another_protocol_is_refused_by_name_and_the_exit_code_says_so() {
     let address = worker(|listener| {
         let mut console = Console::accept(&listener);

@@ -197,14 +197,17 @@ fn judge(schedule: &Schedule, seen: &[Arrival], run: &Run, what: &str) -> Result
     Ok(worst)
 }
 
-/// What came and what the shaper says it lost are all that the trace had: no loss is claimed that was none. The times
-/// are those of [`judge`], all seconds at once.
+/// What came and what the shaper says it lost are all that the trace had: no loss is claimed that was none, and no
+/// machine is so busy that most of it is lost. The times are those of [`judge`], all seconds at once.
 fn account(schedules: &[Schedule], run: &Run) -> Result<(), String> {
     let (from, to) = (1000 * MS, SECONDS * 1000 * MS);
     let came = run.seen.iter().flatten();
     let came = came.filter(|a| a.after >= from && a.at < to);
     let came: f64 = came.map(|a| a.bytes as f64 * 8.0).sum();
     let wanted: f64 = schedules.iter().map(|s| s.bits_between(from, to)).sum();
+    if came < wanted / 3.0 {
+        return Err(format!("{:.1} % came at all", came / wanted * 100.0));
+    }
     // Less what is counted twice: the losses just before and after these times.
     let lost = run.lost_bits(from + LATE_MS * MS, to - LATE_MS * MS);
     let sum = (came + lost) / wanted;

@@ -18,7 +18,7 @@ use crate::clock;
 use crate::power::IdleLevel;
 use crate::store::{EventRow, Events};
 use crate::units::Nanos;
-use crate::wire::console::{BackfillPart, Batch};
+use crate::wire::console::{BackfillPart, Batch, Role};
 use crate::wire::{FrameRecord, Level, Pause, Record};
 
 /// Lines that wait for standard output; more make the console, and in the end the worker, wait.
@@ -69,6 +69,12 @@ pub(super) async fn watch(options: &Options, headless: Headless) -> Result<Ended
         told: vec![String::new(); options.targets.len()],
         events: vec![0; options.targets.len() + 1],
         missed: vec![0; options.targets.len()],
+        control: match (headless.measure_idle, &options.token) {
+            (Some(_), _) => Control::Taken,
+            (None, Some(_)) => Control::TokenUnused,
+            (None, None) => Control::None,
+        },
+        watched: vec![false; options.targets.len()],
         robot: None,
         reached: false,
         fresh: Vec::new(),
@@ -114,11 +120,42 @@ struct Watcher {
     events: Vec<u64>,
     /// Batches missed, as last said of each worker.
     missed: Vec<u64>,
+    control: Control,
+    /// Whether it was said of each robot that it is only watched.
+    watched: Vec<bool>,
     robot: Option<usize>,
     reached: bool,
     fresh: Vec<String>,
     json: bool,
     idle: Option<Idle>,
+}
+
+/// Whether anything here takes control of a robot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Control {
+    /// The measurement of idle power does; what comes of it is told.
+    Taken,
+    /// Nothing does, and a token was brought for it.
+    TokenUnused,
+    /// Nothing does.
+    None,
+}
+
+impl Control {
+    /// What is said of a robot that is only watched, where somebody may expect more.
+    fn words(self, needs_token: bool) -> Option<&'static str> {
+        match (self, needs_token) {
+            (Self::TokenUnused, true) => Some(
+                "only watched, without control: with --headless nothing but --measure-idle takes it, and the token of \
+                 --token-file was not tried",
+            ),
+            (Self::TokenUnused, false) => Some(
+                "only watched, without control: with --headless nothing but --measure-idle takes it, and it wants no token",
+            ),
+            (Self::None, true) => Some("only watched: for control it wants a token"),
+            (Self::None, false) | (Self::Taken, _) => None,
+        }
+    }
 }
 
 /// Idle power that is measured before the first line.
@@ -353,6 +390,13 @@ impl Watcher {
             if self.told[index] != words {
                 say(&words);
                 self.told[index] = words;
+            }
+            let worker = target.store.worker().filter(|w| w.role == Role::Robot);
+            if let Some(worker) = worker.filter(|_| !self.watched[index]) {
+                self.watched[index] = true;
+                if let Some(words) = self.control.words(worker.needs_token) {
+                    say(&format!("{} ({}): {words}", target.name(), target.address));
+                }
             }
             let missed = target.store.lost_batches();
             if missed > self.missed[index] {

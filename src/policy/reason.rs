@@ -29,6 +29,11 @@ pub(super) fn met(decision: &Decision) -> String {
     let chosen = &decision.chosen;
     let (label, objective) = (chosen.plan.label(), decision.objective);
     let told = figures(chosen, objective);
+    if chosen.energy.is_none()
+        && let Some(met) = met_without_energy(decision)
+    {
+        return met;
+    }
     match (objective, decision.feasible) {
         (Objective::Deadline { ms }, true) => {
             format!("{label} is in time for {ms} ms with the least energy: {told}")
@@ -42,14 +47,26 @@ pub(super) fn met(decision: &Decision) -> String {
         (Objective::Budget { joules }, false) => {
             format!("no plan keeps to {joules} J; {label} takes the least: {told}")
         }
-        (Objective::Energy, _) if chosen.energy.is_none() => {
-            format!(
-                "the robot's power is not known, so {label} is the fastest: {:.1} ms",
-                ns_to_ms(chosen.latency_ns)
-            )
-        }
         (objective, _) => format!("{label} has the best {objective}: {told}"),
     }
+}
+
+/// What is said of a choice by an energy that nobody knows; none where energy does not matter.
+fn met_without_energy(decision: &Decision) -> Option<String> {
+    let chosen = &decision.chosen;
+    let what = match (decision.objective, decision.feasible) {
+        (Objective::Energy, _) => "the least energy cannot be told".to_owned(),
+        (Objective::Budget { joules }, _) => format!("no plan can be held to {joules} J"),
+        (Objective::Deadline { ms }, true) => {
+            format!("of the plans in time for {ms} ms the most frugal cannot be told")
+        }
+        _ => return None,
+    };
+    Some(format!(
+        "the robot's power is not known (a device profile with power levels says it), so {what}; {} is the fastest: {:.1} ms",
+        chosen.plan.label(),
+        ns_to_ms(chosen.latency_ns)
+    ))
 }
 
 /// The choice beside everything on the robot and everything on the server.

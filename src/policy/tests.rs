@@ -152,6 +152,41 @@ fn a_slow_link_keeps_the_work_on_the_robot_and_the_reasons_say_so_in_numbers() {
 }
 
 #[test]
+fn without_power_levels_a_choice_by_energy_says_that_it_is_none() {
+    let graph = crate::model::zoo::build("mobilenet_v2", 1, 64, 64).unwrap();
+    let device = || Arc::new(Profile::open("gpu-server").unwrap());
+    let link = Link::constant(BitsPerSecond::from_mbps(93.0));
+    let problem = Problem::new(Arc::new(graph), World::pair(device(), device(), link, None));
+    let problem = problem.unwrap();
+    for (objective, word) in [
+        (Objective::Energy, "the least energy cannot be told"),
+        (Objective::Budget { joules: 1.0 }, "held to 1 J"),
+        (Objective::Deadline { ms: 1e6 }, "in time for 1000000 ms"),
+    ] {
+        let decision = Auto { objective }.decide(&problem);
+        let said = &decision.reasons[0];
+        assert!(
+            said.contains("power is not known") && said.contains(word),
+            "{said}"
+        );
+        let fastest = Auto {
+            objective: Objective::Latency,
+        }
+        .decide(&problem)
+        .chosen;
+        assert_eq!(decision.chosen.latency_ns, fastest.latency_ns, "{said}");
+    }
+    let missed = Auto {
+        objective: Objective::Deadline { ms: 1e-3 },
+    }
+    .decide(&problem);
+    assert!(
+        missed.reasons[0].starts_with("no plan is in time"),
+        "{missed:?}"
+    );
+}
+
+#[test]
 fn a_decision_compiles_nothing_and_what_it_wanted_is_there_for_the_next_one() {
     let graph = Arc::new(crate::model::zoo::build("vgg19_bn", 1, 224, 224).unwrap());
     let device = |name: &str| Arc::new(Profile::open(name).unwrap());

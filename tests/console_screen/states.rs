@@ -8,7 +8,7 @@ use splitscope::console::connection::Refusal;
 use splitscope::console::view::{Theme, draw};
 use splitscope::units::Nanos;
 use splitscope::wire::console::Role;
-use splitscope::wire::{Level, Record};
+use splitscope::wire::{Level, Outcome, Record};
 
 use crate::script::{self, frame, hello};
 use crate::{Console, ROBOT, SERVER, SIZES, event, lease, live, snapshot, snapshots, text};
@@ -80,6 +80,29 @@ fn untrained_weights_have_no_labels() {
     assert!(screen.contains("#967 0.93"), "{screen}");
     assert!(screen.contains("untrained weights"), "{screen}");
     assert!(!screen.contains("espresso"), "{screen}");
+}
+
+#[test]
+fn a_long_picture_name_leaves_that_weights_are_untrained_and_what_limits_whole() {
+    let mut console = Console::new();
+    let mut robot = hello(Role::Robot, 1, 5);
+    robot.model = Some(Box::new(script::model(false)));
+    console.hear(ROBOT, Said::Hello(Box::new(robot)));
+    let frames = (1..20).map(|number| {
+        let mut frame = frame(number, 1, 28);
+        frame.outcome = Outcome::FinishedLocally;
+        frame.picture = "motorcycle_left_of_the_garden_gate.png".to_owned();
+        frame.top.clear();
+        Record::Frame(Box::new(frame))
+    });
+    console.records(ROBOT, frames.collect());
+    let screen = console.screen((80, 24));
+    let line = screen.lines().find(|l| l.contains(" frame 19 "));
+    let line = line.expect("the result's line");
+    assert!(
+        line.contains("(untrained weights)") && line.contains(" limited by "),
+        "{line}"
+    );
 }
 
 #[test]

@@ -14,6 +14,9 @@ use crate::wire::{ClassScore, FrameRecord, Outcome};
 /// Room for the best class where something else stands in the line: ` : espresso 0.99  `.
 const BEST_CLASS: usize = 18;
 
+/// Its classes mean nothing.
+const UNTRAINED: &str = "(untrained weights) ";
+
 /// One line: `frame 1041 coffee.png: espresso 0.99, cup 0.01`.
 pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer) {
     let theme = scene.theme;
@@ -25,14 +28,15 @@ pub(in crate::console::view) fn line(scene: &Scene, area: Rect, buf: &mut Buffer
     let taken = limit.as_deref().map_or(0, text::width);
     let room = usize::from(area.width).saturating_sub(taken + 1);
     let mut headline = headline(frame);
+    let untrained = if trained(store) { "" } else { UNTRAINED };
     if taken > 0 {
-        headline = text::head(&headline, room.saturating_sub(BEST_CLASS));
+        let best = if frame.top.is_empty() { 3 } else { BEST_CLASS };
+        headline = text::head(&headline, room.saturating_sub(best + untrained.len()));
     }
-    let mut spans = vec![Span::styled(format!(" {headline}: "), theme.faint())];
-    if !trained(store) {
-        spans.push(Span::styled("(untrained weights) ", theme.faint()));
-    }
-    let mut line = Line::from(spans);
+    let mut line = Line::from(vec![
+        Span::styled(format!(" {headline}: "), theme.faint()),
+        Span::styled(untrained, theme.faint()),
+    ]);
     for (place, class) in frame.top.iter().copied().enumerate() {
         let style = if place == 0 {
             theme.strong()

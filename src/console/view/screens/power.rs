@@ -368,12 +368,12 @@ fn net_lines(scene: &Scene, power: &Power, width: usize) -> Vec<Line<'static>> {
             shares.idle * 100.0
         ));
     }
-    let words = words.join("   ");
-    // On one line the parts stand apart.
-    let lines = if text::width(&words) <= width {
-        vec![words]
+    let whole = words.join("   ");
+    // They stand apart: side by side, or each on lines of its own.
+    let lines = if text::width(&whole) <= width {
+        vec![whole]
     } else {
-        text::wrapped(&words, width)
+        words.iter().flat_map(|w| text::wrapped(w, width)).collect()
     };
     let styled = |line| Line::styled(line, theme.faint());
     lines.into_iter().map(styled).collect()
