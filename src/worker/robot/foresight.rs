@@ -421,7 +421,7 @@ mod tests {
             run(believer, &inbox, |f| say.try_send(f.frame.0).unwrap());
         });
         // Nothing more is told, and the coordinator is still there.
-        let next = || said.recv_timeout(Duration::from_secs(60)).unwrap();
+        let next = || said.recv_timeout(Duration::from_mins(1)).unwrap();
         assert_eq!([next(), next()], [1, 2]);
         ours.tell(Tell::Stop);
         running.join().unwrap();
